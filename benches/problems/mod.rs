@@ -1,0 +1,156 @@
+//! Problems as one line of text each, shared by the tests and the benchmark, and the named ones of the literature.
+//!
+//! A problem is written `n2_ic6_oc4_i5x7_k2x5_s3x2_p2:1x1:0_d1x2_op1x0_g2_b1`: batch, input and output channels, input
+//! size, kernel, stride, padding (`before:after`, or one number for both), dilation, output padding, groups, bias.
+//! What is left out is 1, or 0 for padding and bias. The number of spatial axes is that of `i`.
+
+use upconv::{Conv, Conv2d, ConvTranspose, ConvTranspose2d, Interpolate, Padding, Upsample2d};
+
+/// The fields of a problem's text.
+#[derive(Clone, Debug)]
+pub struct Fields<const R: usize> {
+    pub batch: usize,
+    pub channels: [usize; 2],
+    pub input_size: [usize; R],
+    pub kernel_size: [usize; R],
+    pub stride: [usize; R],
+    pub padding: [[i64; 2]; R],
+    pub dilation: [usize; R],
+    pub output_padding: [usize; R],
+    pub groups: usize,
+    pub bias: bool,
+}
+
+impl<const R: usize> Fields<R> {
+    /// Panics with the text if it is not a problem of `R` axes: the texts are written by hand in this repository.
+    pub fn parse(text: &str) -> Self {
+        let bad = |part: &str| -> ! { panic!("\"{part}\" in problem \"{text}\"") };
+        let number = |part: &str| part.parse::<usize>().unwrap_or_else(|_| bad(part));
+        let axes = |part: &str| -> [usize; R] {
+            let values: Vec<usize> = part.split('x').map(number).collect();
+            values.try_into().unwrap_or_else(|_| bad(part))
+        };
+        let pads = |part: &str| -> [[i64; 2]; R] {
+            let number = |part: &str| part.parse::<i64>().unwrap_or_else(|_| bad(part));
+            let pair = |part: &str| match part.split_once(':') {
+                Some((before, after)) => [number(before), number(after)],
+                None => [number(part); 2],
+            };
+            let values: Vec<_> = part.split('x').map(pair).collect();
+            values.try_into().unwrap_or_else(|_| bad(part))
+        };
+        let mut fields = Self {
+            batch: 1,
+            channels: [1; 2],
+            input_size: [1; R],
+            kernel_size: [1; R],
+            stride: [1; R],
+            padding: [[0; 2]; R],
+            dilation: [1; R],
+            output_padding: [0; R],
+            groups: 1,
+            bias: false,
+        };
+        for part in text.split('_') {
+            let digits = part.find(|c: char| c.is_ascii_digit() || c == '-').unwrap_or(part.len());
+            match part.split_at(digits) {
+                ("n", value) => fields.batch = number(value),
+                ("ic", value) => fields.channels[0] = number(value),
+                ("oc", value) => fields.channels[1] = number(value),
+                ("i", value) => fields.input_size = axes(value),
+                ("k", value) => fields.kernel_size = axes(value),
+                ("s", value) => fields.stride = axes(value),
+                ("p", value) => fields.padding = pads(value),
+                ("d", value) => fields.dilation = axes(value),
+                ("op", value) => fields.output_padding = axes(value),
+                ("g", value) => fields.groups = number(value),
+                ("b", value) => fields.bias = value == "1",
+                _ => bad(part),
+            }
+        }
+        fields
+    }
+
+    pub fn conv(self) -> Conv<R> {
+        Conv {
+            batch: self.batch,
+            in_channels: self.channels[0],
+            out_channels: self.channels[1],
+            input_size: self.input_size,
+            kernel_size: self.kernel_size,
+            stride: self.stride,
+            padding: Padding::Explicit(self.padding),
+            dilation: self.dilation,
+            groups: self.groups,
+            bias: self.bias,
+        }
+    }
+
+    pub fn conv_transpose(self) -> ConvTranspose<R> {
+        ConvTranspose {
+            batch: self.batch,
+            in_channels: self.channels[0],
+            out_channels: self.channels[1],
+            input_size: self.input_size,
+            kernel_size: self.kernel_size,
+            stride: self.stride,
+            padding: self.padding,
+            output_padding: self.output_padding,
+            output_size: None,
+            dilation: self.dilation,
+            groups: self.groups,
+            bias: self.bias,
+        }
+    }
+}
+
+/// A problem of either kind.
+#[derive(Clone, Debug)]
+pub enum Problem {
+    ConvTranspose(ConvTranspose2d),
+    Conv(Conv2d),
+    Upsample(Upsample2d),
+}
+
+/// The transposed convolutions.
+const CONV_TRANSPOSE: [(&str, &str); 11] = [
+    ("dcgan_g1", "ic100_oc1024_i1x1_k4x4"),
+    ("dcgan_g2", "ic1024_oc512_i4x4_k4x4_s2x2_p1x1"),
+    ("dcgan_g3", "ic512_oc256_i8x8_k4x4_s2x2_p1x1"),
+    ("dcgan_g4", "ic256_oc128_i16x16_k4x4_s2x2_p1x1"),
+    ("dcgan_g5", "ic128_oc3_i32x32_k4x4_s2x2_p1x1"),
+    ("fcn8s", "ic21_oc21_i34x34_k16x16_s8x8"),
+    ("fcn8s_dw", "ic21_oc21_i34x34_k16x16_s8x8_g21"),
+    ("unet_512", "ic512_oc256_i28x28_k2x2_s2x2"),
+    ("unet_128", "ic128_oc64_i224x224_k2x2_s2x2"),
+    ("image_3", "ic3_oc3_i512x512_k4x4_s2x2_p1x1"),
+    ("fsrcnn", "ic56_oc1_i128x128_k9x9_s4x4_p4x4_op3x3"),
+];
+
+/// The direct convolutions.
+const CONV: [(&str, &str); 4] = [
+    ("vgg_64", "ic64_oc64_i224x224_k3x3_p1x1"),
+    ("resnet_256", "ic256_oc256_i14x14_k3x3_p1x1"),
+    ("pointwise", "ic256_oc64_i56x56"),
+    ("depthwise", "ic144_oc144_i56x56_k3x3_p1x1_g144"),
+];
+
+/// The upsamplings, 3x512x512 to twice its size.
+const UPSAMPLE: [(&str, Interpolate); 3] = [
+    ("up_nearest", Interpolate::Nearest),
+    ("up_bilinear", Interpolate::Linear { align_corners: false }),
+    ("up_bicubic", Interpolate::Cubic { align_corners: false }),
+];
+
+/// Every named problem.
+pub fn named() -> Vec<(&'static str, Problem)> {
+    let transposed = |text| Problem::ConvTranspose(Fields::parse(text).conv_transpose());
+    let direct = |text| Problem::Conv(Fields::parse(text).conv());
+    let upsampled = |mode| {
+        let base = Upsample2d { channels: 3, input_size: [512, 512], output_size: [1024, 1024], ..Default::default() };
+        Problem::Upsample(Upsample2d::pytorch(base, mode).expect("a valid size"))
+    };
+    let transposed = CONV_TRANSPOSE.into_iter().map(|(name, text)| (name, transposed(text)));
+    let direct = CONV.into_iter().map(|(name, text)| (name, direct(text)));
+    transposed.chain(direct).chain(UPSAMPLE.into_iter().map(|(name, mode)| (name, upsampled(mode)))).collect()
+}

@@ -1,0 +1,135 @@
+// Convolution, direct: one thread per output element sums over the input channels of its group and the kernel's taps.
+//
+// Output o and tap t read input  base + t * dilation  with  base = o * stride - pad.
+
+struct Axis {
+    input: i32,      // input samples
+    kernel: i32,     // taps
+    stride: i32,
+    pad: i32,        // may be negative: cropping
+    inverse: u32,    // the transposed shader's; not used here
+    tap_step: i32,   // 1
+    index_step: i32, // dilation
+    x_stride: u32,   // elements, modulo 2^32 like every address here
+    w_stride: u32,
+    y_stride: u32,
+    first: u32,      // this dispatch's first output index
+    count: u32,      // and how many it computes
+}
+
+struct Params {
+    d: Axis,
+    h: Axis,
+    w: Axis,
+    batch_count: u32,
+    first_channel: u32, // output channels of this dispatch
+    channel_count: u32,
+    in_per_group: u32,
+    out_per_group: u32,
+    first_in: u32,      // input channels of each group that this dispatch sums
+    count_in: u32,
+    accumulate: u32,    // 1: go on from the sum that is in the output
+    x_base: u32,
+    x_batch: u32,
+    x_channel: u32,
+    w_base: u32,
+    w_out: u32,
+    w_in: u32,
+    b_base: u32,
+    b_stride: u32,
+    y_base: u32,
+    y_batch: u32,
+    y_channel: u32,
+    row_threads: u32,   // threads in one row of workgroups; rows are folded into y
+}
+
+override workgroup_size: u32 = 64;
+override has_bias: bool = false;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> w: array<f32>;
+@group(0) @binding(3) var<storage, read> b: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+
+struct Taps {
+    first: i32, // first tap that lands in the input
+    index: i32, // the sample it reads; the next tap's is index_step higher
+    count: i32,
+}
+
+fn taps_of(o: u32, axis: Axis) -> Taps {
+    let base = i32(o) * axis.stride - axis.pad;
+    // base + t * dilation >= 0, rounding up: a plain division of a negative number would round towards zero.
+    let first = (max(-base, 0) + axis.index_step - 1) / axis.index_step;
+    // base + t * dilation <= input - 1; a negative room has no tap, and its quotient would round up to 0.
+    let room = axis.input - 1 - base;
+    if (room < 0 || first >= axis.kernel) {
+        return Taps(0, 0, 0);
+    }
+    let last = min(room / axis.index_step, axis.kernel - 1);
+    return Taps(first, base + first * axis.index_step, max(last - first + 1, 0));
+}
+
+@compute @workgroup_size(workgroup_size)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    var rest = id.y * params.row_threads + id.x;
+    let column = rest % params.w.count + params.w.first;
+    rest /= params.w.count;
+    let row = rest % params.h.count + params.h.first;
+    rest /= params.h.count;
+    let slice = rest % params.d.count + params.d.first;
+    rest /= params.d.count;
+    let channel = rest % params.channel_count + params.first_channel;
+    let n = rest / params.channel_count;
+    if (n >= params.batch_count) {
+        return;
+    }
+    let taps_d = taps_of(slice, params.d);
+    let taps_h = taps_of(row, params.h);
+    let taps_w = taps_of(column, params.w);
+
+    let first_in = channel / params.out_per_group * params.in_per_group + params.first_in;
+    var x_plane = params.x_base + n * params.x_batch + first_in * params.x_channel
+        + u32(taps_d.index) * params.d.x_stride + u32(taps_h.index) * params.h.x_stride
+        + u32(taps_w.index) * params.w.x_stride;
+    var w_plane = params.w_base + channel * params.w_out + params.first_in * params.w_in
+        + u32(taps_d.first) * params.d.w_stride + u32(taps_h.first) * params.h.w_stride
+        + u32(taps_w.first) * params.w.w_stride;
+    let y_at = params.y_base + n * params.y_batch + channel * params.y_channel
+        + slice * params.d.y_stride + row * params.h.y_stride + column * params.w.y_stride;
+
+    let x_step = vec3<u32>(u32(params.d.index_step), u32(params.h.index_step), u32(params.w.index_step))
+        * vec3<u32>(params.d.x_stride, params.h.x_stride, params.w.x_stride);
+
+    var sum = 0.0;
+    if (params.accumulate != 0u) {
+        sum = y[y_at];
+    } else if (has_bias) {
+        sum = b[params.b_base + channel * params.b_stride];
+    }
+    for (var c = 0u; c < params.count_in; c++) {
+        var x_slice = x_plane;
+        var w_slice = w_plane;
+        for (var i = 0; i < taps_d.count; i++) {
+            var x_row = x_slice;
+            var w_row = w_slice;
+            for (var j = 0; j < taps_h.count; j++) {
+                var x_at = x_row;
+                var w_at = w_row;
+                for (var k = 0; k < taps_w.count; k++) {
+                    sum += x[x_at] * w[w_at];
+                    x_at += x_step.z;
+                    w_at += params.w.w_stride;
+                }
+                x_row += x_step.y;
+                w_row += params.h.w_stride;
+            }
+            x_slice += x_step.x;
+            w_slice += params.d.w_stride;
+        }
+        x_plane += params.x_channel;
+        w_plane += params.w_in;
+    }
+    y[y_at] = sum;
+}

@@ -1,0 +1,86 @@
+// Linear, cubic or any other separable upsampling: one thread per output element sums the product of the axes' taps.
+//
+// Output q of an axis has `taps` table entries from table_axis + q * taps on: a sample's index and its weight. Both are
+// worked out exactly on the host; the weights are rounded once to f32.
+
+struct Params {
+    first_d: u32, // this dispatch's first output index on each axis
+    first_h: u32,
+    first_w: u32,
+    count_d: u32, // and how many it computes
+    count_h: u32,
+    count_w: u32,
+    taps_d: u32,  // table entries per output index
+    taps_h: u32,
+    taps_w: u32,
+    table_d: u32, // where each axis begins in the table
+    table_h: u32,
+    table_w: u32,
+    x_d: u32,     // elements, modulo 2^32 like every address here
+    x_h: u32,
+    x_w: u32,
+    y_d: u32,
+    y_h: u32,
+    y_w: u32,
+    batch_count: u32,
+    channel_count: u32,
+    x_base: u32,
+    x_batch: u32,
+    x_channel: u32,
+    y_base: u32,
+    y_batch: u32,
+    y_channel: u32,
+    row_threads: u32, // threads in one row of workgroups; rows are folded into y
+    extrapolation: f32,
+}
+
+override workgroup_size: u32 = 64;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> table: array<vec2<u32>>; // (index, weight as bits)
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+const OUTSIDE = 0xffffffffu; // an index that stands for the extrapolation value
+
+@compute @workgroup_size(workgroup_size)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    var rest = id.y * params.row_threads + id.x;
+    let column = rest % params.count_w + params.first_w;
+    rest /= params.count_w;
+    let row = rest % params.count_h + params.first_h;
+    rest /= params.count_h;
+    let slice = rest % params.count_d + params.first_d;
+    rest /= params.count_d;
+    let channel = rest % params.channel_count;
+    let n = rest / params.channel_count;
+    if (n >= params.batch_count) {
+        return;
+    }
+    let table_d = params.table_d + slice * params.taps_d;
+    let table_h = params.table_h + row * params.taps_h;
+    let table_w = params.table_w + column * params.taps_w;
+
+    var value = params.extrapolation;
+    if (table[table_d].x != OUTSIDE && table[table_h].x != OUTSIDE && table[table_w].x != OUTSIDE) {
+        let plane = params.x_base + n * params.x_batch + channel * params.x_channel;
+        value = 0.0;
+        for (var i = 0u; i < params.taps_d; i++) {
+            let d = table[table_d + i];
+            var slice_sum = 0.0;
+            for (var j = 0u; j < params.taps_h; j++) {
+                let h = table[table_h + j];
+                let line = plane + d.x * params.x_d + h.x * params.x_h;
+                var row_sum = 0.0;
+                for (var k = 0u; k < params.taps_w; k++) {
+                    let w = table[table_w + k];
+                    row_sum += bitcast<f32>(w.y) * x[line + w.x * params.x_w];
+                }
+                slice_sum += bitcast<f32>(h.y) * row_sum;
+            }
+            value += bitcast<f32>(d.y) * slice_sum;
+        }
+    }
+    y[params.y_base + n * params.y_batch + channel * params.y_channel
+        + slice * params.y_d + row * params.y_h + column * params.y_w] = value;
+}

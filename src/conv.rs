@@ -1,0 +1,185 @@
+//! Convolution: what it is, its sizes in every convention, and its definition on the CPU.
+
+use ndarray::ArrayViewD;
+
+use crate::geometry::{
+    Axis, Geometry, MAX_COORDINATE, Padding, Pads, check_elements, check_nonzero, conv_size, same_total, span,
+    split_padding,
+};
+use crate::op::{Op, Operand, split_shape};
+use crate::reference::{Reference, Sums, for_each_run, widen};
+use crate::{Error, Result};
+
+/// A convolution over `R` spatial axes (cross-correlation, as in every framework), in PyTorch's words.
+///
+/// Tensors: `input` (N, Cin, spatial...), `weight` (Cout, Cin/groups, kernel...), `bias` (Cout) if there is one;
+/// output (N, Cout, spatial...).
+///
+/// ```
+/// use upconv::{Conv2d, Op};
+/// let conv = Conv2d {
+///     in_channels: 3,
+///     out_channels: 8,
+///     input_size: [480, 640],
+///     kernel_size: [3, 3],
+///     padding: [1, 1].into(),
+///     ..Default::default()
+/// };
+/// assert_eq!(conv.output()?.shape, [1, 8, 480, 640]);
+/// # Ok::<(), upconv::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Conv<const R: usize> {
+    /// Images; 0 is legal and computes nothing.
+    pub batch: usize,
+    /// Channels of the input.
+    pub in_channels: usize,
+    /// Channels of the output.
+    pub out_channels: usize,
+    /// Spatial size of the input, in samples.
+    pub input_size: [usize; R],
+    /// Taps of the kernel on each axis.
+    pub kernel_size: [usize; R],
+    /// Input samples from one output sample to the next.
+    pub stride: [usize; R],
+    /// Zeros around the input, explicitly or by rule.
+    pub padding: Padding<R>,
+    /// Input samples from one tap to the next; 1 is an ordinary kernel (oneDNN counts from 0).
+    pub dilation: [usize; R],
+    /// Groups of channels that do not see each other; `in_channels` makes it depthwise.
+    pub groups: usize,
+    /// Whether a bias is added.
+    pub bias: bool,
+}
+
+impl<const R: usize> Default for Conv<R> {
+    fn default() -> Self {
+        Self {
+            batch: 1,
+            in_channels: 1,
+            out_channels: 1,
+            input_size: [1; R],
+            kernel_size: [1; R],
+            stride: [1; R],
+            padding: Padding::default(),
+            dilation: [1; R],
+            groups: 1,
+            bias: false,
+        }
+    }
+}
+
+impl<const R: usize> Conv<R> {
+    /// A stride-1 convolution without padding for tensors of these shapes: `input` (N, Cin, spatial...) and `weight`
+    /// (Cout, Cin/groups, kernel...). Set the other fields by struct update.
+    pub fn from_shapes(input: &[usize], weight: &[usize], groups: usize) -> Result<Self> {
+        let ([batch, in_channels], input_size) = split_shape("input", input)?;
+        let ([out_channels, _], kernel_size) = split_shape("weight", weight)?;
+        let conv = Self { batch, in_channels, out_channels, input_size, kernel_size, groups, ..Default::default() };
+        if groups != 0 && weight[1].checked_mul(groups) != Some(in_channels) {
+            let expected = [&[out_channels, in_channels / groups], &kernel_size[..]].concat();
+            return Err(Error::Shape { operand: "weight", expected, actual: weight.into() });
+        }
+        Ok(conv)
+    }
+
+    /// The canonical form: sizes and the padding before each axis. Refuses whatever breaks a rule.
+    pub fn geometry(&self) -> Result<Geometry<R>> {
+        check_nonzero(&[
+            ("input_size", self.input_size),
+            ("kernel_size", self.kernel_size),
+            ("stride", self.stride),
+            ("dilation", self.dilation),
+        ])?;
+        let pads = self.pads()?;
+        let mut axes = [Axis::UNIT; R];
+        for (i, axis) in axes.iter_mut().enumerate() {
+            *axis = self.axis(i, pads[i])?;
+        }
+        let geometry = Geometry {
+            batch: self.batch,
+            groups: self.groups,
+            wide_channels: self.in_channels,
+            narrow_channels: self.out_channels,
+            axes,
+        };
+        geometry.check("in_channels", "out_channels")?;
+        Ok(geometry)
+    }
+
+    /// The padding that [`Self::padding`] comes to, before and after each axis.
+    pub fn pads(&self) -> Result<Pads<R>> {
+        let upper = match self.padding {
+            Padding::Explicit(pads) => return Ok(pads),
+            Padding::Valid => return Ok([[0; 2]; R]),
+            Padding::SameUpper => true,
+            Padding::SameLower => false,
+        };
+        let mut pads = [[0; 2]; R];
+        for (i, pad) in pads.iter_mut().enumerate() {
+            let span = span(self.kernel_size[i], self.dilation[i]);
+            *pad = split_padding(same_total(self.input_size[i], span, self.stride[i].max(1)), upper)?;
+        }
+        Ok(pads)
+    }
+
+    fn axis(&self, axis: usize, pads: [i64; 2]) -> Result<Axis> {
+        let (wide, kernel) = (self.input_size[axis], self.kernel_size[axis]);
+        let (stride, dilation) = (self.stride[axis], self.dilation[axis]);
+        let span = span(kernel, dilation);
+        let padded = wide as i128 + i128::from(pads[0]) + i128::from(pads[1]);
+        if span as i128 > padded {
+            return Err(Error::KernelTooLarge { axis, span, padded });
+        }
+        let size = conv_size(wide, pads, span, stride);
+        let limit = MAX_COORDINATE as u128;
+        if size as u128 > limit {
+            return Err(Error::TooLarge { what: "the output size", value: size as u128, limit });
+        }
+        Ok(Axis { wide, narrow: size as usize, kernel, stride, dilation, pad: pads[0] })
+    }
+}
+
+impl<const R: usize> Op for Conv<R> {
+    const NAME: &'static str = "conv";
+
+    fn inputs(&self) -> Result<Vec<Operand>> {
+        let geometry = self.geometry()?;
+        let mut inputs =
+            vec![Operand::new("input", geometry.wide_shape()), Operand::new("weight", geometry.weight_shape())];
+        if self.bias {
+            inputs.push(Operand::new("bias", vec![self.out_channels]));
+        }
+        Ok(inputs)
+    }
+
+    fn output(&self) -> Result<Operand> {
+        Ok(Operand::new("output", self.geometry()?.narrow_shape()))
+    }
+
+    fn multiply_adds(&self) -> Result<u128> {
+        Ok(self.geometry()?.multiply_adds())
+    }
+
+    /// One tap at a time over the whole image, where the shader takes one output at a time over all taps.
+    fn define(&self, inputs: &[ArrayViewD<f32>]) -> Result<Reference> {
+        let geometry = self.geometry()?;
+        let shape = geometry.narrow_shape();
+        check_elements(&shape)?;
+        let (input, weight) = (widen(&inputs[0]), widen(&inputs[1]));
+        let mut sums = Sums::zeros(shape.iter().product());
+        for_each_run(&geometry, |run| {
+            for i in 0..run.len {
+                sums.add(run.narrow + i, weight[run.weight] * input[run.wide + i * run.step]);
+            }
+        });
+        if let Some(bias) = inputs.get(2) {
+            sums.add_bias(bias, shape[2..].iter().product());
+        }
+        let terms = geometry.wide_per_group() * self.kernel_size.iter().product::<usize>();
+        sums.finish(&shape, terms + 2 + usize::from(self.bias))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,29 @@
+//! Convolution on the GPU.
+
+use wgpu::Limits;
+
+use super::kernel::Shader;
+use super::params::ConvParams;
+use super::program::{GpuOp, Program, Recipe, Request, recipes};
+use super::relation::{Direction, lower};
+use crate::{Conv, Result};
+
+/// One thread per output element.
+pub(crate) static DIRECT: Shader = Shader {
+    name: "conv_direct",
+    source: include_str!("../../shaders/conv_direct.wgsl"),
+    reads: 3,
+    fields: ConvParams::FIELDS,
+    params_size: size_of::<ConvParams>() as u64,
+    overrides: &["workgroup_size", "has_bias"],
+};
+
+impl<const R: usize> GpuOp for Conv<R> {
+    fn recipes(&self, limits: &Limits) -> Vec<Recipe> {
+        recipes(&DIRECT, limits)
+    }
+
+    fn lower(&self, request: Request<'_>) -> Result<Program> {
+        lower(self, &self.geometry()?, Direction::WideToNarrow, &DIRECT, request)
+    }
+}

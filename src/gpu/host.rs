@@ -1,0 +1,358 @@
+//! A small host for those who have no wgpu device of their own: find an adapter, upload, run, read back.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_intrusive::channel::shared::{OneshotReceiver, oneshot_channel};
+use ndarray::{Array, ArrayView, ArrayViewD, Dimension};
+use wgpu::{
+    Adapter, AdapterInfo, Backends, Buffer, BufferUsages, CommandEncoder, Device, ErrorFilter, Features, Instance,
+    InstanceDescriptor, Limits, MapMode, Queue,
+};
+
+use super::{Bound, GpuOp, PlanOptions, Planner};
+use crate::{Error, Result};
+
+/// A GPU device of the library's own.
+///
+/// The environment chooses among several: `WGPU_BACKEND` (such as `vulkan` or `metal,gl`) limits the back ends, and
+/// `WGPU_ADAPTER_NAME` names a part of the adapter's name, in any case.
+///
+/// Whatever goes wrong on the device (it is lost, or out of memory) comes back as an error value; a new `Gpu` can be
+/// made afterwards.
+///
+/// ```no_run
+/// # use upconv::{ConvTranspose2d, Gpu, ndarray::Array4};
+/// let (x, w) = (Array4::<f32>::ones((1, 8, 32, 32)), Array4::<f32>::ones((8, 3, 4, 4)));
+/// let base = ConvTranspose2d::from_shapes(x.shape(), w.shape(), 1)?;
+/// let up = ConvTranspose2d { stride: [2, 2], padding: [[1, 1]; 2], ..base };
+/// let y = Gpu::new()?.run(&up, &[x.view(), w.view()])?;
+/// assert_eq!(y.dim(), (1, 3, 64, 64));
+/// # Ok::<(), upconv::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Gpu {
+    device: Device,
+    queue: Queue,
+    info: AdapterInfo,
+    planner: Planner,
+    lost: Arc<Mutex<Option<String>>>,
+}
+
+/// How long a run took.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Timing {
+    /// On the GPU, from the pass's begin to its end, where the device has timestamp queries.
+    pub gpu: Option<Duration>,
+    /// From the submission to its end, as the host saw it.
+    pub wall: Duration,
+}
+
+impl Gpu {
+    /// The adapter that the environment asks for, or the fastest one.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn new() -> Result<Self> {
+        pollster::block_on(Self::request())
+    }
+
+    /// Every adapter that the environment lets through and that gives a device with wgpu's default limits.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn all() -> Result<Vec<Self>> {
+        pollster::block_on(async {
+            let mut gpus = Vec::new();
+            for adapter in named(instance()?.enumerate_adapters(Backends::all()).await) {
+                gpus.extend(Self::from_adapter(&adapter).await);
+            }
+            Ok(gpus)
+        })
+    }
+
+    /// [`Gpu::new`] as a future.
+    pub async fn request() -> Result<Self> {
+        let instance = instance()?;
+        let adapter = match adapter_name() {
+            Some(name) => {
+                let found = named(instance.enumerate_adapters(Backends::all()).await);
+                let missing = || Error::NoAdapter(format!("none has \"{name}\" (WGPU_ADAPTER_NAME) in its name"));
+                found.into_iter().next().ok_or_else(missing)?
+            }
+            None => {
+                let options = wgpu::RequestAdapterOptions {
+                    power_preference: wgpu::PowerPreference::HighPerformance,
+                    ..Default::default()
+                };
+                let none = |error: wgpu::RequestAdapterError| Error::NoAdapter(error.to_string());
+                instance.request_adapter(&options).await.map_err(none)?
+            }
+        };
+        Self::from_adapter(&adapter).await
+    }
+
+    /// A device of this adapter, with its largest buffers and timestamp queries if it has them.
+    pub async fn from_adapter(adapter: &Adapter) -> Result<Self> {
+        let offered = adapter.limits();
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("upconv::host::device"),
+            required_features: adapter.features() & Features::TIMESTAMP_QUERY,
+            required_limits: Limits {
+                max_buffer_size: offered.max_buffer_size,
+                max_storage_buffer_binding_size: offered.max_storage_buffer_binding_size,
+                ..Limits::default()
+            },
+            ..Default::default()
+        };
+        let refused = |error: wgpu::RequestDeviceError| Error::NoDevice(error.to_string());
+        let (device, queue) = adapter.request_device(&descriptor).await.map_err(refused)?;
+        let lost = Arc::new(Mutex::new(None));
+        let told = lost.clone();
+        device.set_device_lost_callback(move |reason, message| {
+            let text = if message.is_empty() { format!("{reason:?}") } else { message };
+            told.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(text);
+        });
+        Ok(Self { planner: Planner::new(&device), info: adapter.get_info(), device, queue, lost })
+    }
+
+    /// The device.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Its queue.
+    pub fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    /// The adapter's name, driver and kind.
+    pub fn info(&self) -> &AdapterInfo {
+        &self.info
+    }
+
+    /// The planner, whose pipelines [`Gpu::run`] uses too.
+    pub fn planner(&self) -> &Planner {
+        &self.planner
+    }
+
+    /// Uploads the inputs, runs the op and reads the output back, waiting for it. Inputs are those of
+    /// [`Op::inputs`](crate::Op::inputs), of any strides; the output is row-major.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn run<O: GpuOp, D: Dimension>(&self, op: &O, inputs: &[ArrayView<f32, D>]) -> Result<Array<f32, D>> {
+        self.wait(self.run_async(op, inputs))
+    }
+
+    /// [`Gpu::run`] as a future. The work is submitted at the first poll.
+    pub async fn run_async<O: GpuOp, D: Dimension>(
+        &self,
+        op: &O,
+        inputs: &[ArrayView<'_, f32, D>],
+    ) -> Result<Array<f32, D>> {
+        let views: Vec<_> = inputs.iter().map(|view| view.view().into_dyn()).collect();
+        op.check_inputs(&views)?;
+        let shape = op.output()?.shape;
+        let bytes = shape.iter().product::<usize>() as u64 * 4;
+        let (output, failure) = self.scoped(|| {
+            let plan = self.planner.plan(op, &PlanOptions::default())?;
+            let buffers = views.iter().map(|view| self.upload(view.view())).collect::<Result<Vec<_>>>()?;
+            let output = self.buffer("output", bytes)?;
+            let slices: Vec<_> = buffers.iter().map(|buffer| buffer.slice(..)).collect();
+            let bound = plan.bind(&slices, output.slice(..))?;
+            let mut encoder = self.device.create_command_encoder(&Default::default());
+            bound.encode(&mut encoder.begin_compute_pass(&Default::default()));
+            self.queue.submit([encoder.finish()]);
+            Ok(output)
+        });
+        let output = self.outcome(output, failure.await)?;
+        let values: Vec<f32> = self.download_async(&output, 0, bytes).await?;
+        let mismatch = |expected: Vec<usize>| Error::Shape { operand: "output", expected, actual: Vec::new() };
+        let array = ndarray::ArrayD::from_shape_vec(shape.clone(), values).map_err(|_| mismatch(shape.clone()))?;
+        array.into_dimensionality().map_err(|_| mismatch(shape))
+    }
+
+    /// A storage buffer that holds a tensor row-major, whatever the view's strides. A buffer is never empty: it holds at
+    /// least one element.
+    pub fn upload(&self, view: ArrayViewD<f32>) -> Result<Buffer> {
+        let buffer = self.buffer("input", view.len() as u64 * 4)?;
+        let standard = view.as_standard_layout();
+        if let Some(values) = standard.as_slice() {
+            self.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(values));
+        }
+        Ok(buffer)
+    }
+
+    /// A storage buffer of zeros that can be copied to and from.
+    pub fn buffer(&self, name: &str, bytes: u64) -> Result<Buffer> {
+        let limit = self.device.limits().max_buffer_size;
+        if bytes > limit {
+            let what = "a buffer's size in bytes (max_buffer_size)";
+            return Err(Error::TooLarge { what, value: bytes.into(), limit: limit.into() });
+        }
+        Ok(self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(&format!("upconv::host::{name}")),
+            size: bytes.max(4),
+            usage: BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        }))
+    }
+
+    /// Reads bytes of a buffer with `COPY_SRC` back, waiting for the work submitted before.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn download<T: bytemuck::Pod>(&self, buffer: &Buffer, offset: u64, bytes: u64) -> Result<Vec<T>> {
+        self.wait(self.download_async(buffer, offset, bytes))
+    }
+
+    /// [`Gpu::download`] as a future. Offset and length are multiples of four bytes, and the length of `T`'s size.
+    pub async fn download_async<T: bytemuck::Pod>(&self, buffer: &Buffer, offset: u64, bytes: u64) -> Result<Vec<T>> {
+        let end = offset.checked_add(bytes);
+        if end.is_none_or(|end| end > buffer.size()) {
+            let needed = end.unwrap_or(u64::MAX);
+            return Err(Error::BufferTooSmall { operand: "download", needed, available: buffer.size() });
+        }
+        if bytes == 0 {
+            return Ok(Vec::new());
+        }
+        let copy = |encoder: &mut CommandEncoder, to: &Buffer| {
+            encoder.copy_buffer_to_buffer(buffer, offset, to, 0, bytes);
+        };
+        let (pending, failure) = self.scoped(|| self.read_back(bytes, copy));
+        let (staging, mapped) = self.outcome(pending, failure.await)?;
+        if !matches!(mapped.receive().await, Some(Ok(()))) {
+            return Err(self.lost_or(Error::Device("the read-back buffer could not be mapped".into())));
+        }
+        let view =
+            staging.slice(..).get_mapped_range().map_err(|error| self.lost_or(Error::Device(error.to_string())))?;
+        Ok(bytemuck::pod_collect_to_vec(&view))
+    }
+
+    /// Runs a bound plan once, alone in its submission, and measures it.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn time(&self, bound: &Bound) -> Result<Timing> {
+        let queries = self.device.features().contains(Features::TIMESTAMP_QUERY).then(|| {
+            let (ty, count) = (wgpu::QueryType::Timestamp, 2);
+            self.device.create_query_set(&wgpu::QuerySetDescriptor { label: Some("upconv::host::time"), ty, count })
+        });
+        let begin = std::time::Instant::now();
+        let (submission, failure) = self.scoped(|| {
+            let mut encoder = self.device.create_command_encoder(&Default::default());
+            let timestamp_writes = queries.as_ref().map(|query_set| wgpu::ComputePassTimestampWrites {
+                query_set,
+                beginning_of_pass_write_index: Some(0),
+                end_of_pass_write_index: Some(1),
+            });
+            bound.encode(
+                &mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes }),
+            );
+            Ok(self.queue.submit([encoder.finish()]))
+        });
+        self.wait(async { self.outcome(submission, failure.await) })?;
+        self.poll()?;
+        let wall = begin.elapsed();
+        let gpu = queries.map(|queries| self.wait(self.elapsed(&queries))).transpose()?;
+        Ok(Timing { gpu, wall })
+    }
+
+    /// The time between a query set's two timestamps.
+    async fn elapsed(&self, queries: &wgpu::QuerySet) -> Result<Duration> {
+        let resolve = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("upconv::host::timestamps"),
+            size: 16,
+            usage: BufferUsages::QUERY_RESOLVE | BufferUsages::COPY_SRC,
+            mapped_at_creation: false,
+        });
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        encoder.resolve_query_set(queries, 0..2, &resolve, 0);
+        self.queue.submit([encoder.finish()]);
+        let ticks: Vec<u64> = self.download_async(&resolve, 0, 16).await?;
+        let nanoseconds = ticks[1].saturating_sub(ticks[0]) as f64 * f64::from(self.queue.get_timestamp_period());
+        Ok(Duration::from_nanos(nanoseconds as u64))
+    }
+
+    /// Copies into a staging buffer, submits, and asks for its mapping.
+    fn read_back(
+        &self,
+        bytes: u64,
+        copy: impl FnOnce(&mut CommandEncoder, &Buffer),
+    ) -> Result<(Buffer, OneshotReceiver<Result<(), wgpu::BufferAsyncError>>)> {
+        let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("upconv::host::read_back"),
+            size: bytes,
+            usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        copy(&mut encoder, &staging);
+        self.queue.submit([encoder.finish()]);
+        let (sender, receiver) = oneshot_channel();
+        staging.slice(..).map_async(MapMode::Read, move |result| {
+            // The receiver is gone only if the caller dropped the future.
+            let _ = sender.send(result);
+        });
+        self.drive();
+        Ok((staging, receiver))
+    }
+
+    /// Makes the device finish what was submitted, beside the caller. Browsers do it by themselves.
+    fn drive(&self) {
+        #[cfg(not(target_arch = "wasm32"))]
+        {
+            let device = self.device.clone();
+            std::thread::spawn(move || device.poll(wgpu::PollType::wait_indefinitely()));
+        }
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn poll(&self) -> Result<()> {
+        let failed = |error: wgpu::PollError| self.lost_or(Error::Device(error.to_string()));
+        self.device.poll(wgpu::PollType::wait_indefinitely()).map(|_| ()).map_err(failed)
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+        pollster::block_on(future)
+    }
+
+    /// Does some work and catches what the device says of it.
+    fn scoped<T, F: FnOnce() -> T>(&self, work: F) -> (T, impl Future<Output = Option<wgpu::Error>> + use<T, F>) {
+        let filters = [ErrorFilter::OutOfMemory, ErrorFilter::Internal, ErrorFilter::Validation];
+        let [memory, internal, validation] = filters.map(|filter| self.device.push_error_scope(filter));
+        let value = work();
+        let caught = (validation.pop(), internal.pop(), memory.pop());
+        let first = async move {
+            let (validation, internal, memory) = (caught.0.await, caught.1.await, caught.2.await);
+            memory.or(internal).or(validation)
+        };
+        (value, first)
+    }
+
+    /// The value, unless the device was lost or failed.
+    fn outcome<T>(&self, value: Result<T>, failure: Option<wgpu::Error>) -> Result<T> {
+        match failure {
+            Some(wgpu::Error::OutOfMemory { source }) => Err(self.lost_or(Error::OutOfMemory(source.to_string()))),
+            Some(error) => Err(self.lost_or(Error::Device(error.to_string()))),
+            None => value,
+        }
+    }
+
+    /// The loss of the device if it is lost, which explains any other error.
+    fn lost_or(&self, error: Error) -> Error {
+        let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        lost.clone().map_or(error, Error::DeviceLost)
+    }
+}
+
+/// Those back ends that the environment and the build let through.
+fn instance() -> Result<Instance> {
+    if Instance::enabled_backend_features().is_empty() {
+        return Err(Error::NoAdapter("this build has no wgpu back end; enable one of the crate's features".into()));
+    }
+    Ok(Instance::new(InstanceDescriptor::new_without_display_handle_from_env()))
+}
+
+fn adapter_name() -> Option<String> {
+    std::env::var("WGPU_ADAPTER_NAME").ok().filter(|name| !name.is_empty()).map(|name| name.to_lowercase())
+}
+
+/// Those adapters that bear the name asked for, or all.
+fn named(adapters: Vec<Adapter>) -> Vec<Adapter> {
+    let name = adapter_name().unwrap_or_default();
+    adapters.into_iter().filter(|adapter| adapter.get_info().name.to_lowercase().contains(&name)).collect()
+}

@@ -1,0 +1,144 @@
+//! The uniform structs of the shaders, field by field as in WGSL; a test compares them with the shaders.
+
+use bytemuck::{Pod, Zeroable};
+
+/// A field of a uniform struct: its name and WGSL type. Every field takes four bytes but a nested struct.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Field {
+    #[cfg_attr(not(test), allow(dead_code, reason = "read by the layout test"))]
+    pub(crate) name: &'static str,
+    #[cfg_attr(not(test), allow(dead_code, reason = "read by the layout test"))]
+    pub(crate) kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(test), allow(dead_code, reason = "read by the layout test"))]
+pub(crate) enum Kind {
+    U32,
+    I32,
+    F32,
+    Struct(&'static [Field]),
+}
+
+trait Uniform {
+    const KIND: Kind;
+}
+
+impl Uniform for u32 {
+    const KIND: Kind = Kind::U32;
+}
+
+impl Uniform for i32 {
+    const KIND: Kind = Kind::I32;
+}
+
+impl Uniform for f32 {
+    const KIND: Kind = Kind::F32;
+}
+
+macro_rules! uniform {
+    ($(#[$doc:meta])* $name:ident { $($field:ident: $kind:ty),+ $(,)? }) => {
+        $(#[$doc])*
+        #[repr(C)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
+        pub(crate) struct $name {
+            $(pub(crate) $field: $kind),+
+        }
+
+        impl $name {
+            pub(crate) const FIELDS: &'static [Field] =
+                &[$(Field { name: stringify!($field), kind: <$kind as Uniform>::KIND }),+];
+        }
+    };
+}
+
+uniform! {
+    /// One axis of [`ConvParams`]; 48 bytes, as a struct in a uniform must be a multiple of 16.
+    AxisParams {
+        input: i32,
+        kernel: i32,
+        stride: i32,
+        pad: i32,
+        inverse: u32,
+        tap_step: i32,
+        index_step: i32,
+        x_stride: u32,
+        w_stride: u32,
+        y_stride: u32,
+        first: u32,
+        count: u32,
+    }
+}
+
+impl Uniform for AxisParams {
+    const KIND: Kind = Kind::Struct(Self::FIELDS);
+}
+
+uniform! {
+    /// `Params` of the convolution shaders.
+    ConvParams {
+        d: AxisParams,
+        h: AxisParams,
+        w: AxisParams,
+        batch_count: u32,
+        first_channel: u32,
+        channel_count: u32,
+        in_per_group: u32,
+        out_per_group: u32,
+        first_in: u32,
+        count_in: u32,
+        accumulate: u32,
+        x_base: u32,
+        x_batch: u32,
+        x_channel: u32,
+        w_base: u32,
+        w_out: u32,
+        w_in: u32,
+        b_base: u32,
+        b_stride: u32,
+        y_base: u32,
+        y_batch: u32,
+        y_channel: u32,
+        row_threads: u32,
+    }
+}
+
+uniform! {
+    /// `Params` of the upsampling shaders.
+    UpsampleParams {
+        first_d: u32,
+        first_h: u32,
+        first_w: u32,
+        count_d: u32,
+        count_h: u32,
+        count_w: u32,
+        taps_d: u32,
+        taps_h: u32,
+        taps_w: u32,
+        table_d: u32,
+        table_h: u32,
+        table_w: u32,
+        x_d: u32,
+        x_h: u32,
+        x_w: u32,
+        y_d: u32,
+        y_h: u32,
+        y_w: u32,
+        batch_count: u32,
+        channel_count: u32,
+        x_base: u32,
+        x_batch: u32,
+        x_channel: u32,
+        y_base: u32,
+        y_batch: u32,
+        y_channel: u32,
+        row_threads: u32,
+        extrapolation: f32,
+    }
+}
+
+/// An address or stride modulo 2³². Shaders compute addresses modulo 2³² too, and the result is right as long as it
+/// lies inside a window of fewer than 2³² elements, even where a base or a stride by itself does not fit.
+pub(crate) fn wrap(elements: usize) -> u32 {
+    elements as u32
+}

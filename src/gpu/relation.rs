@@ -1,0 +1,227 @@
+//! What the convolution and its transpose share on the GPU: the relation as uniforms and windows.
+
+use std::ops::Range;
+
+use super::kernel::Shader;
+use super::params::{AxisParams, ConvParams, wrap};
+use super::program::{Dispatch, Placed, Program, Request, Source};
+use super::windows::{Tile, Window, split};
+use crate::geometry::{Axis, Geometry, gcd};
+use crate::{Op, Result, TensorLayout};
+
+/// Which side the op reads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// A convolution.
+    WideToNarrow,
+    /// A transposed convolution.
+    NarrowToWide,
+}
+
+/// A problem with its tensors placed.
+struct Relation {
+    direction: Direction,
+    axes: [Axis; 3],
+    /// Input and output channels of one group.
+    per_group: [usize; 2],
+    input: TensorLayout,
+    weight: TensorLayout,
+    bias: Option<TensorLayout>,
+    output: TensorLayout,
+}
+
+pub(crate) fn lower<const R: usize, O: Op>(
+    op: &O,
+    geometry: &Geometry<R>,
+    direction: Direction,
+    shader: &'static Shader,
+    request: Request<'_>,
+) -> Result<Program> {
+    let recipe = request.choose(O::NAME, shader, &[shader])?;
+    let operands = request.place(op)?;
+    let relation = Relation::new(geometry, direction, &operands);
+    let dispatch = |window: Window| {
+        let workgroups = request.fold(&recipe, &window.tile);
+        let params = relation.params(&window, workgroups[0] * recipe.workgroup_size);
+        Dispatch { workgroups, params: bytemuck::bytes_of(&params).to_vec(), windows: window.bytes }
+    };
+    let dispatches = if relation.output.is_empty() {
+        Vec::new()
+    } else {
+        let names: Vec<_> = operands.iter().map(|operand| operand.name).collect();
+        let windows = split(relation.tile(geometry), &request.bounds(&recipe), &names, |tile| relation.spans(tile))?;
+        windows.into_iter().map(dispatch).collect()
+    };
+    let has_bias = relation.bias.is_some();
+    Ok(Program {
+        op: O::NAME,
+        shader,
+        constants: vec![("workgroup_size", recipe.workgroup_size.into()), ("has_bias", f64::from(u8::from(has_bias)))],
+        recipe,
+        operands,
+        // Without a bias its binding, which the shader never reads then, holds the weight.
+        reads: vec![Source::Operand(0), Source::Operand(1), Source::Operand(if has_bias { 2 } else { 1 })],
+        table: Vec::new(),
+        dispatches,
+    })
+}
+
+impl Relation {
+    fn new<const R: usize>(geometry: &Geometry<R>, direction: Direction, operands: &[Placed]) -> Self {
+        let sides = [geometry.wide_per_group(), geometry.narrow_per_group()];
+        let layout = |name: &str| operands.iter().find(|operand| operand.name == name).map(|o| o.layout.clone());
+        let required = |name| layout(name).unwrap_or_else(|| TensorLayout::contiguous(&[]));
+        Self {
+            direction,
+            axes: geometry.axes3(),
+            per_group: if direction == Direction::WideToNarrow { sides } else { [sides[1], sides[0]] },
+            input: required("input"),
+            weight: required("weight"),
+            bias: layout("bias"),
+            output: required("output"),
+        }
+    }
+
+    /// The whole problem as one tile.
+    fn tile<const R: usize>(&self, geometry: &Geometry<R>) -> Tile {
+        let [ins, outs] = self.per_group;
+        let spatial = self.axes.map(|axis| match self.direction {
+            Direction::WideToNarrow => 0..axis.narrow,
+            Direction::NarrowToWide => 0..axis.wide,
+        });
+        let [d, h, w] = spatial;
+        [0..geometry.batch, 0..outs * geometry.groups, d, h, w, 0..ins]
+    }
+
+    /// The elements of input, weight, bias (if any) and output that a tile touches.
+    fn spans(&self, tile: &Tile) -> Vec<Range<usize>> {
+        let [batch, channels, d, h, w, reduction] = tile;
+        let [ins, outs] = self.per_group;
+        let groups = channels.start / outs..(channels.end - 1) / outs + 1;
+        let inputs = groups.start * ins + reduction.start..(groups.end - 1) * ins + reduction.end;
+        let kernel = self.axes.map(|axis| 0..axis.kernel);
+        let source = std::array::from_fn(|i| match self.direction {
+            Direction::WideToNarrow => self.axes[i].wide_window(&tile[i + 2]),
+            Direction::NarrowToWide => self.axes[i].narrow_window(&tile[i + 2]),
+        });
+        let weight_channels = match self.direction {
+            Direction::WideToNarrow => [channels.clone(), reduction.clone()],
+            Direction::NarrowToWide if groups.len() > 1 => [inputs.clone(), 0..outs],
+            Direction::NarrowToWide => {
+                let first = groups.start * outs;
+                [inputs.clone(), channels.start - first..channels.end - first]
+            }
+        };
+        let mut spans =
+            vec![span(&self.input, [batch.clone(), inputs], source), span(&self.weight, weight_channels, kernel)];
+        spans.extend(self.bias.as_ref().map(|bias| bias.span(std::slice::from_ref(channels))));
+        spans.push(span(&self.output, [batch.clone(), channels.clone()], [d.clone(), h.clone(), w.clone()]));
+        spans
+    }
+
+    fn params(&self, window: &Window, row_threads: u32) -> ConvParams {
+        let [batch, channels, .., reduction] = &window.tile;
+        let [ins, outs] = self.per_group;
+        // Addresses count from the start of the window that is bound.
+        let base = |layout: &TensorLayout, operand: usize| {
+            wrap(layout.offset()).wrapping_sub((window.bytes[operand].start / 4) as u32)
+        };
+        let last = window.bytes.len() - 1;
+        let outer = |layout: &TensorLayout, axis: usize| wrap(layout.strides()[axis]);
+        let from_first = |layout: &TensorLayout, operand: usize| {
+            base(layout, operand).wrapping_add(wrap(batch.start).wrapping_mul(outer(layout, 0)))
+        };
+        let weight_axes = if self.direction == Direction::WideToNarrow { [0, 1] } else { [1, 0] };
+        let [d, h, w] = std::array::from_fn(|i| self.axis_params(i, &window.tile[i + 2]));
+        ConvParams {
+            d,
+            h,
+            w,
+            batch_count: wrap(batch.len()),
+            first_channel: wrap(channels.start),
+            channel_count: wrap(channels.len()),
+            in_per_group: wrap(ins),
+            out_per_group: wrap(outs),
+            first_in: wrap(reduction.start),
+            count_in: wrap(reduction.len()),
+            accumulate: u32::from(reduction.start > 0),
+            x_base: from_first(&self.input, 0),
+            x_batch: outer(&self.input, 0),
+            x_channel: outer(&self.input, 1),
+            w_base: base(&self.weight, 1),
+            w_out: outer(&self.weight, weight_axes[0]),
+            w_in: outer(&self.weight, weight_axes[1]),
+            b_base: self.bias.as_ref().map_or(0, |bias| base(bias, 2)),
+            b_stride: self.bias.as_ref().map_or(0, |bias| outer(bias, 0)),
+            y_base: from_first(&self.output, last),
+            y_batch: outer(&self.output, 0),
+            y_channel: outer(&self.output, 1),
+            row_threads,
+        }
+    }
+
+    fn axis_params(&self, i: usize, outputs: &Range<usize>) -> AxisParams {
+        let axis = &self.axes[i];
+        let (input, tap_step, index_step) = match self.direction {
+            Direction::WideToNarrow => (axis.wide, 1, axis.dilation),
+            Direction::NarrowToWide => (axis.narrow, axis.tap_step(), axis.dilation / gcd(axis.stride, axis.dilation)),
+        };
+        AxisParams {
+            input: input as i32,
+            kernel: axis.kernel as i32,
+            stride: axis.stride as i32,
+            pad: axis.pad as i32,
+            inverse: inverse(index_step, tap_step),
+            tap_step: tap_step as i32,
+            index_step: index_step as i32,
+            x_stride: wrap(spatial_stride(&self.input, i)),
+            w_stride: wrap(spatial_stride(&self.weight, i)),
+            y_stride: wrap(spatial_stride(&self.output, i)),
+            first: wrap(outputs.start),
+            count: wrap(outputs.len()),
+        }
+    }
+}
+
+/// The stride of the `i`-th of three spatial axes; 0 for one that the tensor lacks.
+pub(crate) fn spatial_stride(layout: &TensorLayout, i: usize) -> usize {
+    (i + layout.strides().len()).checked_sub(3).filter(|&axis| axis >= 2).map_or(0, |axis| layout.strides()[axis])
+}
+
+/// The addresses of a box; a spatial range that is empty, as where only padding is met, counts as its first sample,
+/// since a binding cannot be empty.
+pub(crate) fn span(layout: &TensorLayout, outer: [Range<usize>; 2], spatial: [Range<usize>; 3]) -> Range<usize> {
+    let rank = layout.shape().len() - 2;
+    let spatial = spatial.into_iter().skip(3 - rank).map(|range| if range.is_empty() { 0..1 } else { range });
+    let at: Vec<_> = outer.into_iter().chain(spatial).collect();
+    layout.span(&at)
+}
+
+/// The number that `a` is to be multiplied with to give 1 modulo `modulus`; 0 where the modulus is 1. They have no
+/// common factor.
+fn inverse(a: usize, modulus: usize) -> u32 {
+    (0..modulus).find(|candidate| (a % modulus) * candidate % modulus == 1 % modulus).unwrap_or(0) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inverses_invert() {
+        for modulus in 1..40usize {
+            for a in (1..80).filter(|&a| gcd(a, modulus) == 1) {
+                let product = a % modulus * inverse(a, modulus) as usize;
+                assert_eq!(product % modulus, 1 % modulus, "{a} mod {modulus}");
+            }
+        }
+    }
+
+    #[test]
+    fn missing_axes_have_no_stride() {
+        let line = TensorLayout::contiguous(&[2, 3, 5]);
+        assert_eq!([0, 1, 2].map(|i| spatial_stride(&line, i)), [0, 0, 1]);
+        let volume = TensorLayout::contiguous(&[2, 3, 4, 5, 6]);
+        assert_eq!([0, 1, 2].map(|i| spatial_stride(&volume, i)), [30, 6, 1]);
+    }
+}

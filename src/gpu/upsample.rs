@@ -1,0 +1,184 @@
+//! Upsampling on the GPU.
+
+use std::ops::Range;
+
+use wgpu::Limits;
+
+use super::kernel::Shader;
+use super::params::{UpsampleParams, wrap};
+use super::program::{Dispatch, GpuOp, Program, Recipe, Request, Source, recipes};
+use super::relation::{span, spatial_stride};
+use super::windows::{Tile, Window, split};
+use crate::{Error, Op, Result, TapTable, TensorLayout, Upsample, UpsampleMode};
+
+/// One thread per output element copies a sample.
+pub(crate) static NEAREST: Shader = Shader {
+    name: "upsample_nearest",
+    source: include_str!("../../shaders/upsample_nearest.wgsl"),
+    reads: 2,
+    fields: UpsampleParams::FIELDS,
+    params_size: size_of::<UpsampleParams>() as u64,
+    overrides: &["workgroup_size"],
+};
+
+/// One thread per output element sums its taps.
+pub(crate) static TAPS: Shader =
+    Shader { name: "upsample_taps", source: include_str!("../../shaders/upsample_taps.wgsl"), ..NEAREST };
+
+/// An output index that takes the extrapolation value, in place of a table's index.
+const OUTSIDE: u32 = u32::MAX;
+
+impl<const R: usize> Upsample<R> {
+    fn shader(&self) -> &'static Shader {
+        if matches!(self.mode, UpsampleMode::Nearest(_)) { &NEAREST } else { &TAPS }
+    }
+}
+
+impl<const R: usize> GpuOp for Upsample<R> {
+    fn recipes(&self, limits: &Limits) -> Vec<Recipe> {
+        recipes(self.shader(), limits)
+    }
+
+    fn lower(&self, request: Request<'_>) -> Result<Program> {
+        let shader = self.shader();
+        let recipe = request.choose(Self::NAME, shader, &[&NEAREST, &TAPS])?;
+        let operands = request.place(self)?;
+        self.check_table(request.limits)?;
+        let resize = Resize {
+            tables: self.tables()?,
+            input: operands[0].layout.clone(),
+            output: operands[1].layout.clone(),
+            extrapolation: self.extrapolation_value,
+        };
+        let dispatch = |window: Window| {
+            let workgroups = request.fold(&recipe, &window.tile);
+            let params = resize.params(&window, workgroups[0] * recipe.workgroup_size);
+            Dispatch { workgroups, params: bytemuck::bytes_of(&params).to_vec(), windows: window.bytes }
+        };
+        let dispatches = if resize.output.is_empty() {
+            Vec::new()
+        } else {
+            let [d, h, w] = resize.tables.each_ref().map(|table| 0..table.outside.len());
+            let tile = [0..self.batch, 0..self.channels, d, h, w, 0..1];
+            let windows = split(tile, &request.bounds(&recipe), &["input", "output"], |tile| resize.spans(tile))?;
+            windows.into_iter().map(dispatch).collect()
+        };
+        Ok(Program {
+            op: Self::NAME,
+            shader,
+            constants: vec![("workgroup_size", recipe.workgroup_size.into())],
+            recipe,
+            operands,
+            reads: vec![Source::Operand(0), Source::Table],
+            table: resize.table_bytes(),
+            dispatches,
+        })
+    }
+}
+
+impl<const R: usize> Upsample<R> {
+    /// Refuses tap tables that a binding cannot hold, before they are made.
+    fn check_table(&self, limits: &Limits) -> Result<()> {
+        let entries = self.output_size.iter().fold(3 - R as u64, |n, &size| n + (size * self.taps_per_axis()) as u64);
+        let (needed, limit) = (entries * 8, limits.max_storage_buffer_binding_size);
+        if needed > limit {
+            let limit_name = "max_storage_buffer_binding_size";
+            return Err(Error::WindowTooLarge { operand: "tap table", needed, limit, limit_name });
+        }
+        Ok(())
+    }
+
+    /// The tables of three axes; those that the problem lacks come first and take their one sample.
+    fn tables(&self) -> Result<[TapTable; 3]> {
+        let mut tables = std::array::from_fn(|_| TapTable::unit());
+        for axis in 0..R {
+            tables[3 - R + axis] = self.taps(axis)?;
+        }
+        Ok(tables)
+    }
+}
+
+/// A problem with its tensors placed.
+struct Resize {
+    tables: [TapTable; 3],
+    input: TensorLayout,
+    output: TensorLayout,
+    extrapolation: f32,
+}
+
+impl Resize {
+    /// The elements of input and output that a tile touches.
+    fn spans(&self, tile: &Tile) -> Vec<Range<usize>> {
+        let [batch, channels, d, h, w, _] = tile;
+        let outer = [batch.clone(), channels.clone()];
+        let source = std::array::from_fn(|i| touched(&self.tables[i], &tile[i + 2]));
+        vec![span(&self.input, outer.clone(), source), span(&self.output, outer, [d.clone(), h.clone(), w.clone()])]
+    }
+
+    fn params(&self, window: &Window, row_threads: u32) -> UpsampleParams {
+        let [batch, channels, d, h, w, _] = &window.tile;
+        // The address of the tile's first image and channel, counted from the start of the window that is bound.
+        let base = |layout: &TensorLayout, operand: usize| {
+            let skipped = layout.offset() + batch.start * layout.strides()[0] + channels.start * layout.strides()[1];
+            wrap(skipped).wrapping_sub((window.bytes[operand].start / 4) as u32)
+        };
+        let outer = |layout: &TensorLayout, axis: usize| wrap(layout.strides()[axis]);
+        let [x_d, x_h, x_w] = std::array::from_fn(|i| wrap(spatial_stride(&self.input, i)));
+        let [y_d, y_h, y_w] = std::array::from_fn(|i| wrap(spatial_stride(&self.output, i)));
+        let [table_d, table_h, table_w] = self.table_starts();
+        let [taps_d, taps_h, taps_w] = self.tables.each_ref().map(|table| wrap(table.taps));
+        UpsampleParams {
+            first_d: wrap(d.start),
+            first_h: wrap(h.start),
+            first_w: wrap(w.start),
+            count_d: wrap(d.len()),
+            count_h: wrap(h.len()),
+            count_w: wrap(w.len()),
+            taps_d,
+            taps_h,
+            taps_w,
+            table_d,
+            table_h,
+            table_w,
+            x_d,
+            x_h,
+            x_w,
+            y_d,
+            y_h,
+            y_w,
+            batch_count: wrap(batch.len()),
+            channel_count: wrap(channels.len()),
+            x_base: base(&self.input, 0),
+            x_batch: outer(&self.input, 0),
+            x_channel: outer(&self.input, 1),
+            y_base: base(&self.output, 1),
+            y_batch: outer(&self.output, 0),
+            y_channel: outer(&self.output, 1),
+            row_threads,
+            extrapolation: self.extrapolation,
+        }
+    }
+
+    fn table_starts(&self) -> [u32; 3] {
+        let [d, h, _] = self.tables.each_ref().map(|table| wrap(table.entries.len()));
+        [0, d, d + h]
+    }
+
+    /// The tables one after the other: an index and a weight's bits for each entry.
+    fn table_bytes(&self) -> Vec<u8> {
+        let entry = |table: &TapTable, at: usize| {
+            let tap = table.entries[at];
+            let index = if table.outside[at / table.taps] { OUTSIDE } else { wrap(tap.index) };
+            [index, (tap.weight as f32).to_bits()]
+        };
+        let entries = self.tables.iter().flat_map(|table| (0..table.entries.len()).map(move |at| entry(table, at)));
+        bytemuck::cast_slice(&entries.collect::<Vec<[u32; 2]>>()).to_vec()
+    }
+}
+
+/// The samples from the first to the last that a range of outputs reads. Coordinates are monotonic in the output index,
+/// so the two ends tell.
+fn touched(table: &TapTable, outputs: &Range<usize>) -> Range<usize> {
+    let ends = table.at(outputs.start).iter().chain(table.at(outputs.end - 1)).map(|tap| tap.index);
+    ends.clone().min().unwrap_or(0)..ends.max().unwrap_or(0) + 1
+}

@@ -1,0 +1,203 @@
+//! Splitting a problem into dispatches whose bindings the device can hold.
+
+use std::ops::Range;
+
+use wgpu::Limits;
+
+use crate::{Error, Result};
+
+/// What one dispatch computes: ranges of batch, output channels, the three spatial output axes, and the input channels
+/// of each group that it sums.
+pub type Tile = [Range<usize>; 6];
+
+/// Index of the summed channels in a [`Tile`]. The others are output axes.
+pub(crate) const REDUCTION: usize = 5;
+
+/// Most dispatches that one plan may hold.
+const MAX_WINDOWS: usize = 4096;
+
+/// Elements that one dispatch may address or compute: indices, and a thread number with the slack of a whole row of
+/// workgroups, stay below 2³².
+const MAX_ELEMENTS: u64 = 1 << 31;
+
+/// Bytes of an element.
+const ELEMENT: u64 = 4;
+
+/// What a dispatch may bind and compute.
+pub(crate) struct Bounds {
+    binding: u64,
+    alignment: u64,
+    threads: u64,
+}
+
+impl Bounds {
+    pub(crate) fn new(limits: &Limits, workgroup_size: u32) -> Self {
+        let groups = u64::from(limits.max_compute_workgroups_per_dimension).pow(2);
+        Self {
+            binding: limits.max_storage_buffer_binding_size.min(MAX_ELEMENTS * ELEMENT),
+            alignment: u64::from(limits.min_storage_buffer_offset_alignment).max(ELEMENT),
+            threads: groups.saturating_mul(workgroup_size.into()).min(MAX_ELEMENTS),
+        }
+    }
+
+    /// The bytes to bind for a span of elements: from an aligned byte to the span's end.
+    fn window(&self, span: &Range<usize>) -> Range<u64> {
+        let start = span.start as u64 * ELEMENT;
+        start - start % self.alignment..span.end as u64 * ELEMENT
+    }
+
+    fn bytes(&self, span: &Range<usize>) -> u64 {
+        let window = self.window(span);
+        window.end - window.start
+    }
+}
+
+/// A tile and the bytes of each operand that it touches.
+pub(crate) struct Window {
+    pub(crate) tile: Tile,
+    pub(crate) bytes: Vec<Range<u64>>,
+}
+
+/// Halves `tile` until every operand's window fits. `spans` says which elements of each operand a tile touches,
+/// `names` what the operands are called. The sum over a split reduction stays in order: for each output, the windows
+/// come with ascending input channels.
+pub(crate) fn split(
+    tile: Tile,
+    bounds: &Bounds,
+    names: &[&'static str],
+    spans: impl Fn(&Tile) -> Vec<Range<usize>>,
+) -> Result<Vec<Window>> {
+    let mut windows = Vec::new();
+    let mut open = vec![tile];
+    while let Some(tile) = open.pop() {
+        let touched = spans(&tile);
+        let over = touched.iter().position(|span| bounds.bytes(span) > bounds.binding);
+        let axis = match over {
+            Some(operand) => {
+                let size = |tile: &Tile| bounds.bytes(&spans(tile)[operand]);
+                narrowing_axis(&tile, &size).ok_or(Error::WindowTooLarge {
+                    operand: names[operand],
+                    needed: size(&tile),
+                    limit: bounds.binding,
+                    limit_name: "max_storage_buffer_binding_size",
+                })?
+            }
+            None if outputs(&tile) > u128::from(bounds.threads) => longest_axis(&tile),
+            None => {
+                windows.push(Window { bytes: touched.iter().map(|span| bounds.window(span)).collect(), tile });
+                continue;
+            }
+        };
+        if windows.len() + open.len() + 2 > MAX_WINDOWS {
+            return Err(Error::TooManyWindows { limit: bounds.binding, max: MAX_WINDOWS });
+        }
+        let [first, second] = halves(&tile, axis);
+        open.extend([second, first]);
+    }
+    Ok(windows)
+}
+
+/// The axis whose halving shrinks an operand's window most; none if no halving does.
+fn narrowing_axis(tile: &Tile, size: &impl Fn(&Tile) -> u64) -> Option<usize> {
+    let halved = |axis: usize| halves(tile, axis).iter().map(size).max().unwrap_or(u64::MAX);
+    (0..tile.len())
+        .filter(|&axis| tile[axis].len() > 1)
+        .min_by_key(|&axis| halved(axis))
+        .filter(|&axis| halved(axis) < size(tile))
+}
+
+fn longest_axis(tile: &Tile) -> usize {
+    (0..REDUCTION).rev().max_by_key(|&axis| tile[axis].len()).unwrap_or(0)
+}
+
+fn halves(tile: &Tile, axis: usize) -> [Tile; 2] {
+    let middle = tile[axis].start + tile[axis].len() / 2;
+    let (mut first, mut second) = (tile.clone(), tile.clone());
+    first[axis].end = middle;
+    second[axis].start = middle;
+    [first, second]
+}
+
+/// Output elements of a tile.
+pub(crate) fn outputs(tile: &Tile) -> u128 {
+    tile[..REDUCTION].iter().map(|range| range.len() as u128).product()
+}
+
+/// Workgroups for `outputs` threads, folded into two dimensions of at most `limit` each.
+pub(crate) fn fold(outputs: u64, workgroup_size: u32, limit: u32) -> [u32; 2] {
+    let groups = outputs.div_ceil(workgroup_size.into());
+    let rows = groups.div_ceil(limit.into());
+    [groups.div_ceil(rows) as u32, rows as u32]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bounds(binding: u64) -> Bounds {
+        Bounds { binding, alignment: 256, threads: 1 << 20 }
+    }
+
+    /// One operand of `[2, 4, 1, 8, 16]` elements, contiguous.
+    fn spans(tile: &Tile) -> Vec<Range<usize>> {
+        let strides = [512, 128, 128, 16, 1];
+        let reach =
+            |pick: fn(&Range<usize>) -> usize| tile.iter().zip(strides).map(|(r, s)| pick(r) * s).sum::<usize>();
+        vec![reach(|r| r.start)..reach(|r| r.end - 1) + 1]
+    }
+
+    const FULL: Tile = [0..2, 0..4, 0..1, 0..8, 0..16, 0..1];
+
+    #[test]
+    fn what_fits_is_one_window() {
+        let windows = split(FULL, &bounds(4096), &["output"], spans).unwrap();
+        assert_eq!(windows.len(), 1);
+        assert_eq!(windows[0].bytes, [0..4096]);
+    }
+
+    #[test]
+    fn windows_cover_every_output_once_and_keep_the_limit() {
+        for binding in [256, 512, 1024, 2048, 4095] {
+            let windows = split(FULL, &bounds(binding), &["output"], spans).unwrap();
+            assert!(
+                windows.iter().all(|w| w.bytes[0].end - w.bytes[0].start <= binding && w.bytes[0].start % 256 == 0)
+            );
+            let mut seen = vec![0; 1024];
+            for window in &windows {
+                for n in window.tile[0].clone() {
+                    for c in window.tile[1].clone() {
+                        for h in window.tile[3].clone() {
+                            for w in window.tile[4].clone() {
+                                seen[n * 512 + c * 128 + h * 16 + w] += 1;
+                            }
+                        }
+                    }
+                }
+            }
+            assert!(seen.iter().all(|&times| times == 1), "{binding}");
+        }
+    }
+
+    #[test]
+    fn an_impossible_limit_is_named() {
+        let error = split(FULL, &bounds(3), &["output"], spans).err().unwrap();
+        assert!(matches!(error, Error::WindowTooLarge { operand: "output", needed: 4, limit: 3, .. }), "{error:?}");
+    }
+
+    #[test]
+    fn a_split_sum_ascends() {
+        let strided = |tile: &Tile| vec![tile[5].start * 64..tile[5].end * 64];
+        let windows = split([0..1, 0..1, 0..1, 0..1, 0..1, 0..8], &bounds(512), &["input"], strided).unwrap();
+        let order: Vec<_> = windows.iter().map(|w| w.tile[5].clone()).collect();
+        assert_eq!(order, [0..2, 2..4, 4..6, 6..8]);
+    }
+
+    #[test]
+    fn workgroups_fold_into_rows() {
+        assert_eq!(fold(1, 64, 65535), [1, 1]);
+        assert_eq!(fold(65535 * 64, 64, 65535), [65535, 1]);
+        assert_eq!(fold(65535 * 64 + 1, 64, 65535), [32768, 2]);
+        let [x, y] = fold(1 << 31, 64, 65535);
+        assert!(x <= 65535 && y <= 65535 && u64::from(x) * u64::from(y) * 64 >= 1 << 31);
+    }
+}

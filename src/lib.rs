@@ -1,0 +1,47 @@
+#![doc = include_str!("../README.md")]
+
+mod conv;
+mod conv_transpose;
+mod coordinates;
+mod error;
+pub mod geometry;
+pub mod gpu;
+mod layout;
+pub mod matrix;
+mod op;
+mod reference;
+mod upsample;
+mod zero_insertion;
+
+pub use conv::Conv;
+pub use conv_transpose::{ConvTranspose, TransposePadding};
+pub use error::{Error, Result};
+pub use geometry::{Padding, Pads};
+pub use gpu::{Gpu, Plan, PlanOptions, Planner};
+pub use layout::TensorLayout;
+pub use op::{Cost, Op, Operand};
+pub use reference::{Agreement, Mismatch, Reference};
+pub use upsample::{Coordinates, Interpolate, Rounding, Tap, TapTable, Upsample, UpsampleMode};
+pub use zero_insertion::ZeroInsertion;
+
+pub use ndarray;
+pub use wgpu;
+
+/// Convolution over one spatial axis.
+pub type Conv1d = Conv<1>;
+/// Convolution over two spatial axes.
+pub type Conv2d = Conv<2>;
+/// Convolution over three spatial axes.
+pub type Conv3d = Conv<3>;
+/// Transposed convolution over one spatial axis.
+pub type ConvTranspose1d = ConvTranspose<1>;
+/// Transposed convolution over two spatial axes.
+pub type ConvTranspose2d = ConvTranspose<2>;
+/// Transposed convolution over three spatial axes.
+pub type ConvTranspose3d = ConvTranspose<3>;
+/// Upsampling of one spatial axis.
+pub type Upsample1d = Upsample<1>;
+/// Upsampling of two spatial axes.
+pub type Upsample2d = Upsample<2>;
+/// Upsampling of three spatial axes.
+pub type Upsample3d = Upsample<3>;

@@ -1,0 +1,247 @@
+//! A result in f64 with the error that an f32 computation of it may have.
+
+use ndarray::{ArrayD, ArrayView, ArrayViewD, Dimension, IxDyn};
+
+use crate::geometry::Geometry;
+use crate::op::{Operand, check_shape};
+use crate::{Error, Result};
+
+/// Half an ulp of 1 in f32: the largest relative error of one rounding.
+const UNIT: f64 = 1.0 / (1u64 << 24) as f64;
+
+/// What the CPU reference of an op returns: the sum in f64, and what is needed to judge an f32 sum of the same terms.
+#[derive(Clone, Debug)]
+pub struct Reference {
+    /// Σ x·w for each output element.
+    pub values: ArrayD<f64>,
+    /// Σ |x·w| for each output element.
+    pub magnitudes: ArrayD<f64>,
+    /// Roundings on the way from the inputs to an element, at most.
+    pub roundings: usize,
+}
+
+/// How close an f32 result came.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Agreement {
+    /// The largest error, in units of 2⁻²⁴·Σ|x·w|: the ulps in which the bound is counted.
+    pub worst_ulps: f64,
+    /// The bound in the same units.
+    pub allowed_ulps: f64,
+}
+
+/// The element that is furthest outside its bound.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{outside} elements outside their bound; at {index:?} {actual} where {expected} ± {bound:e} was expected")]
+pub struct Mismatch {
+    /// Index of the worst element.
+    pub index: Vec<usize>,
+    /// Its value.
+    pub actual: f32,
+    /// The reference's value.
+    pub expected: f64,
+    /// The largest error allowed there.
+    pub bound: f64,
+    /// How many elements are outside their bound.
+    pub outside: usize,
+}
+
+impl Reference {
+    /// Largest error that a plain f32 sum of an element's terms may have, in whatever order it is summed:
+    /// `roundings · 2⁻²⁴ · Σ|x·w|`, and the smallest normal f32 for each term, as a GPU may flush subnormals.
+    ///
+    /// Infinite where Σ|x·w| overflows f32, or where a NaN or an infinity takes part: WGSL makes no promise there.
+    pub fn bound(&self, index: &[usize]) -> f64 {
+        bound(self.roundings as f64, self.magnitudes[index])
+    }
+
+    /// Compares an f32 result with the bound, element by element.
+    pub fn check<D: Dimension>(&self, actual: ArrayView<f32, D>) -> Result<Result<Agreement, Mismatch>> {
+        let allowed = self.roundings as f64;
+        self.compare(actual.into_dyn(), |magnitude| bound(allowed, magnitude))
+    }
+
+    /// Compares with `==`: for integers with Σ|x·w| < 2²⁴, whose f32 sum is exact in any order.
+    pub fn check_exact<D: Dimension>(&self, actual: ArrayView<f32, D>) -> Result<Result<Agreement, Mismatch>> {
+        self.compare(actual.into_dyn(), |_| 0.0)
+    }
+
+    fn compare(&self, actual: ArrayViewD<f32>, bound: impl Fn(f64) -> f64) -> Result<Result<Agreement, Mismatch>> {
+        check_shape(Operand::new("output", self.values.shape().into()), actual.shape())?;
+        let mut agreement = Agreement { worst_ulps: 0.0, allowed_ulps: self.roundings as f64 };
+        let mut worst: Option<(f64, Mismatch)> = None;
+        let mut outside = 0;
+        for ((index, &expected), (&magnitude, &actual)) in
+            self.values.indexed_iter().zip(self.magnitudes.iter().zip(actual.iter()))
+        {
+            let (error, bound) = ((f64::from(actual) - expected).abs(), bound(magnitude));
+            // Written so that a NaN counts as outside, but an infinite bound allows everything.
+            if bound == f64::INFINITY || error <= bound {
+                if error > 0.0 && error.is_finite() && magnitude > 0.0 {
+                    agreement.worst_ulps = agreement.worst_ulps.max(error / (UNIT * magnitude));
+                }
+                continue;
+            }
+            outside += 1;
+            let excess = if error.is_nan() { f64::INFINITY } else { error - bound };
+            if worst.as_ref().is_none_or(|(most, _)| excess > *most) {
+                let index = index.as_array_view().to_vec();
+                worst = Some((excess, Mismatch { index, actual, expected, bound, outside: 0 }));
+            }
+        }
+        Ok(worst.map_or(Ok(agreement), |(_, mismatch)| Err(Mismatch { outside, ..mismatch })))
+    }
+
+    /// The values rounded once to f32.
+    pub fn to_f32(&self) -> ArrayD<f32> {
+        self.values.mapv(|value| value as f32)
+    }
+}
+
+fn bound(roundings: f64, magnitude: f64) -> f64 {
+    if magnitude.is_nan() || magnitude > f64::from(f32::MAX) {
+        return f64::INFINITY;
+    }
+    roundings * (UNIT * magnitude + f64::from(f32::MIN_POSITIVE))
+}
+
+/// Sums in the making: values and magnitudes of one output tensor, row-major.
+pub(crate) struct Sums {
+    values: Vec<f64>,
+    magnitudes: Vec<f64>,
+}
+
+impl Sums {
+    /// All zero.
+    pub(crate) fn zeros(len: usize) -> Self {
+        Self { values: vec![0.0; len], magnitudes: vec![0.0; len] }
+    }
+
+    /// Adds one term to one element.
+    pub(crate) fn add(&mut self, element: usize, term: f64) {
+        self.values[element] += term;
+        self.magnitudes[element] += term.abs();
+    }
+
+    /// Adds each channel's bias to a row-major (N, C, spatial...) output.
+    pub(crate) fn add_bias(&mut self, bias: &ArrayViewD<f32>, elements_per_channel: usize) {
+        let channels = bias.len();
+        for element in 0..self.values.len() {
+            let channel = element / elements_per_channel % channels;
+            self.add(element, f64::from(bias[[channel]]));
+        }
+    }
+
+    pub(crate) fn finish(self, shape: &[usize], roundings: usize) -> Result<Reference> {
+        let array = |values: Vec<f64>| {
+            ArrayD::from_shape_vec(IxDyn(shape), values).map_err(|_| Error::Shape {
+                operand: "output",
+                expected: shape.into(),
+                actual: Vec::new(),
+            })
+        };
+        Ok(Reference { values: array(self.values)?, magnitudes: array(self.magnitudes)?, roundings })
+    }
+}
+
+/// A tensor in f64, row-major, whatever its strides were.
+pub(crate) fn widen(view: &ArrayViewD<f32>) -> Vec<f64> {
+    view.iter().map(|&value| f64::from(value)).collect()
+}
+
+/// A run of narrow elements that one weight joins to wide elements `step` apart; all are offsets into row-major tensors.
+pub(crate) struct Run {
+    pub(crate) weight: usize,
+    pub(crate) narrow: usize,
+    pub(crate) wide: usize,
+    pub(crate) step: usize,
+    pub(crate) len: usize,
+}
+
+/// Visits every (narrow element, tap) pair that meets a wide element, once, as runs along the innermost axis.
+pub(crate) fn for_each_run<const R: usize>(geometry: &Geometry<R>, mut visit: impl FnMut(Run)) {
+    let [depth, height, width] = geometry.axes3();
+    let (wide_group, narrow_group) = (geometry.wide_per_group(), geometry.narrow_per_group());
+    let flat = |outer: usize, sizes: [usize; 3], at: [usize; 3]| {
+        ((outer * sizes[0] + at[0]) * sizes[1] + at[1]) * sizes[2] + at[2]
+    };
+    let taps = [depth.kernel, height.kernel, width.kernel];
+    for (n, narrow_c, i) in nested(geometry.batch, geometry.narrow_channels, wide_group) {
+        let wide_c = narrow_c / narrow_group * wide_group + i;
+        let narrow_plane = n * geometry.narrow_channels + narrow_c;
+        let wide_plane = n * geometry.wide_channels + wide_c;
+        for (td, th, tw) in nested(taps[0], taps[1], taps[2]) {
+            let columns = width.narrow_range(tw);
+            if columns.is_empty() {
+                continue;
+            }
+            let weight = flat(narrow_c * wide_group + i, taps, [td, th, tw]);
+            for d in depth.narrow_range(td) {
+                for h in height.narrow_range(th) {
+                    let wide_at =
+                        [depth.wide_index(d, td), height.wide_index(h, th), width.wide_index(columns.start, tw)];
+                    visit(Run {
+                        weight,
+                        narrow: flat(narrow_plane, [depth.narrow, height.narrow, width.narrow], [d, h, columns.start]),
+                        wide: flat(wide_plane, [depth.wide, height.wide, width.wide], wide_at),
+                        step: width.stride,
+                        len: columns.len(),
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// The nested ranges `0..a`, `0..b`, `0..c`, last fastest.
+fn nested(a: usize, b: usize, c: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+    (0..a).flat_map(move |i| (0..b).flat_map(move |j| (0..c).map(move |k| (i, j, k))))
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::arr1;
+
+    use super::*;
+
+    fn reference() -> Reference {
+        let mut sums = Sums::zeros(3);
+        for (element, term) in [(0, 3.0), (0, -2.0), (1, 0.0), (2, 1e30)] {
+            sums.add(element, term);
+        }
+        sums.finish(&[3], 4).unwrap()
+    }
+
+    #[test]
+    fn one_wrong_element_is_noticed_and_named() {
+        let good = arr1(&[1.0, 0.0, 1e30f32]);
+        assert!(reference().check(good.view()).unwrap().is_ok());
+        for (element, wrong) in [(0, 1.000002), (1, 1e-36), (2, 0.0), (0, f32::NAN), (1, f32::INFINITY)] {
+            let mut bad = good.clone();
+            bad[element] = wrong;
+            let mismatch = reference().check(bad.view()).unwrap().unwrap_err();
+            assert_eq!((mismatch.index, mismatch.outside), (vec![element], 1), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn errors_are_counted_in_ulps_of_the_magnitude() {
+        let near = arr1(&[1.0 + 2.0 * f32::EPSILON, 0.0, 1e30f32]);
+        let agreement = reference().check(near.view()).unwrap().unwrap();
+        assert!((agreement.worst_ulps - 4.0 / 5.0).abs() < 0.05, "{agreement:?}");
+        assert!(reference().check_exact(near.view()).unwrap().is_err());
+    }
+
+    #[test]
+    fn nothing_is_promised_where_f32_overflows() {
+        let mut sums = Sums::zeros(2);
+        sums.add(0, 1e39);
+        sums.add(1, f64::NAN);
+        let reference = sums.finish(&[2], 1).unwrap();
+        assert!(reference.check(arr1(&[f32::NAN, 0.0]).view()).unwrap().is_ok());
+    }
+
+    #[test]
+    fn a_wrong_shape_is_an_error_not_a_mismatch() {
+        assert!(matches!(reference().check(arr1(&[1.0]).view()), Err(Error::Shape { .. })));
+    }
+}

@@ -1,0 +1,330 @@
+//! Upsampling (resizing, up or down): what it is, its coordinate conventions, and its definition on the CPU.
+
+use ndarray::ArrayViewD;
+
+pub use crate::coordinates::Coordinates;
+use crate::coordinates::{Ratio, scale_ratio};
+use crate::geometry::{MAX_COORDINATE, at_most, check_elements, check_nonzero};
+use crate::op::{Op, Operand, split_shape};
+use crate::reference::{Reference, widen};
+use crate::{Error, Result};
+
+/// What ties and fractions become when a coordinate picks its nearest sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rounding {
+    /// Down: PyTorch's and TensorFlow's, and ONNX's `floor`.
+    Floor,
+    /// Up: ONNX's `ceil`.
+    Ceil,
+    /// To the nearest, halves down: ONNX's `round_prefer_floor`, its default.
+    PreferFloor,
+    /// To the nearest, halves up: ONNX's `round_prefer_ceil`.
+    PreferCeil,
+}
+
+/// How an output sample is made of input samples.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum UpsampleMode {
+    /// A copy of the nearest one.
+    Nearest(Rounding),
+    /// The two (four, eight) around it, linearly; past the border the edge is repeated.
+    Linear,
+    /// The four (16, 64) around it by Keys' cubic; past the border the edge is repeated, or left out.
+    Cubic {
+        /// Keys' parameter: -0.75 in PyTorch and ONNX, -0.5 in TensorFlow and Pillow.
+        a: f64,
+        /// ONNX `exclude_outside`: samples past the border get no weight, and the others are normalised again.
+        exclude_outside: bool,
+    },
+}
+
+/// `mode` of `torch.nn.functional.interpolate`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Interpolate {
+    /// `nearest`: `floor(q * in / out)`.
+    Nearest,
+    /// `nearest-exact`: `floor((q + 0.5) * in / out)`.
+    NearestExact,
+    /// `linear`, `bilinear`, `trilinear`.
+    Linear {
+        /// Whether the corner samples keep their places.
+        align_corners: bool,
+    },
+    /// `bicubic`.
+    Cubic {
+        /// Whether the corner samples keep their places.
+        align_corners: bool,
+    },
+}
+
+/// Upsampling over `R` spatial axes to any size, up or down, without antialiasing.
+///
+/// Tensors: `input` (N, C, spatial...); output (N, C, spatial...). The default mode is PyTorch's `nearest`.
+///
+/// ```
+/// use upconv::{Interpolate, Op, Upsample2d};
+/// let base = Upsample2d { channels: 3, input_size: [270, 480], output_size: [1080, 1920], ..Default::default() };
+/// let up = Upsample2d::pytorch(base, Interpolate::Linear { align_corners: false })?;
+/// assert_eq!(up.output()?.shape, [1, 3, 1080, 1920]);
+/// # Ok::<(), upconv::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Upsample<const R: usize> {
+    /// Images; 0 is legal and computes nothing.
+    pub batch: usize,
+    /// Channels.
+    pub channels: usize,
+    /// Spatial size of the input, in samples.
+    pub input_size: [usize; R],
+    /// Spatial size of the output, in samples.
+    pub output_size: [usize; R],
+    /// How an output sample is made.
+    pub mode: UpsampleMode,
+    /// Where an output sample lies in the input.
+    pub coordinates: Coordinates<R>,
+    /// Output samples per input sample, where the caller gave that and the sizes only followed from it; otherwise
+    /// `output_size / input_size`. Finite, 2⁻³⁰ to 2³⁰.
+    pub scales: Option<[f64; R]>,
+    /// What [`Coordinates::TfCropAndResize`] puts where the coordinate lies outside the input.
+    pub extrapolation_value: f32,
+}
+
+impl<const R: usize> Default for Upsample<R> {
+    fn default() -> Self {
+        Self {
+            batch: 1,
+            channels: 1,
+            input_size: [1; R],
+            output_size: [1; R],
+            mode: UpsampleMode::Nearest(Rounding::Floor),
+            coordinates: Coordinates::Asymmetric,
+            scales: None,
+            extrapolation_value: 0.0,
+        }
+    }
+}
+
+/// One sample that an output is made of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tap {
+    /// The input index; it is inside the input.
+    pub index: usize,
+    /// The sample's weight.
+    pub weight: f64,
+}
+
+/// For each output index of one axis, the samples that it is made of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TapTable {
+    /// Samples per output index.
+    pub taps: usize,
+    /// `taps` entries for each output index.
+    pub entries: Vec<Tap>,
+    /// Whether an output index takes the extrapolation value instead.
+    pub outside: Vec<bool>,
+}
+
+impl TapTable {
+    /// The one-sample axis of a problem with fewer axes.
+    pub(crate) fn unit() -> Self {
+        Self { taps: 1, entries: vec![Tap { index: 0, weight: 1.0 }], outside: vec![false] }
+    }
+
+    /// The samples of output index `q`.
+    pub fn at(&self, q: usize) -> &[Tap] {
+        &self.entries[q * self.taps..][..self.taps]
+    }
+}
+
+impl<const R: usize> Upsample<R> {
+    /// PyTorch's `nearest` for an `input` of shape (N, C, spatial...).
+    pub fn from_shape(input: &[usize], output_size: [usize; R]) -> Result<Self> {
+        let ([batch, channels], input_size) = split_shape("input", input)?;
+        Ok(Self { batch, channels, input_size, output_size, ..Default::default() })
+    }
+
+    /// `torch.nn.functional.interpolate` without antialiasing: mode and coordinates of `base` are replaced.
+    pub fn pytorch(base: Self, mode: Interpolate) -> Result<Self> {
+        let corners = |align| if align { Coordinates::AlignCorners } else { Coordinates::HalfPixel };
+        let cubic = UpsampleMode::Cubic { a: -0.75, exclude_outside: false };
+        let (mode, coordinates) = match mode {
+            Interpolate::Nearest => (UpsampleMode::Nearest(Rounding::Floor), Coordinates::Asymmetric),
+            Interpolate::NearestExact => (UpsampleMode::Nearest(Rounding::Floor), Coordinates::TfHalfPixelForNn),
+            Interpolate::Linear { align_corners } => (UpsampleMode::Linear, corners(align_corners)),
+            Interpolate::Cubic { align_corners } => (cubic, corners(align_corners)),
+        };
+        let upsample = Self { mode, coordinates, ..base };
+        upsample.check()?;
+        Ok(upsample)
+    }
+
+    /// The taps of one axis: the only place where coordinates are worked out, for shader and reference alike.
+    pub fn taps(&self, axis: usize) -> Result<TapTable> {
+        self.check()?;
+        let (input, output) = (self.input_size[axis], self.output_size[axis]);
+        let scale = self.scale(axis)?;
+        let taps = self.taps_per_axis();
+        let mut table =
+            TapTable { taps, entries: Vec::with_capacity(output * taps), outside: Vec::with_capacity(output) };
+        let crop = matches!(self.coordinates, Coordinates::TfCropAndResize { .. });
+        for q in 0..output {
+            let x = self.coordinates.locate(axis, q, input, output, scale)?;
+            table.outside.push(crop && x.is_outside(input));
+            match self.mode {
+                UpsampleMode::Nearest(rounding) => table.entries.push(nearest(x, rounding, input)),
+                UpsampleMode::Linear => table.entries.extend(linear(x, input)),
+                UpsampleMode::Cubic { a, exclude_outside } => {
+                    table.entries.extend(cubic(x, a, exclude_outside, input));
+                }
+            }
+        }
+        Ok(table)
+    }
+
+    /// Samples that an output is made of, along each axis.
+    pub fn taps_per_axis(&self) -> usize {
+        match self.mode {
+            UpsampleMode::Nearest(_) => 1,
+            UpsampleMode::Linear => 2,
+            UpsampleMode::Cubic { .. } => 4,
+        }
+    }
+
+    fn scale(&self, axis: usize) -> Result<Ratio> {
+        match self.scales {
+            Some(scales) => scale_ratio(scales[axis]),
+            None => Ok(Ratio::new(self.output_size[axis] as i128, self.input_size[axis] as i128)),
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        check_nonzero(&[("input_size", self.input_size), ("output_size", self.output_size)])?;
+        if self.channels == 0 {
+            return Err(Error::NoChannels { what: "channels" });
+        }
+        for size in self.input_size.into_iter().chain(self.output_size) {
+            at_most("a spatial size", size as u128, MAX_COORDINATE as u128)?;
+        }
+        if let UpsampleMode::Cubic { a, .. } = self.mode {
+            if !(a.is_finite() && a.abs() <= 1e3) {
+                return Err(Error::Number { what: "the cubic's a", value: a, must: "finite, at most 1000 in size" });
+            }
+        }
+        for axis in 0..R {
+            self.scale(axis)?;
+            self.coordinates.check(axis)?;
+        }
+        [self.input_size, self.output_size].iter().try_for_each(|size| check_elements(&self.shape(size)))
+    }
+
+    fn shape(&self, size: &[usize; R]) -> Vec<usize> {
+        [&[self.batch, self.channels], &size[..]].concat()
+    }
+}
+
+fn nearest(x: Ratio, rounding: Rounding, input: usize) -> Tap {
+    let index = match rounding {
+        Rounding::Floor => x.floor(),
+        Rounding::Ceil => x.ceil(),
+        Rounding::PreferFloor => x.minus_half().ceil(),
+        Rounding::PreferCeil => x.plus_half().floor(),
+    };
+    Tap { index: clamp(index, input), weight: 1.0 }
+}
+
+/// The coordinate is clamped into the input first, as PyTorch does: the border is then that sample and nothing else.
+fn linear(x: Ratio, input: usize) -> [Tap; 2] {
+    let x = x.clamp(0, input as i128 - 1);
+    let (low, t) = (x.floor(), x.fraction());
+    [Tap { index: clamp(low, input), weight: 1.0 - t }, Tap { index: clamp(low + 1, input), weight: t }]
+}
+
+/// Keys' cubic. The coordinate is not clamped; the four indices are.
+fn cubic(x: Ratio, a: f64, exclude_outside: bool, input: usize) -> [Tap; 4] {
+    let (low, t) = (x.floor(), x.fraction());
+    let near = |t: f64| ((a + 2.0) * t - (a + 3.0)) * t * t + 1.0;
+    let far = |t: f64| ((a * t - 5.0 * a) * t + 8.0 * a) * t - 4.0 * a;
+    let mut weights = [far(1.0 + t), near(t), near(1.0 - t), far(2.0 - t)];
+    let indices: [i128; 4] = std::array::from_fn(|i| low - 1 + i as i128);
+    if exclude_outside {
+        let kept: [f64; 4] =
+            std::array::from_fn(|i| if (0..input as i128).contains(&indices[i]) { weights[i] } else { 0.0 });
+        let total: f64 = kept.iter().sum();
+        // A coordinate so far out that no sample is left keeps the repeated edge.
+        if total != 0.0 {
+            weights = kept.map(|weight| weight / total);
+        }
+    }
+    std::array::from_fn(|i| Tap { index: clamp(indices[i], input), weight: weights[i] })
+}
+
+fn clamp(index: i128, input: usize) -> usize {
+    index.clamp(0, input as i128 - 1) as usize
+}
+
+impl<const R: usize> Op for Upsample<R> {
+    const NAME: &'static str = "upsample";
+
+    fn inputs(&self) -> Result<Vec<Operand>> {
+        self.check()?;
+        Ok(vec![Operand::new("input", self.shape(&self.input_size))])
+    }
+
+    fn output(&self) -> Result<Operand> {
+        self.check()?;
+        Ok(Operand::new("output", self.shape(&self.output_size)))
+    }
+
+    /// A copy counts none.
+    fn multiply_adds(&self) -> Result<u128> {
+        let taps = self.taps_per_axis() as u128;
+        let terms = if taps == 1 { 0 } else { taps.pow(R as u32) };
+        Ok(self.output()?.shape.iter().fold(terms, |n, &axis| n.saturating_mul(axis as u128)))
+    }
+
+    /// One axis after the other over the whole image, where the shader takes one output over all axes.
+    fn define(&self, inputs: &[ArrayViewD<f32>]) -> Result<Reference> {
+        let tables = (0..R).map(|axis| self.taps(axis)).collect::<Result<Vec<_>>>()?;
+        let mut values = widen(&inputs[0]);
+        let mut magnitudes: Vec<f64> = values.iter().map(|value| value.abs()).collect();
+        let mut shape = self.shape(&self.input_size);
+        for (axis, table) in tables.iter().enumerate() {
+            values = resample(&values, &shape, axis + 2, table, |weight| weight);
+            magnitudes = resample(&magnitudes, &shape, axis + 2, table, f64::abs);
+            shape[axis + 2] = self.output_size[axis];
+        }
+        let array = |values| ndarray::ArrayD::from_shape_vec(shape.clone(), values).expect("resampled to this shape");
+        let (mut values, mut magnitudes) = (array(values), array(magnitudes));
+        for (axis, table) in tables.iter().enumerate() {
+            for q in (0..table.outside.len()).filter(|&q| table.outside[q]) {
+                values.index_axis_mut(ndarray::Axis(axis + 2), q).fill(self.extrapolation_value.into());
+                magnitudes.index_axis_mut(ndarray::Axis(axis + 2), q).fill(0.0);
+            }
+        }
+        // A copy rounds nothing; else each axis rounds its weight, a product and its sum.
+        let taps = self.taps_per_axis();
+        Ok(Reference { values, magnitudes, roundings: if taps == 1 { 0 } else { R * (taps + 2) } })
+    }
+}
+
+/// Applies a tap table along one axis of a row-major tensor, adding whole rows.
+fn resample(from: &[f64], shape: &[usize], axis: usize, table: &TapTable, weigh: impl Fn(f64) -> f64) -> Vec<f64> {
+    let inner: usize = shape[axis + 1..].iter().product();
+    let (input, output) = (shape[axis], table.outside.len());
+    let outer: usize = shape[..axis].iter().product();
+    let mut to = vec![0.0; outer * output * inner];
+    for block in 0..outer {
+        for q in 0..output {
+            let row = &mut to[(block * output + q) * inner..][..inner];
+            for tap in table.at(q) {
+                let source = &from[(block * input + tap.index) * inner..][..inner];
+                let weight = weigh(tap.weight);
+                row.iter_mut().zip(source).for_each(|(sum, value)| *sum += weight * value);
+            }
+        }
+    }
+    to
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! The GPU's tests: every row on every adapter. `cargo test --test gpu NAME` runs some of them.
+
+mod conv;
+mod conv_transpose;
+mod embedding;
+mod harness;
+mod host;
+mod properties;
+mod seeds;
+mod splitting;
+mod upsample;
+
+#[path = "../../benches/problems/mod.rs"]
+mod problems;
+
+use std::process::ExitCode;
+
+use harness::Outcome;
+use libtest_mimic::{Arguments, Trial};
+use upconv::Gpu;
+
+const NO_ADAPTER: &str = "no GPU adapter was found, and these tests need one: install your GPU's Vulkan driver, or a \
+    software one (Debian, Ubuntu: apt-get install mesa-vulkan-drivers; tests/run does it for you)";
+
+/// A test of one device.
+pub struct Row {
+    name: String,
+    run: Box<dyn Fn(&Gpu) -> Outcome + Send + Sync>,
+}
+
+impl Row {
+    pub fn new(name: impl Into<String>, run: impl Fn(&Gpu) -> Outcome + Send + Sync + 'static) -> Self {
+        Self { name: name.into(), run: Box::new(run) }
+    }
+}
+
+fn rows() -> Vec<Row> {
+    [
+        ("conv_transpose", conv_transpose::rows as fn() -> Vec<Row>),
+        ("conv", conv::rows),
+        ("upsample", upsample::rows),
+        ("seeds", seeds::rows),
+        ("properties", properties::rows),
+        ("splitting", splitting::rows),
+        ("embedding", embedding::rows),
+        ("host", host::rows),
+    ]
+    .into_iter()
+    .flat_map(|(module, rows)| {
+        rows().into_iter().map(move |row| Row { name: format!("{module}::{}", row.name), ..row })
+    })
+    .collect()
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let gpus = Gpu::all().unwrap_or_default();
+    if gpus.is_empty() {
+        eprintln!("{NO_ADAPTER}");
+        return ExitCode::FAILURE;
+    }
+    // Kept until the process ends: some drivers crash when a device goes at exit.
+    let gpus: &'static [Gpu] = Box::leak(gpus.into_boxed_slice());
+    let rows: &'static [Row] = Box::leak(rows().into_boxed_slice());
+    let trial = |gpu: &'static Gpu, row: &'static Row| {
+        let info = gpu.info();
+        let adapter = format!("{} ({:?})", info.name.split(" (").next().unwrap_or_default(), info.backend);
+        Trial::test(row.name.clone(), move || (row.run)(gpu).map_err(Into::into)).with_kind(adapter)
+    };
+    let trials = gpus.iter().flat_map(|gpu| rows.iter().map(move |row| trial(gpu, row))).collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}

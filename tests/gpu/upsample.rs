@@ -1,0 +1,64 @@
+//! Upsampling: every mode with every coordinate convention, up and down, in one to three dimensions.
+
+use upconv::{Coordinates, Interpolate, Rounding, Upsample, Upsample1d, Upsample2d, Upsample3d, UpsampleMode};
+
+use super::Row;
+use super::harness::check;
+
+const MODES: [(&str, UpsampleMode); 8] = [
+    ("nearest floor", UpsampleMode::Nearest(Rounding::Floor)),
+    ("nearest ceil", UpsampleMode::Nearest(Rounding::Ceil)),
+    ("nearest prefer floor", UpsampleMode::Nearest(Rounding::PreferFloor)),
+    ("nearest prefer ceil", UpsampleMode::Nearest(Rounding::PreferCeil)),
+    ("linear", UpsampleMode::Linear),
+    ("cubic -0.75", UpsampleMode::Cubic { a: -0.75, exclude_outside: false }),
+    ("cubic -0.5", UpsampleMode::Cubic { a: -0.5, exclude_outside: false }),
+    ("cubic -0.5 exclude outside", UpsampleMode::Cubic { a: -0.5, exclude_outside: true }),
+];
+
+fn coordinates<const R: usize>() -> [Coordinates<R>; 8] {
+    [
+        Coordinates::HalfPixel,
+        Coordinates::AlignCorners,
+        Coordinates::Asymmetric,
+        Coordinates::PytorchHalfPixel,
+        Coordinates::TfHalfPixelForNn,
+        Coordinates::HalfPixelSymmetric,
+        Coordinates::TfCropAndResize { roi: [[-0.3, 1.2]; R] },
+        Coordinates::TfCropAndResize { roi: [[0.9, 0.2]; R] },
+    ]
+}
+
+/// All modes with one coordinate convention on one pair of sizes.
+fn every_mode<const R: usize>(base: Upsample<R>) -> impl Iterator<Item = Row> {
+    coordinates::<R>().into_iter().map(move |coordinates| {
+        let base = Upsample { coordinates, extrapolation_value: -7.5, ..base.clone() };
+        let name = format!("{R}d {:?} to {:?} {coordinates:?}", base.input_size, base.output_size);
+        Row::new(name.clone(), move |gpu| {
+            MODES.into_iter().try_for_each(|(mode_name, mode)| {
+                let told = |error| format!("{mode_name}: {error}");
+                check(gpu, &Upsample { mode, ..base.clone() }, &name).map_err(told)
+            })
+        })
+    })
+}
+
+pub fn rows() -> Vec<Row> {
+    let planes = Upsample2d { batch: 2, channels: 3, ..Default::default() };
+    let mut rows: Vec<Row> = Vec::new();
+    for (input_size, output_size) in [([5, 7], [13, 9]), ([9, 6], [4, 5]), ([3, 4], [1, 4])] {
+        rows.extend(every_mode(Upsample2d { input_size, output_size, ..planes.clone() }));
+    }
+    let scaled = Upsample2d { input_size: [5, 4], output_size: [13, 10], scales: Some([2.7, 2.5]), ..planes.clone() };
+    rows.extend(every_mode(scaled).map(|row| Row { name: format!("{} by scales", row.name), ..row }));
+    rows.extend(every_mode(Upsample1d { channels: 2, input_size: [7], output_size: [16], ..Default::default() }));
+    rows.extend(every_mode(Upsample3d { input_size: [2, 3, 4], output_size: [3, 5, 2], ..Default::default() }));
+    rows.push(Row::new("1d a side past 2048", |gpu| {
+        let base = Upsample1d { input_size: [2500], output_size: [5003], ..Default::default() };
+        check(gpu, &Upsample1d::pytorch(base, Interpolate::NearestExact).map_err(|e| e.to_string())?, "long")
+    }));
+    rows.push(Row::new("2d an empty batch", move |gpu| {
+        check(gpu, &Upsample2d { batch: 0, input_size: [3, 4], output_size: [6, 8], ..planes.clone() }, "empty")
+    }));
+    rows
+}
