@@ -12,7 +12,7 @@ struct Params {
     taps_d: u32,  // table entries per output index; 1 here
     taps_h: u32,
     taps_w: u32,
-    table_d: u32, // where each axis begins in the table
+    table_d: u32, // where output index 0 of each axis would lie in its table, modulo 2^32
     table_h: u32,
     table_w: u32,
     x_d: u32,     // elements, modulo 2^32 like every address here
@@ -37,8 +37,10 @@ override workgroup_size: u32 = 64;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> table: array<vec2<u32>>; // (index, weight as bits)
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<storage, read> table_d: array<vec2<u32>>; // (index, weight as bits)
+@group(0) @binding(3) var<storage, read> table_h: array<vec2<u32>>;
+@group(0) @binding(4) var<storage, read> table_w: array<vec2<u32>>;
+@group(0) @binding(5) var<storage, read_write> y: array<f32>;
 
 const OUTSIDE = 0xffffffffu; // an index that stands for the extrapolation value
 
@@ -56,9 +58,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if (n >= params.batch_count) {
         return;
     }
-    let d = table[params.table_d + slice].x;
-    let h = table[params.table_h + row].x;
-    let w = table[params.table_w + column].x;
+    let d = table_d[params.table_d + slice].x;
+    let h = table_h[params.table_h + row].x;
+    let w = table_w[params.table_w + column].x;
 
     var value = params.extrapolation;
     if (d != OUTSIDE && h != OUTSIDE && w != OUTSIDE) {

@@ -1,6 +1,6 @@
 // Linear, cubic or any other separable upsampling: one thread per output element sums the product of the axes' taps.
 //
-// Output q of an axis has `taps` table entries from table_axis + q * taps on: a sample's index and its weight. Both are
+// Output q of an axis has `taps` table entries, from q * taps on: a sample's index and its weight. Both are
 // worked out exactly on the host; the weights are rounded once to f32.
 
 struct Params {
@@ -13,7 +13,7 @@ struct Params {
     taps_d: u32,  // table entries per output index
     taps_h: u32,
     taps_w: u32,
-    table_d: u32, // where each axis begins in the table
+    table_d: u32, // where output index 0 of each axis would lie in its table, modulo 2^32
     table_h: u32,
     table_w: u32,
     x_d: u32,     // elements, modulo 2^32 like every address here
@@ -38,8 +38,10 @@ override workgroup_size: u32 = 64;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> table: array<vec2<u32>>; // (index, weight as bits)
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<storage, read> table_d: array<vec2<u32>>; // (index, weight as bits)
+@group(0) @binding(3) var<storage, read> table_h: array<vec2<u32>>;
+@group(0) @binding(4) var<storage, read> table_w: array<vec2<u32>>;
+@group(0) @binding(5) var<storage, read_write> y: array<f32>;
 
 const OUTSIDE = 0xffffffffu; // an index that stands for the extrapolation value
 
@@ -57,23 +59,23 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if (n >= params.batch_count) {
         return;
     }
-    let table_d = params.table_d + slice * params.taps_d;
-    let table_h = params.table_h + row * params.taps_h;
-    let table_w = params.table_w + column * params.taps_w;
+    let at_d = params.table_d + slice * params.taps_d;
+    let at_h = params.table_h + row * params.taps_h;
+    let at_w = params.table_w + column * params.taps_w;
 
     var value = params.extrapolation;
-    if (table[table_d].x != OUTSIDE && table[table_h].x != OUTSIDE && table[table_w].x != OUTSIDE) {
+    if (table_d[at_d].x != OUTSIDE && table_h[at_h].x != OUTSIDE && table_w[at_w].x != OUTSIDE) {
         let plane = params.x_base + n * params.x_batch + channel * params.x_channel;
         value = 0.0;
         for (var i = 0u; i < params.taps_d; i++) {
-            let d = table[table_d + i];
+            let d = table_d[at_d + i];
             var slice_sum = 0.0;
             for (var j = 0u; j < params.taps_h; j++) {
-                let h = table[table_h + j];
+                let h = table_h[at_h + j];
                 let line = plane + d.x * params.x_d + h.x * params.x_h;
                 var row_sum = 0.0;
                 for (var k = 0u; k < params.taps_w; k++) {
-                    let w = table[table_w + k];
+                    let w = table_w[at_w + k];
                     row_sum += bitcast<f32>(w.y) * x[line + w.x * params.x_w];
                 }
                 slice_sum += bitcast<f32>(h.y) * row_sum;

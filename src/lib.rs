@@ -17,7 +17,7 @@ pub use conv::Conv;
 pub use conv_transpose::{ConvTranspose, TransposePadding};
 pub use error::{Error, Result};
 pub use geometry::{Padding, Pads};
-pub use gpu::{Gpu, Plan, PlanOptions, Planner};
+pub use gpu::{Bound, Gpu, Plan, PlanOptions, Planner, Recipe};
 pub use layout::TensorLayout;
 pub use op::{Cost, Op, Operand};
 pub use reference::{Agreement, Mismatch, Reference};

@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use futures_intrusive::channel::shared::{OneshotReceiver, oneshot_channel};
 use ndarray::{Array, ArrayView, ArrayViewD, Dimension};
@@ -11,7 +10,8 @@ use wgpu::{
     InstanceDescriptor, Limits, MapMode, Queue,
 };
 
-use super::{Bound, GpuOp, PlanOptions, Planner};
+use super::{GpuOp, PlanOptions, Planner};
+use crate::geometry::at_most;
 use crate::{Error, Result};
 
 /// A GPU device of the library's own.
@@ -38,15 +38,6 @@ pub struct Gpu {
     info: AdapterInfo,
     planner: Planner,
     lost: Arc<Mutex<Option<String>>>,
-}
-
-/// How long a run took.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Timing {
-    /// On the GPU, from the pass's begin to its end, where the device has timestamp queries.
-    pub gpu: Option<Duration>,
-    /// From the submission to its end, as the host saw it.
-    pub wall: Duration,
 }
 
 impl Gpu {
@@ -152,8 +143,8 @@ impl Gpu {
         let bytes = shape.iter().product::<usize>() as u64 * 4;
         let (output, failure) = self.scoped(|| {
             let plan = self.planner.plan(op, &PlanOptions::default())?;
-            let buffers = views.iter().map(|view| self.upload(view.view())).collect::<Result<Vec<_>>>()?;
-            let output = self.buffer("output", bytes)?;
+            let buffers = views.iter().map(|view| self.fill(view.view())).collect::<Result<Vec<_>>>()?;
+            let output = self.allocate("output", bytes)?;
             let slices: Vec<_> = buffers.iter().map(|buffer| buffer.slice(..)).collect();
             let bound = plan.bind(&slices, output.slice(..))?;
             let mut encoder = self.device.create_command_encoder(&Default::default());
@@ -170,8 +161,21 @@ impl Gpu {
 
     /// A storage buffer that holds a tensor row-major, whatever the view's strides. A buffer is never empty: it holds at
     /// least one element.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn upload(&self, view: ArrayViewD<f32>) -> Result<Buffer> {
-        let buffer = self.buffer("input", view.len() as u64 * 4)?;
+        let (buffer, failure) = self.scoped(|| self.fill(view));
+        self.wait(async { self.outcome(buffer, failure.await) })
+    }
+
+    /// A storage buffer of zeros that can be copied to and from.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn buffer(&self, name: &str, bytes: u64) -> Result<Buffer> {
+        let (buffer, failure) = self.scoped(|| self.allocate(name, bytes));
+        self.wait(async { self.outcome(buffer, failure.await) })
+    }
+
+    fn fill(&self, view: ArrayViewD<f32>) -> Result<Buffer> {
+        let buffer = self.allocate("input", view.len() as u64 * 4)?;
         let standard = view.as_standard_layout();
         if let Some(values) = standard.as_slice() {
             self.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(values));
@@ -179,13 +183,9 @@ impl Gpu {
         Ok(buffer)
     }
 
-    /// A storage buffer of zeros that can be copied to and from.
-    pub fn buffer(&self, name: &str, bytes: u64) -> Result<Buffer> {
+    fn allocate(&self, name: &str, bytes: u64) -> Result<Buffer> {
         let limit = self.device.limits().max_buffer_size;
-        if bytes > limit {
-            let what = "a buffer's size in bytes (max_buffer_size)";
-            return Err(Error::TooLarge { what, value: bytes.into(), limit: limit.into() });
-        }
+        at_most("a buffer's size in bytes (max_buffer_size)", bytes.into(), limit.into())?;
         Ok(self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(&format!("upconv::host::{name}")),
             size: bytes.max(4),
@@ -223,49 +223,6 @@ impl Gpu {
         Ok(bytemuck::pod_collect_to_vec(&view))
     }
 
-    /// Runs a bound plan once, alone in its submission, and measures it.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub fn time(&self, bound: &Bound) -> Result<Timing> {
-        let queries = self.device.features().contains(Features::TIMESTAMP_QUERY).then(|| {
-            let (ty, count) = (wgpu::QueryType::Timestamp, 2);
-            self.device.create_query_set(&wgpu::QuerySetDescriptor { label: Some("upconv::host::time"), ty, count })
-        });
-        let begin = std::time::Instant::now();
-        let (submission, failure) = self.scoped(|| {
-            let mut encoder = self.device.create_command_encoder(&Default::default());
-            let timestamp_writes = queries.as_ref().map(|query_set| wgpu::ComputePassTimestampWrites {
-                query_set,
-                beginning_of_pass_write_index: Some(0),
-                end_of_pass_write_index: Some(1),
-            });
-            bound.encode(
-                &mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes }),
-            );
-            Ok(self.queue.submit([encoder.finish()]))
-        });
-        self.wait(async { self.outcome(submission, failure.await) })?;
-        self.poll()?;
-        let wall = begin.elapsed();
-        let gpu = queries.map(|queries| self.wait(self.elapsed(&queries))).transpose()?;
-        Ok(Timing { gpu, wall })
-    }
-
-    /// The time between a query set's two timestamps.
-    async fn elapsed(&self, queries: &wgpu::QuerySet) -> Result<Duration> {
-        let resolve = self.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("upconv::host::timestamps"),
-            size: 16,
-            usage: BufferUsages::QUERY_RESOLVE | BufferUsages::COPY_SRC,
-            mapped_at_creation: false,
-        });
-        let mut encoder = self.device.create_command_encoder(&Default::default());
-        encoder.resolve_query_set(queries, 0..2, &resolve, 0);
-        self.queue.submit([encoder.finish()]);
-        let ticks: Vec<u64> = self.download_async(&resolve, 0, 16).await?;
-        let nanoseconds = ticks[1].saturating_sub(ticks[0]) as f64 * f64::from(self.queue.get_timestamp_period());
-        Ok(Duration::from_nanos(nanoseconds as u64))
-    }
-
     /// Copies into a staging buffer, submits, and asks for its mapping.
     fn read_back(
         &self,
@@ -297,6 +254,20 @@ impl Gpu {
             let device = self.device.clone();
             std::thread::spawn(move || device.poll(wgpu::PollType::wait_indefinitely()));
         }
+    }
+
+    /// Submits what `record` records and waits for its end.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn submit_and_wait<T>(&self, record: impl FnOnce(&mut CommandEncoder) -> Result<T>) -> Result<T> {
+        let (value, failure) = self.scoped(|| {
+            let mut encoder = self.device.create_command_encoder(&Default::default());
+            let value = record(&mut encoder)?;
+            self.queue.submit([encoder.finish()]);
+            Ok(value)
+        });
+        let value = self.wait(async { self.outcome(value, failure.await) })?;
+        self.poll()?;
+        Ok(value)
     }
 
     #[cfg(not(target_arch = "wasm32"))]
@@ -334,6 +305,8 @@ impl Gpu {
 
     /// The loss of the device if it is lost, which explains any other error.
     fn lost_or(&self, error: Error) -> Error {
+        // The loss is told while polling; a failure of the poll itself says no more than the error at hand.
+        let _ = self.device.poll(wgpu::PollType::Poll);
         let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
         lost.clone().map_or(error, Error::DeviceLost)
     }

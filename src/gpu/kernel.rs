@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use wgpu::util::{BufferInitDescriptor, DeviceExt};
 use wgpu::{BindGroup, BindGroupLayout, Buffer, BufferBinding, BufferUsages, ComputePipeline, Device};
 
 use super::params::Field;
@@ -118,28 +117,41 @@ pub(crate) struct PlanBuffers {
     /// One uniform struct per dispatch, `pitch` bytes apart; none for a plan without dispatches.
     pub(crate) params: Option<Buffer>,
     pub(crate) pitch: u64,
-    pub(crate) table: Option<Buffer>,
+    pub(crate) tables: Vec<Buffer>,
 }
 
 impl PlanBuffers {
     pub(crate) fn new(device: &Device, program: &Program) -> Self {
         let alignment = u64::from(device.limits().min_uniform_buffer_offset_alignment);
         let pitch = program.shader.params_size.next_multiple_of(alignment);
-        let filled = |name, contents: &[u8], usage| {
-            let label = label(program, name);
-            let buffer = device.create_buffer_init(&BufferInitDescriptor { label: Some(&label), contents, usage });
-            Some(buffer).filter(|_| !contents.is_empty())
-        };
+        let filled = |name, contents: &[u8], usage| filled(device, &label(program, name), contents, usage);
         let mut params = vec![0; pitch as usize * program.dispatches.len()];
         for (slot, dispatch) in params.chunks_exact_mut(pitch as usize).zip(&program.dispatches) {
             slot[..dispatch.params.len()].copy_from_slice(&dispatch.params);
         }
         Self {
-            params: filled("params", &params, BufferUsages::UNIFORM),
+            params: (!params.is_empty()).then(|| filled("params", &params, BufferUsages::UNIFORM)),
             pitch,
-            table: filled("table", &program.table, BufferUsages::STORAGE),
+            tables: program.tables.iter().map(|table| filled("table", table, BufferUsages::STORAGE)).collect(),
         }
     }
+}
+
+fn filled(device: &Device, label: &str, contents: &[u8], usage: BufferUsages) -> Buffer {
+    let buffer = device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some(label),
+        size: contents.len() as u64,
+        usage,
+        mapped_at_creation: true,
+    });
+    // A device that is lost or out of memory gives a buffer that has no contents; it has told its owner so, and what is
+    // recorded with the buffer will not run.
+    if let Ok(mut view) = buffer.get_mapped_range_mut(..) {
+        view.copy_from_slice(contents);
+        drop(view);
+        buffer.unmap();
+    }
+    buffer
 }
 
 /// `upconv::<op>::<algorithm>::<object>`.

@@ -22,6 +22,8 @@ mod kernel;
 mod params;
 mod program;
 mod relation;
+#[cfg(not(target_arch = "wasm32"))]
+mod timing;
 mod upsample;
 mod windows;
 
@@ -31,10 +33,12 @@ use wgpu::{
     BindGroup, BufferBinding, BufferSize, BufferSlice, BufferUsages, ComputePass, ComputePipeline, Device, Limits,
 };
 
-pub use host::{Gpu, Timing};
+pub use host::Gpu;
 use kernel::{Kernel, KernelCache, PlanBuffers};
 pub use program::{Dispatch, GpuOp, PlanOptions, Recipe};
 use program::{Placed, Program, Request, Source};
+#[cfg(not(target_arch = "wasm32"))]
+pub use timing::Timing;
 
 use crate::{Conv, ConvTranspose, Cost, Error, Result, Upsample};
 
@@ -47,9 +51,9 @@ static SHADERS: [&kernel::Shader; 4] = [&conv::DIRECT, &conv_transpose::GATHER, 
 pub fn required_limits<O: GpuOp>(op: &O, options: &PlanOptions) -> Result<Limits> {
     let mut limits = Limits::default();
     let program = op.lower(Request { limits: &limits, options })?;
-    for operand in &program.operands {
-        limits.max_buffer_size = limits.max_buffer_size.max(operand.bytes());
-    }
+    let tensors = program.operands.iter().map(Placed::bytes);
+    let tables = program.tables.iter().map(|table| table.len() as u64);
+    limits.max_buffer_size = tensors.chain(tables).fold(limits.max_buffer_size, u64::max);
     Ok(limits)
 }
 
@@ -213,7 +217,14 @@ impl Plan {
         for source in &self.program.reads {
             bindings.push(match source {
                 Source::Operand(operand) => window(*operand),
-                Source::Table => self.buffers.table.as_ref()?.as_entire_buffer_binding(),
+                Source::Table(table) => {
+                    let bytes = &dispatch.tables[*table];
+                    BufferBinding {
+                        buffer: &self.buffers.tables[*table],
+                        offset: bytes.start,
+                        size: BufferSize::new(bytes.end - bytes.start),
+                    }
+                }
             });
         }
         bindings.push(window(slices.len() - 1));

@@ -48,6 +48,8 @@ pub struct Dispatch {
     pub workgroups: [u32; 2],
     /// For each input, then the output: the bytes that are bound, from the start of the caller's slice.
     pub windows: Vec<Range<u64>>,
+    /// The bytes of each of the plan's own tables that are bound.
+    pub(crate) tables: Vec<Range<u64>>,
     /// The uniform struct's bytes.
     pub(crate) params: Vec<u8>,
 }
@@ -64,8 +66,8 @@ pub struct Placed {
 pub enum Source {
     /// An operand, by its number.
     Operand(usize),
-    /// The plan's own table.
-    Table,
+    /// A table of the plan's own, by its number.
+    Table(usize),
 }
 
 /// Everything that a plan will do, before any GPU object exists.
@@ -78,7 +80,7 @@ pub struct Program {
     /// Inputs, then the output.
     pub(crate) operands: Vec<Placed>,
     pub(crate) reads: Vec<Source>,
-    pub(crate) table: Vec<u8>,
+    pub(crate) tables: Vec<Vec<u8>>,
     pub(crate) dispatches: Vec<Dispatch>,
 }
 

@@ -43,7 +43,7 @@ pub(crate) fn lower<const R: usize, O: Op>(
     let dispatch = |window: Window| {
         let workgroups = request.fold(&recipe, &window.tile);
         let params = relation.params(&window, workgroups[0] * recipe.workgroup_size);
-        Dispatch { workgroups, params: bytemuck::bytes_of(&params).to_vec(), windows: window.bytes }
+        Dispatch { workgroups, params: bytemuck::bytes_of(&params).to_vec(), windows: window.bytes, tables: Vec::new() }
     };
     let dispatches = if relation.output.is_empty() {
         Vec::new()
@@ -61,7 +61,7 @@ pub(crate) fn lower<const R: usize, O: Op>(
         operands,
         // Without a bias its binding, which the shader never reads then, holds the weight.
         reads: vec![Source::Operand(0), Source::Operand(1), Source::Operand(if has_bias { 2 } else { 1 })],
-        table: Vec::new(),
+        tables: Vec::new(),
         dispatches,
     })
 }

@@ -9,13 +9,14 @@ use super::params::{UpsampleParams, wrap};
 use super::program::{Dispatch, GpuOp, Program, Recipe, Request, Source, recipes};
 use super::relation::{span, spatial_stride};
 use super::windows::{Tile, Window, split};
-use crate::{Error, Op, Result, TapTable, TensorLayout, Upsample, UpsampleMode};
+use crate::geometry::at_most;
+use crate::{Op, Result, Tap, TapTable, TensorLayout, Upsample, UpsampleMode};
 
 /// One thread per output element copies a sample.
 pub(crate) static NEAREST: Shader = Shader {
     name: "upsample_nearest",
     source: include_str!("../../shaders/upsample_nearest.wgsl"),
-    reads: 2,
+    reads: 4,
     fields: UpsampleParams::FIELDS,
     params_size: size_of::<UpsampleParams>() as u64,
     overrides: &["workgroup_size"],
@@ -24,6 +25,12 @@ pub(crate) static NEAREST: Shader = Shader {
 /// One thread per output element sums its taps.
 pub(crate) static TAPS: Shader =
     Shader { name: "upsample_taps", source: include_str!("../../shaders/upsample_taps.wgsl"), ..NEAREST };
+
+/// What a dispatch binds, besides the uniform.
+const NAMES: [&str; 5] = ["input", "output", "tap table", "tap table", "tap table"];
+
+/// Bytes of a table entry: an index and a weight.
+const ENTRY: u64 = 8;
 
 /// An output index that takes the extrapolation value, in place of a table's index.
 const OUTSIDE: u32 = u32::MAX;
@@ -43,7 +50,7 @@ impl<const R: usize> GpuOp for Upsample<R> {
         let shader = self.shader();
         let recipe = request.choose(Self::NAME, shader, &[&NEAREST, &TAPS])?;
         let operands = request.place(self)?;
-        self.check_table(request.limits)?;
+        self.check_tables(request.limits)?;
         let resize = Resize {
             tables: self.tables()?,
             input: operands[0].layout.clone(),
@@ -53,14 +60,16 @@ impl<const R: usize> GpuOp for Upsample<R> {
         let dispatch = |window: Window| {
             let workgroups = request.fold(&recipe, &window.tile);
             let params = resize.params(&window, workgroups[0] * recipe.workgroup_size);
-            Dispatch { workgroups, params: bytemuck::bytes_of(&params).to_vec(), windows: window.bytes }
+            let params = bytemuck::bytes_of(&params).to_vec();
+            let (windows, tables) = window.bytes.split_at(2);
+            Dispatch { workgroups, params, windows: windows.into(), tables: tables.into() }
         };
         let dispatches = if resize.output.is_empty() {
             Vec::new()
         } else {
             let [d, h, w] = resize.tables.each_ref().map(|table| 0..table.outside.len());
             let tile = [0..self.batch, 0..self.channels, d, h, w, 0..1];
-            let windows = split(tile, &request.bounds(&recipe), &["input", "output"], |tile| resize.spans(tile))?;
+            let windows = split(tile, &request.bounds(&recipe), &NAMES, |tile| resize.spans(tile))?;
             windows.into_iter().map(dispatch).collect()
         };
         Ok(Program {
@@ -69,21 +78,19 @@ impl<const R: usize> GpuOp for Upsample<R> {
             constants: vec![("workgroup_size", recipe.workgroup_size.into())],
             recipe,
             operands,
-            reads: vec![Source::Operand(0), Source::Table],
-            table: resize.table_bytes(),
+            reads: vec![Source::Operand(0), Source::Table(0), Source::Table(1), Source::Table(2)],
+            tables: resize.tables.iter().map(table_bytes).collect(),
             dispatches,
         })
     }
 }
 
 impl<const R: usize> Upsample<R> {
-    /// Refuses tap tables that a binding cannot hold, before they are made.
-    fn check_table(&self, limits: &Limits) -> Result<()> {
-        let entries = self.output_size.iter().fold(3 - R as u64, |n, &size| n + (size * self.taps_per_axis()) as u64);
-        let (needed, limit) = (entries * 8, limits.max_storage_buffer_binding_size);
-        if needed > limit {
-            let limit_name = "max_storage_buffer_binding_size";
-            return Err(Error::WindowTooLarge { operand: "tap table", needed, limit, limit_name });
+    /// Refuses tap tables that a buffer cannot hold, before they are made.
+    fn check_tables(&self, limits: &Limits) -> Result<()> {
+        for size in self.output_size {
+            let bytes = size as u64 * self.taps_per_axis() as u64 * ENTRY;
+            at_most("a tap table's size in bytes (max_buffer_size)", bytes.into(), limits.max_buffer_size.into())?;
         }
         Ok(())
     }
@@ -107,12 +114,20 @@ struct Resize {
 }
 
 impl Resize {
-    /// The elements of input and output that a tile touches.
+    /// The elements (of four bytes) of input, output and tables that a tile touches; see [`NAMES`].
     fn spans(&self, tile: &Tile) -> Vec<Range<usize>> {
         let [batch, channels, d, h, w, _] = tile;
         let outer = [batch.clone(), channels.clone()];
         let source = std::array::from_fn(|i| touched(&self.tables[i], &tile[i + 2]));
-        vec![span(&self.input, outer.clone(), source), span(&self.output, outer, [d.clone(), h.clone(), w.clone()])]
+        let mut spans = vec![
+            span(&self.input, outer.clone(), source),
+            span(&self.output, outer, [d.clone(), h.clone(), w.clone()]),
+        ];
+        spans.extend(self.tables.iter().zip([d, h, w]).map(|(table, range)| {
+            let words = table.taps * ENTRY as usize / 4;
+            range.start * words..range.end * words
+        }));
+        spans
     }
 
     fn params(&self, window: &Window, row_threads: u32) -> UpsampleParams {
@@ -125,7 +140,9 @@ impl Resize {
         let outer = |layout: &TensorLayout, axis: usize| wrap(layout.strides()[axis]);
         let [x_d, x_h, x_w] = std::array::from_fn(|i| wrap(spatial_stride(&self.input, i)));
         let [y_d, y_h, y_w] = std::array::from_fn(|i| wrap(spatial_stride(&self.output, i)));
-        let [table_d, table_h, table_w] = self.table_starts();
+        // Where an axis's first entry lies, counted from the start of the part of its table that is bound.
+        let [table_d, table_h, table_w] =
+            std::array::from_fn(|i| 0u32.wrapping_sub((window.bytes[i + 2].start / ENTRY) as u32));
         let [taps_d, taps_h, taps_w] = self.tables.each_ref().map(|table| wrap(table.taps));
         UpsampleParams {
             first_d: wrap(d.start),
@@ -158,22 +175,16 @@ impl Resize {
             extrapolation: self.extrapolation,
         }
     }
+}
 
-    fn table_starts(&self) -> [u32; 3] {
-        let [d, h, _] = self.tables.each_ref().map(|table| wrap(table.entries.len()));
-        [0, d, d + h]
-    }
-
-    /// The tables one after the other: an index and a weight's bits for each entry.
-    fn table_bytes(&self) -> Vec<u8> {
-        let entry = |table: &TapTable, at: usize| {
-            let tap = table.entries[at];
-            let index = if table.outside[at / table.taps] { OUTSIDE } else { wrap(tap.index) };
-            [index, (tap.weight as f32).to_bits()]
-        };
-        let entries = self.tables.iter().flat_map(|table| (0..table.entries.len()).map(move |at| entry(table, at)));
-        bytemuck::cast_slice(&entries.collect::<Vec<[u32; 2]>>()).to_vec()
-    }
+/// A table as the shaders read it: an index and a weight's bits for each entry.
+fn table_bytes(table: &TapTable) -> Vec<u8> {
+    let entry = |(at, tap): (usize, &Tap)| {
+        let index = if table.outside[at / table.taps] { OUTSIDE } else { wrap(tap.index) };
+        [index, (tap.weight as f32).to_bits()]
+    };
+    let entries: Vec<[u32; 2]> = table.entries.iter().enumerate().map(entry).collect();
+    bytemuck::cast_slice(&entries).to_vec()
 }
 
 /// The samples from the first to the last that a range of outputs reads. Coordinates are monotonic in the output index,

@@ -1,4 +1,180 @@
+//! The embedding contract: what is refused when binding, and that encoding records and does nothing else.
+
+use upconv::{
+    ConvTranspose2d, Error, Gpu, Plan, PlanOptions, Recipe, TensorLayout, Upsample2d, gpu::required_limits, wgpu,
+};
+use wgpu::BufferUsages;
+
 use super::Row;
+use super::harness::Outcome;
+use super::problems::Fields;
+
+const PROBLEM: &str = "ic2_oc3_i4x5_k3x2_s2x3";
+const SIZES: [u64; 3] = [2 * 4 * 5 * 4, 2 * 3 * 3 * 2 * 4, 3 * 9 * 14 * 4];
+
+fn text(error: Error) -> String {
+    error.to_string()
+}
+
+fn plan(gpu: &Gpu) -> Result<Plan, String> {
+    gpu.planner().conv_transpose(&problem()).map_err(text)
+}
+
+fn problem() -> ConvTranspose2d {
+    Fields::parse(PROBLEM).conv_transpose()
+}
+
+fn buffer(gpu: &Gpu, size: u64, usage: BufferUsages) -> wgpu::Buffer {
+    gpu.device().create_buffer(&wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false })
+}
+
+fn buffers(gpu: &Gpu) -> [wgpu::Buffer; 3] {
+    SIZES.map(|size| buffer(gpu, size, BufferUsages::STORAGE))
+}
+
+fn expect(outcome: Result<upconv::gpu::Bound, Error>, expected: Error) -> Outcome {
+    match outcome {
+        Err(error) if error == expected => Ok(()),
+        other => Err(format!("{other:?} where {expected:?} was expected")),
+    }
+}
+
+fn refusals(gpu: &Gpu) -> Outcome {
+    let (plan, [x, w, y]) = (plan(gpu)?, buffers(gpu));
+    let bind = |x: wgpu::BufferSlice<'_>, y: wgpu::BufferSlice<'_>| plan.bind(&[x, w.slice(..)], y);
+
+    let small = buffer(gpu, SIZES[0] - 4, BufferUsages::STORAGE);
+    let too_small = Error::BufferTooSmall { operand: "input", needed: SIZES[0], available: SIZES[0] - 4 };
+    expect(bind(small.slice(..), y.slice(..)), too_small)?;
+
+    let large = buffer(gpu, 8192, BufferUsages::STORAGE);
+    let alignment = u64::from(gpu.device().limits().min_storage_buffer_offset_alignment);
+    let misaligned = Error::Misaligned { operand: "output", offset: alignment / 2, alignment };
+    expect(bind(x.slice(..), large.slice(alignment / 2..)), misaligned)?;
+    bind(x.slice(..), large.slice(alignment..)).map_err(text)?;
+
+    let copy_only = buffer(gpu, SIZES[0], BufferUsages::COPY_DST);
+    expect(bind(copy_only.slice(..), y.slice(..)), Error::MissingUsage { operand: "input", usage: "STORAGE" })?;
+
+    let aliased = bind(large.slice(..1024), large.slice(1024..));
+    expect(aliased, Error::Aliased { operand: "input" })?;
+
+    let missing = plan.bind(&[x.slice(..)], y.slice(..));
+    expect(missing, Error::OperandCount { op: "conv_transpose", expected: 2, actual: 1 })
+}
+
+/// The counters of everything that encoding might create; all zero if wgpu was built without them.
+fn counters(gpu: &Gpu) -> [isize; 9] {
+    let hal = gpu.device().get_internal_counters().hal;
+    [
+        hal.buffers.read(),
+        hal.buffer_memory.read(),
+        hal.memory_allocations.read(),
+        hal.bind_groups.read(),
+        hal.bind_group_layouts.read(),
+        hal.compute_pipelines.read(),
+        hal.pipeline_layouts.read(),
+        hal.shader_modules.read(),
+        hal.command_encoders.read(),
+    ]
+}
+
+/// Encodes a hundred times into one pass of a device that nobody else uses, and finds every counter where it was; then
+/// drops the encoder without a submission, and the output is still what it was.
+fn encoding_creates_nothing(gpu: &Gpu) -> Outcome {
+    let own = Fresh::new(gpu)?;
+    let (plan, [x, w, _]) = (plan(&own.0)?, buffers(&own.0));
+    let y = own.0.buffer("output", SIZES[2]).map_err(text)?;
+    let poison = vec![0x7fu8; SIZES[2] as usize];
+    own.0.queue().write_buffer(&y, 0, &poison);
+    let bound = plan.bind(&[x.slice(..), w.slice(..)], y.slice(..)).map_err(text)?;
+    let mut encoder = own.0.device().create_command_encoder(&Default::default());
+    let mut pass = encoder.begin_compute_pass(&Default::default());
+    let before = counters(&own.0);
+    for _ in 0..100 {
+        bound.encode(&mut pass);
+    }
+    let after = counters(&own.0);
+    drop(pass);
+    drop(encoder);
+    if before != after {
+        return Err(format!("the counters moved from {before:?} to {after:?}"));
+    }
+    // Counting works: the buffers and the pipeline of this plan are in the counters.
+    if gpu.info().backend == wgpu::Backend::Vulkan && (before[0] < 5 || before[5] < 1) {
+        return Err(format!("the counters count nothing: {before:?}"));
+    }
+    let left: Vec<u8> = own.0.download(&y, 0, SIZES[2]).map_err(text)?;
+    if left == poison { Ok(()) } else { Err("encoding ran something".into()) }
+}
+
+/// A second device of the same adapter.
+pub struct Fresh(pub Gpu);
+
+impl Fresh {
+    pub fn new(gpu: &Gpu) -> Result<Self, String> {
+        let all = Gpu::all().map_err(text)?;
+        let same = |other: &Gpu| (&other.info().name, other.info().backend) == (&gpu.info().name, gpu.info().backend);
+        all.into_iter().find(same).map(Self).ok_or_else(|| "the adapter is gone".into())
+    }
+}
+
+fn recipes(gpu: &Gpu) -> Outcome {
+    let forced = |recipe: Recipe| {
+        let options = PlanOptions { recipe: Some(recipe), ..Default::default() };
+        gpu.planner().plan(&problem(), &options).map(|plan| plan.recipe().clone())
+    };
+    let gather = |workgroup_size| Recipe { shader: "conv_transpose_gather", workgroup_size };
+    for recipe in upconv::gpu::GpuOp::recipes(&problem(), &gpu.device().limits()) {
+        if forced(recipe.clone()) != Ok(recipe.clone()) {
+            return Err(format!("{recipe} was not taken"));
+        }
+    }
+    let what = "max_compute_invocations_per_workgroup";
+    let refused = Error::RecipeRefused { recipe: gather(4096).to_string(), what, wanted: 4096, available: 256 };
+    let unknown = Recipe { shader: "conv_direct", workgroup_size: 64 };
+    let missing = Error::RecipeUnknown { op: "conv_transpose", recipe: unknown.to_string() };
+    match (forced(gather(4096)), forced(unknown)) {
+        (Err(first), Err(second)) if first == refused && second == missing => Ok(()),
+        other => Err(format!("{other:?}")),
+    }
+}
+
+fn layouts(gpu: &Gpu) -> Outcome {
+    let plan = |options: PlanOptions| gpu.planner().plan(&problem(), &options).map(|_| ());
+    let overlapping = TensorLayout::new(&[1, 3, 9, 14], &[0, 100, 14, 1], 0).map_err(text)?;
+    let wrong = TensorLayout::contiguous(&[1, 3, 9, 15]);
+    let bias = TensorLayout::contiguous(&[3]);
+    let outcomes = [
+        plan(PlanOptions { output: Some(overlapping), ..Default::default() }),
+        plan(PlanOptions { output: Some(wrong), ..Default::default() }),
+        plan(PlanOptions { bias: Some(bias), ..Default::default() }),
+    ];
+    match outcomes {
+        [
+            Err(Error::LayoutOverlap { .. }),
+            Err(Error::Shape { operand: "output", .. }),
+            Err(Error::UnknownOperand { operand: "bias", .. }),
+        ] => Ok(()),
+        other => Err(format!("{other:?}")),
+    }
+}
+
+/// What [`required_limits`] asks for, a device can give, and the op runs on it.
+fn limits(_: &Gpu) -> Outcome {
+    let small = required_limits(&problem(), &PlanOptions::default()).map_err(text)?;
+    let up = Upsample2d { input_size: [9, 9], output_size: [9000, 9000], ..Default::default() };
+    let large = required_limits(&up, &PlanOptions::default()).map_err(text)?;
+    let expected = wgpu::Limits { max_buffer_size: 9000 * 9000 * 4, ..Default::default() };
+    if small == wgpu::Limits::default() && large == expected { Ok(()) } else { Err(format!("{small:?} {large:?}")) }
+}
+
 pub fn rows() -> Vec<Row> {
-    Vec::new()
+    vec![
+        Row::new("bad slices are refused with their numbers", refusals),
+        Row::new("encoding creates nothing and runs nothing", encoding_creates_nothing),
+        Row::new("a recipe is forced or refused", recipes),
+        Row::new("bad layouts are refused", layouts),
+        Row::new("required limits", limits),
+    ]
 }

@@ -190,15 +190,21 @@ pub fn compare<O: Op>(op: &O, inputs: &[ArrayD<f32>], output: &ArrayD<f32>, data
     outcome.map_err(|error| error.to_string())?.map(|_| ()).map_err(|mismatch| mismatch.to_string())
 }
 
-/// One op under every condition: three layouts, integers and reals, and split into windows with the same bits.
+/// An op whose sums of integers are exact, under every condition: three layouts, integers and reals, and split into
+/// windows with the same bits.
 pub fn check<O: GpuOp>(gpu: &Gpu, op: &O, name: &str) -> Outcome {
+    let conditions = [(Order::Nchw, Data::Integers), (Order::Nhwc, Data::Reals), (Order::RowPitch, Data::Integers)];
+    check_under(gpu, op, name, &conditions)
+}
+
+/// The same for an op whose weights are fractions.
+pub fn check_reals<O: GpuOp>(gpu: &Gpu, op: &O, name: &str) -> Outcome {
+    check_under(gpu, op, name, &[Order::Nchw, Order::Nhwc, Order::RowPitch].map(|order| (order, Data::Reals)))
+}
+
+fn check_under<O: GpuOp>(gpu: &Gpu, op: &O, name: &str, conditions: &[(Order, Data)]) -> Outcome {
     let operands = operands(op)?;
-    for (order, data) in [
-        (Order::Nchw, Data::Integers),
-        (Order::Nhwc, Data::Reals),
-        (Order::RowPitch, Data::Integers),
-        (Order::Nchw, Data::Reals),
-    ] {
+    for &(order, data) in conditions {
         let told = |error: String| format!("{order:?}: {error}");
         let inputs = inputs(op, name, data)?;
         let options = options(&operands, order);

@@ -1,4 +1,134 @@
+//! The small host: uploads of any strides, errors as values, and the next device after a lost one.
+
+use ndarray::{Array4, ArrayD, Ix4, IxDyn, s};
+use upconv::{Conv2d, ConvTranspose2d, Error, Gpu, Interpolate, Op, Upsample2d};
+
 use super::Row;
+use super::embedding::Fresh;
+use super::harness::{Data, Outcome, Random, compare, inputs};
+
+fn text(error: Error) -> String {
+    error.to_string()
+}
+
+fn sample(gpu: &Gpu) -> Result<Array4<f32>, Error> {
+    let (x, w) = (Array4::<f32>::ones((1, 2, 3, 4)), Array4::<f32>::ones((2, 3, 2, 2)));
+    let up = ConvTranspose2d { stride: [2, 2], ..ConvTranspose2d::from_shapes(x.shape(), w.shape(), 1)? };
+    gpu.run(&up, &[x.view(), w.view()])
+}
+
+fn non_contiguous(gpu: &Gpu) -> Outcome {
+    let base = Random::new("strides").tensor(&[9, 8, 2, 3], Data::Integers);
+    let base = base.into_dimensionality::<Ix4>().map_err(|error| error.to_string())?;
+    // Axes exchanged, every second row, columns backwards.
+    let view = base.view().permuted_axes([2, 3, 0, 1]).slice_move(s![.., .., ..;2, ..;-1]);
+    let weight = Random::new("w").tensor(&[2, 3, 2, 2], Data::Integers);
+    let weight = weight.into_dimensionality::<Ix4>().map_err(|error| error.to_string())?;
+    let conv = Conv2d::from_shapes(view.shape(), weight.shape(), 1).map_err(text)?;
+    let strided = gpu.run(&conv, &[view, weight.view()]).map_err(text)?;
+    let copied = view.to_owned();
+    compare(&conv, &[copied.into_dyn(), weight.into_dyn()], &strided.into_dyn(), Data::Integers)
+}
+
+fn shapes(gpu: &Gpu) -> Outcome {
+    let (x, w) = (Array4::<f32>::ones((1, 2, 3, 4)), Array4::<f32>::ones((2, 3, 2, 2)));
+    let up = ConvTranspose2d::from_shapes(x.shape(), w.shape(), 1).map_err(text)?;
+    let swapped = gpu.run(&up, &[w.view(), x.view()]);
+    if !matches!(swapped, Err(Error::Shape { operand: "input", .. })) {
+        return Err(format!("{swapped:?}"));
+    }
+    let biased = ConvTranspose2d { bias: true, ..up };
+    let wrong = ArrayD::<f32>::ones(IxDyn(&[4]));
+    let outcome = gpu.run(&biased, &[x.view().into_dyn(), w.view().into_dyn(), wrong.view()]);
+    let expected = Error::Shape { operand: "bias", expected: vec![3], actual: vec![4] };
+    if outcome == Err(expected) { Ok(()) } else { Err(format!("{outcome:?}")) }
+}
+
+fn empty_batch(gpu: &Gpu) -> Outcome {
+    let (x, w) = (Array4::<f32>::ones((0, 2, 3, 4)), Array4::<f32>::ones((2, 3, 2, 2)));
+    let up = ConvTranspose2d::from_shapes(x.shape(), w.shape(), 1).map_err(text)?;
+    let y = gpu.run(&up, &[x.view(), w.view()]).map_err(text)?;
+    if y.dim() == (0, 3, 4, 5) { Ok(()) } else { Err(format!("{:?}", y.dim())) }
+}
+
+/// A NaN and an infinity reach the outputs that they take part in, and no other: padding is never multiplied with.
+fn non_finite(gpu: &Gpu) -> Outcome {
+    let w = Array4::<f32>::from_elem((1, 1, 3, 3), 1.0);
+    let mut x = Array4::<f32>::from_elem((1, 1, 7, 9), 2.0);
+    x[[0, 0, 0, 0]] = f32::NAN;
+    x[[0, 0, 6, 8]] = f32::INFINITY;
+    let conv = Conv2d { padding: [1, 1].into(), ..Conv2d::from_shapes(x.shape(), w.shape(), 1).map_err(text)? };
+    let y = gpu.run(&conv, &[x.view(), w.view()]).map_err(text)?;
+    let touched = |r: usize, c: usize| (r <= 1 && c <= 1) || (r >= 5 && c >= 7);
+    for ((_, _, r, c), &value) in y.indexed_iter() {
+        let edge = |at: usize, last: usize| if at == 0 || at == last { 2.0 } else { 3.0 };
+        if !touched(r, c) && value != 2.0 * edge(r, 6) * edge(c, 8) {
+            return Err(format!("({r}, {c}) is {value}, though no NaN or infinity takes part"));
+        }
+    }
+    // A copy keeps them, as it computes nothing.
+    let base = Upsample2d::from_shape(x.shape(), [14, 18]).map_err(text)?;
+    let up = Upsample2d::pytorch(base, Interpolate::Nearest).map_err(text)?;
+    let copied = gpu.run(&up, &[x.view()]).map_err(text)?;
+    let kept = copied[[0, 0, 1, 1]].is_nan() && copied[[0, 0, 13, 17]] == f32::INFINITY;
+    if kept { Ok(()) } else { Err("a copy changed a NaN or an infinity".into()) }
+}
+
+fn lost_device(gpu: &Gpu) -> Outcome {
+    let own = Fresh::new(gpu)?.0;
+    sample(&own).map_err(text)?;
+    own.device().destroy();
+    for _ in 0..2 {
+        match sample(&own) {
+            Err(Error::DeviceLost(_)) => {}
+            other => return Err(format!("{other:?} from a lost device")),
+        }
+    }
+    // The next one works.
+    sample(&Fresh::new(gpu)?.0).map(|_| ()).map_err(text)
+}
+
+/// More than the device's largest buffer is refused; a buffer that the device allows but cannot hold is an error value,
+/// and the device goes on.
+fn out_of_memory(gpu: &Gpu) -> Outcome {
+    let limit = gpu.device().limits().max_buffer_size;
+    match gpu.buffer("too large", limit.saturating_add(4)) {
+        Err(Error::TooLarge { .. }) => {}
+        other => return Err(format!("{other:?} for {} bytes", limit.saturating_add(4))),
+    }
+    match gpu.buffer("as large as allowed", limit / 4 * 4) {
+        Ok(_) | Err(Error::OutOfMemory(_)) => {}
+        other => return Err(format!("{other:?} for {limit} bytes")),
+    }
+    sample(gpu).map(|_| ()).map_err(text)
+}
+
+/// The same inputs give the same bits, whichever thread asks.
+fn repeatable(gpu: &Gpu) -> Outcome {
+    let up = super::problems::Fields::<2>::parse("n2_ic5_oc4_i6x7_k5x4_s2x3_p1x2").conv_transpose();
+    let inputs = inputs(&up, "repeatable", Data::Reals)?;
+    let once = || gpu.run(&up, &[inputs[0].view(), inputs[1].view()]);
+    let first = once().map_err(text)?;
+    let again: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(once)).collect();
+        threads.into_iter().map(|thread| thread.join().map_err(|_| "a thread panicked")).collect::<Result<_, _>>()
+    })?;
+    let shape = up.output().map_err(text)?.shape;
+    if first.shape() == shape && again.iter().all(|result| result.as_ref() == Ok(&first)) {
+        Ok(())
+    } else {
+        Err("two runs differ".into())
+    }
+}
+
 pub fn rows() -> Vec<Row> {
-    Vec::new()
+    vec![
+        Row::new("a view of any strides is uploaded", non_contiguous),
+        Row::new("wrong shapes are refused", shapes),
+        Row::new("an empty batch gives an empty tensor", empty_batch),
+        Row::new("a NaN stays where it is", non_finite),
+        Row::new("a lost device is an error and the next one works", lost_device),
+        Row::new("a buffer too large is an error", out_of_memory),
+        Row::new("two runs give the same bits", repeatable),
+    ]
 }

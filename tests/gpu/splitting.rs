@@ -1,4 +1,140 @@
+//! Sizes past a limit: more workgroups than a dimension takes, and tensors larger than a binding.
+
+use ndarray::{Array4, Axis, Ix4, s};
+use upconv::{
+    Conv1d, Conv2d, ConvTranspose2d, Error, Gpu, Interpolate, PlanOptions, Planner, Rounding, Upsample2d, UpsampleMode,
+    wgpu,
+};
+
 use super::Row;
+use super::harness::{Data, Order, Outcome, Random, compare, inputs, operands, options, run_plan};
+use super::problems::Fields;
+
+fn text(error: Error) -> String {
+    error.to_string()
+}
+
+/// 65,536 workgroups of 64 and one output more, in one dimension.
+fn folded(gpu: &Gpu) -> Outcome {
+    let samples = 65_536 * 64 + 1;
+    let conv = Conv1d { input_size: [samples], ..Default::default() };
+    let plan = gpu.planner().conv(&conv).map_err(text)?;
+    if plan.dispatches().len() == 1 && plan.dispatches()[0].workgroups[1] < 2 {
+        return Err(format!("{:?} is not folded", plan.dispatches()[0].workgroups));
+    }
+    let inputs = [
+        Random::new("folded").tensor(&[1, 1, samples], Data::Integers),
+        Random::new("w").tensor(&[1, 1, 1], Data::Integers),
+    ];
+    let output = gpu.run(&conv, &[inputs[0].view(), inputs[1].view()]).map_err(text)?;
+    compare(&conv, &inputs, &output, Data::Integers)
+}
+
+/// An output of 137 MiB through bindings of the default 128 MiB.
+fn larger_than_a_binding(gpu: &Gpu) -> Outcome {
+    let side = 6000;
+    let up = Upsample2d {
+        input_size: [3, 5],
+        output_size: [side, side],
+        mode: UpsampleMode::Nearest(Rounding::Floor),
+        ..Default::default()
+    };
+    let planner = Planner::with_limits(gpu.device(), &wgpu::Limits::default());
+    let plan = planner.upsample(&up).map_err(text)?;
+    if plan.dispatches().len() < 2 {
+        return Err("one dispatch binds more than 128 MiB".into());
+    }
+    let input = Array4::from_shape_fn((1, 1, 3, 5), |(_, _, y, x)| (y * 5 + x) as f32);
+    let source = gpu.upload(input.view().into_dyn()).map_err(text)?;
+    let bytes = (side * side * 4) as u64;
+    let target = gpu.buffer("output", bytes).map_err(text)?;
+    let bound = plan.bind(&[source.slice(..)], target.slice(..)).map_err(text)?;
+    let mut encoder = gpu.device().create_command_encoder(&Default::default());
+    bound.encode(&mut encoder.begin_compute_pass(&Default::default()));
+    gpu.queue().submit([encoder.finish()]);
+    let output: Vec<f32> = gpu.download(&target, 0, bytes).map_err(text)?;
+    let expected = |at: usize| (at / side * 3 / side * 5 + at % side * 5 / side) as f32;
+    match (0..output.len()).find(|&at| output[at] != expected(at)) {
+        Some(at) => Err(format!("element {at} is {} and not {}", output[at], expected(at))),
+        None => Ok(()),
+    }
+}
+
+/// One image whose channels together pass the binding limit: only a sum split over input channels can run it, and it
+/// must give the bits of the whole sum.
+fn split_sums(gpu: &Gpu) -> Outcome {
+    let transposed = Fields::<2>::parse("ic24_oc2_i8x8_k3x3_s2x2_b1").conv_transpose();
+    let direct = Fields::<2>::parse("n2_ic24_oc2_i8x8_k3x3_b1").conv();
+    for binding in [1024, 1536, 2560] {
+        split_sum(gpu, &transposed, binding)?;
+        split_sum(gpu, &direct, binding)?;
+    }
+    Ok(())
+}
+
+fn split_sum<O: upconv::gpu::GpuOp>(gpu: &Gpu, op: &O, binding: u64) -> Outcome {
+    let inputs = inputs(op, "split", Data::Reals)?;
+    let options = options(&operands(op)?, Order::Nchw);
+    let limits = wgpu::Limits { max_storage_buffer_binding_size: binding, ..gpu.device().limits() };
+    let whole = gpu.planner().plan(op, &options).map_err(text)?;
+    let parts = Planner::with_limits(gpu.device(), &limits).plan(op, &options).map_err(text)?;
+    let [whole_bits, part_bits] = [&whole, &parts].map(|plan| run_plan(gpu, op, plan, &options, &inputs));
+    if whole_bits? != part_bits? {
+        return Err(format!("{} dispatches of {binding} bytes gave another sum", parts.dispatches().len()));
+    }
+    if parts.dispatches().len() < 4 { Err("was not split".into()) } else { Ok(()) }
+}
+
+/// What no splitting can make fit is refused with the limit, the need and what there is.
+fn refused(gpu: &Gpu) -> Outcome {
+    // One output needs the whole kernel of one channel: 4 KiB.
+    let conv = Conv2d { input_size: [32, 32], kernel_size: [32, 32], ..Default::default() };
+    let limits = wgpu::Limits { max_storage_buffer_binding_size: 1024, ..gpu.device().limits() };
+    match Planner::with_limits(gpu.device(), &limits).conv(&conv) {
+        Err(Error::WindowTooLarge { operand: "input" | "weight", needed: 4096, limit: 1024, .. }) => Ok(()),
+        other => Err(format!("{other:?}")),
+    }
+}
+
+/// A channel past the limit of a row of workgroups, by each op, against the unsplit run of a part of it.
+fn short_rows(gpu: &Gpu) -> Outcome {
+    let limits = wgpu::Limits { max_compute_workgroups_per_dimension: 1, ..gpu.device().limits() };
+    let planner = Planner::with_limits(gpu.device(), &limits);
+    let base = Upsample2d { channels: 3, input_size: [9, 11], output_size: [20, 31], ..Default::default() };
+    let up = Upsample2d::pytorch(base, Interpolate::Cubic { align_corners: true }).map_err(text)?;
+    let inputs = inputs(&up, "rows", Data::Reals)?;
+    let plan = planner.upsample(&up).map_err(text)?;
+    if plan.dispatches().len() < 3 * 20 * 31 / 64 {
+        return Err(format!("{} dispatches", plan.dispatches().len()));
+    }
+    compare(&up, &inputs, &run_plan(gpu, &up, &plan, &PlanOptions::default(), &inputs)?, Data::Reals)
+}
+
+/// Batches of 1 and 3 give the same images.
+fn batches(gpu: &Gpu) -> Outcome {
+    let up = ConvTranspose2d { batch: 3, ..Fields::<2>::parse("ic3_oc2_i5x4_k4x3_s2x1_p1x0").conv_transpose() };
+    let x =
+        Random::new("x").tensor(&[3, 3, 5, 4], Data::Reals).into_dimensionality::<Ix4>().map_err(|e| e.to_string())?;
+    let w =
+        Random::new("w").tensor(&[3, 2, 4, 3], Data::Reals).into_dimensionality::<Ix4>().map_err(|e| e.to_string())?;
+    let all = gpu.run(&up, &[x.view(), w.view()]).map_err(text)?;
+    for n in 0..3 {
+        let one = ConvTranspose2d { batch: 1, ..up.clone() };
+        let image = gpu.run(&one, &[x.slice(s![n..n + 1, .., .., ..]), w.view()]).map_err(text)?;
+        if image.index_axis(Axis(0), 0) != all.index_axis(Axis(0), n) {
+            return Err(format!("image {n} differs"));
+        }
+    }
+    Ok(())
+}
+
 pub fn rows() -> Vec<Row> {
-    Vec::new()
+    vec![
+        Row::new("more than 65535 workgroups are folded", folded),
+        Row::new("an output larger than a binding", larger_than_a_binding),
+        Row::new("an image larger than a binding splits its sums", split_sums),
+        Row::new("one output larger than a binding is refused", refused),
+        Row::new("rows of one workgroup", short_rows),
+        Row::new("a batch is its images", batches),
+    ]
 }
