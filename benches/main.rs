@@ -1,1 +1,75 @@
-fn main() {}
+//! CPU against GPU on named problems.
+//!
+//! `cargo bench` measures all of them with criterion, `cargo bench -- NAME` those whose name contains NAME.
+//! `cargo bench -- --quick [NAME]` prints one Markdown table instead, and `--json FILE` writes it for machines too.
+
+mod problems;
+mod quick;
+mod run;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
+use problems::{Visit, named};
+use run::Session;
+use upconv::Gpu;
+use upconv::gpu::GpuOp;
+
+/// Measures one problem with criterion.
+struct Measure<'a, 'b> {
+    gpu: Option<&'a Gpu>,
+    group: BenchmarkGroup<'b, WallTime>,
+}
+
+impl Visit for Measure<'_, '_> {
+    type Output = Result<(), String>;
+
+    fn visit<O: GpuOp>(&mut self, op: &O) -> Self::Output {
+        let session = Session::new(self.gpu, op)?;
+        if session.gpu_time().is_some() {
+            self.group.bench_function("gpu", |bencher| {
+                bencher.iter_custom(|times| {
+                    (0..times).map(|_| session.gpu_time().and_then(Result::ok).unwrap_or_default()).sum()
+                });
+            });
+        }
+        self.group.bench_function("reference", |bencher| bencher.iter(|| session.reference()));
+        Ok(())
+    }
+}
+
+fn with_criterion(gpu: Option<&Gpu>) -> Result<(), String> {
+    let mut criterion = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_secs(2))
+        .configure_from_args();
+    for (name, problem) in named() {
+        let group = criterion.benchmark_group(name);
+        problem.visit(&mut Measure { gpu, group })?;
+    }
+    criterion.final_summary();
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    let gpu = Gpu::new();
+    match &gpu {
+        Ok(gpu) => eprintln!("on {} ({:?}, {})", gpu.info().name, gpu.info().backend, gpu.info().driver_info),
+        Err(error) => eprintln!("{error}; measuring the reference alone"),
+    }
+    let gpu = gpu.as_ref().ok();
+    let outcome = match quick::Options::from_args() {
+        Ok(Some(options)) => quick::table(gpu, &options),
+        Ok(None) => with_criterion(gpu),
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -4,7 +4,8 @@
 //! size, kernel, stride, padding (`before:after`, or one number for both), dilation, output padding, groups, bias.
 //! What is left out is 1, or 0 for padding and bias. The number of spatial axes is that of `i`.
 
-use upconv::{Conv, Conv2d, ConvTranspose, ConvTranspose2d, Interpolate, Padding, Upsample2d};
+use upconv::gpu::GpuOp;
+use upconv::{Conv, Conv2d, ConvTranspose, ConvTranspose2d, Interpolate, Op, Padding, Upsample2d};
 
 /// The fields of a problem's text.
 #[derive(Clone, Debug)]
@@ -110,6 +111,57 @@ pub enum Problem {
     ConvTranspose(ConvTranspose2d),
     Conv(Conv2d),
     Upsample(Upsample2d),
+}
+
+/// A piece of work for whatever runs a problem: a function of any op.
+pub trait Visit {
+    type Output;
+    fn visit<O: GpuOp>(&mut self, op: &O) -> Self::Output;
+}
+
+impl Problem {
+    pub fn visit<V: Visit>(&self, visitor: &mut V) -> V::Output {
+        match self {
+            Self::ConvTranspose(op) => visitor.visit(op),
+            Self::Conv(op) => visitor.visit(op),
+            Self::Upsample(op) => visitor.visit(op),
+        }
+    }
+
+    /// The same problem with its output channels (its groups, if depthwise) halved until it has no more products than
+    /// `most`, and by what it was divided. One channel remains at least.
+    pub fn cut(&self, most: u128) -> (Self, usize) {
+        let (mut cut, mut divisor) = (self.clone(), 1);
+        while cut.multiply_adds() > most && cut.halve() {
+            divisor *= 2;
+        }
+        (cut, divisor)
+    }
+
+    fn multiply_adds(&self) -> u128 {
+        match self {
+            Self::ConvTranspose(op) => op.multiply_adds(),
+            Self::Conv(op) => op.multiply_adds(),
+            Self::Upsample(op) => op.multiply_adds(),
+        }
+        .expect("a valid problem")
+    }
+
+    fn halve(&mut self) -> bool {
+        let halve = |ins: &mut usize, outs: &mut usize, groups: &mut usize| {
+            let even = *outs % 2 == 0 && (*groups == 1 || *groups % 2 == 0);
+            if even && *groups > 1 {
+                (*ins, *groups) = (*ins / 2, *groups / 2);
+            }
+            *outs /= if even { 2 } else { 1 };
+            even
+        };
+        match self {
+            Self::ConvTranspose(op) => halve(&mut op.in_channels, &mut op.out_channels, &mut op.groups),
+            Self::Conv(op) => halve(&mut op.in_channels, &mut op.out_channels, &mut op.groups),
+            Self::Upsample(_) => false,
+        }
+    }
 }
 
 /// The transposed convolutions.

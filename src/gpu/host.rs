@@ -52,32 +52,34 @@ impl Gpu {
     pub fn all() -> Result<Vec<Self>> {
         pollster::block_on(async {
             let mut gpus = Vec::new();
-            for adapter in named(instance()?.enumerate_adapters(Backends::all()).await) {
+            for adapter in named(instance(Backends::all())?.enumerate_adapters(Backends::all()).await) {
                 gpus.extend(Self::from_adapter(&adapter).await);
             }
             Ok(gpus)
         })
     }
 
-    /// [`Gpu::new`] as a future.
+    /// [`Gpu::new`] as a future. OpenGL is asked only where no other back end has an adapter.
     pub async fn request() -> Result<Self> {
-        let instance = instance()?;
-        let adapter = match adapter_name() {
-            Some(name) => {
-                let found = named(instance.enumerate_adapters(Backends::all()).await);
-                let missing = || Error::NoAdapter(format!("none has \"{name}\" (WGPU_ADAPTER_NAME) in its name"));
-                found.into_iter().next().ok_or_else(missing)?
-            }
-            None => {
-                let options = wgpu::RequestAdapterOptions {
-                    power_preference: wgpu::PowerPreference::HighPerformance,
-                    ..Default::default()
-                };
-                let none = |error: wgpu::RequestAdapterError| Error::NoAdapter(error.to_string());
-                instance.request_adapter(&options).await.map_err(none)?
-            }
+        let adapter = match Self::adapter(Backends::PRIMARY).await {
+            Ok(adapter) => adapter,
+            Err(_) => Self::adapter(Backends::all()).await?,
         };
         Self::from_adapter(&adapter).await
+    }
+
+    async fn adapter(backends: Backends) -> Result<Adapter> {
+        let instance = instance(backends)?;
+        if let Some(name) = adapter_name() {
+            let found = named(instance.enumerate_adapters(Backends::all()).await);
+            let missing = || Error::NoAdapter(format!("none has \"{name}\" (WGPU_ADAPTER_NAME) in its name"));
+            return found.into_iter().next().ok_or_else(missing);
+        }
+        let options = wgpu::RequestAdapterOptions {
+            power_preference: wgpu::PowerPreference::HighPerformance,
+            ..Default::default()
+        };
+        instance.request_adapter(&options).await.map_err(|error| Error::NoAdapter(error.to_string()))
     }
 
     /// A device of this adapter, with its largest buffers and timestamp queries if it has them.
@@ -312,12 +314,14 @@ impl Gpu {
     }
 }
 
-/// Those back ends that the environment and the build let through.
-fn instance() -> Result<Instance> {
+/// Those of these back ends that the environment and the build let through.
+fn instance(backends: Backends) -> Result<Instance> {
     if Instance::enabled_backend_features().is_empty() {
         return Err(Error::NoAdapter("this build has no wgpu back end; enable one of the crate's features".into()));
     }
-    Ok(Instance::new(InstanceDescriptor::new_without_display_handle_from_env()))
+    let mut descriptor = InstanceDescriptor::new_without_display_handle_from_env();
+    descriptor.backends &= backends;
+    Ok(Instance::new(descriptor))
 }
 
 fn adapter_name() -> Option<String> {

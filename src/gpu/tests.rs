@@ -1,1 +1,199 @@
-//! Tests.
+//! What can be held without a GPU: shaders against the host's tables, recipes and windows as data, and the rules that
+//! keep the sources apart.
+
+use std::path::{Path, PathBuf};
+
+use wgpu::naga::{self, AddressSpace, ScalarKind, StorageAccess, TypeInner};
+
+use super::params::{Field, Kind};
+use super::*;
+use crate::{Conv2d, ConvTranspose2d, TensorLayout, Upsample2d};
+
+fn parse(shader: &kernel::Shader) -> naga::Module {
+    let module =
+        naga::front::wgsl::parse_str(shader.source).unwrap_or_else(|e| panic!("{}", e.emit_to_string(shader.source)));
+    let mut validator = naga::valid::Validator::new(Default::default(), naga::valid::Capabilities::empty());
+    validator.validate(&module).unwrap_or_else(|error| panic!("{}: {error:?}", shader.name));
+    module
+}
+
+/// Compares a struct with its field table: names, scalar kinds, and that each field follows the last.
+fn check_fields(shader: &str, module: &naga::Module, inner: &TypeInner, fields: &[Field]) -> u32 {
+    let TypeInner::Struct { members, .. } = inner else { panic!("{shader}: not a struct") };
+    assert_eq!(members.len(), fields.len(), "{shader}");
+    let mut offset = 0;
+    for (member, field) in members.iter().zip(fields) {
+        assert_eq!((member.name.as_deref(), member.offset), (Some(field.name), offset), "{shader}");
+        let inner = &module.types[member.ty].inner;
+        offset += match field.kind {
+            Kind::Struct(fields) => check_fields(shader, module, inner, fields),
+            scalar => {
+                let TypeInner::Scalar(actual) = inner else { panic!("{shader}: {} is no scalar", field.name) };
+                let expected = match scalar {
+                    Kind::U32 => ScalarKind::Uint,
+                    Kind::I32 => ScalarKind::Sint,
+                    _ => ScalarKind::Float,
+                };
+                assert_eq!((actual.kind, actual.width), (expected, 4), "{shader}: {}", field.name);
+                4
+            }
+        };
+    }
+    offset
+}
+
+#[test]
+fn uniforms_bindings_and_overrides_are_the_hosts() {
+    for shader in SHADERS {
+        let module = parse(shader);
+        let mut globals: Vec<_> = module.global_variables.iter().filter_map(|(_, v)| Some((v.binding?, v))).collect();
+        globals.sort_by_key(|(binding, _)| binding.binding);
+        assert_eq!(globals.len() as u32, shader.reads + 2, "{}", shader.name);
+        for (number, (binding, variable)) in globals.iter().enumerate() {
+            assert_eq!((binding.group, binding.binding), (0, number as u32), "{}", shader.name);
+            let expected = match number as u32 {
+                0 => AddressSpace::Uniform,
+                n if n <= shader.reads => AddressSpace::Storage { access: StorageAccess::LOAD },
+                _ => AddressSpace::Storage { access: StorageAccess::LOAD | StorageAccess::STORE },
+            };
+            assert_eq!(variable.space, expected, "{} binding {number}", shader.name);
+        }
+        let params = &module.types[globals[0].1.ty].inner;
+        let size = check_fields(shader.name, &module, params, shader.fields);
+        assert_eq!(u64::from(size), shader.params_size, "{}", shader.name);
+        let overrides: Vec<_> = module.overrides.iter().filter_map(|(_, item)| item.name.as_deref()).collect();
+        assert_eq!(overrides, shader.overrides, "{}", shader.name);
+        assert_eq!(module.entry_points.len(), 1, "{}", shader.name);
+        assert_eq!(module.entry_points[0].name, "main");
+    }
+}
+
+#[test]
+fn every_shader_file_is_registered_and_named_by_its_op() {
+    let files = files("shaders", "wgsl");
+    let mut names: Vec<_> = files.iter().filter_map(|path| path.file_stem()?.to_str()).collect();
+    let mut registered: Vec<_> = SHADERS.iter().map(|shader| shader.name).collect();
+    names.sort_unstable();
+    registered.sort_unstable();
+    assert_eq!(names, registered);
+}
+
+fn lowered<O: GpuOp>(op: &O, limits: &Limits, options: &PlanOptions) -> Program {
+    op.lower(Request { limits, options }).unwrap()
+}
+
+#[test]
+fn the_chooser_is_a_pure_function_of_problem_and_limits() {
+    let up = ConvTranspose2d { input_size: [8, 8], kernel_size: [4, 4], stride: [2, 2], ..Default::default() };
+    let recipe = |limits: &Limits| lowered(&up, limits, &PlanOptions::default()).recipe;
+    assert_eq!(recipe(&Limits::default()).to_string(), "conv_transpose_gather wg64");
+    let small = Limits { max_compute_invocations_per_workgroup: 16, ..Limits::default() };
+    assert_eq!(recipe(&small).to_string(), "conv_transpose_gather wg1");
+    assert_eq!(up.recipes(&Limits::default()).len(), 5);
+}
+
+#[test]
+fn a_small_problem_is_one_dispatch_over_whole_tensors() {
+    let conv =
+        Conv2d { in_channels: 3, out_channels: 5, input_size: [6, 7], kernel_size: [3, 3], ..Default::default() };
+    let program = lowered(&conv, &Limits::default(), &PlanOptions::default());
+    assert_eq!(program.dispatches.len(), 1);
+    assert_eq!(program.dispatches[0].windows, [0..3 * 42 * 4, 0..135 * 4, 0..5 * 20 * 4]);
+    assert_eq!(program.dispatches[0].workgroups, [2, 1]);
+}
+
+#[test]
+fn an_empty_batch_has_no_dispatch() {
+    let up = Upsample2d { batch: 0, input_size: [2, 2], output_size: [4, 4], ..Default::default() };
+    assert!(lowered(&up, &Limits::default(), &PlanOptions::default()).dispatches.is_empty());
+}
+
+/// A tensor of more than 2³² elements is split, and each window's addresses fit 32 bits.
+#[test]
+fn tensors_past_32_bit_indices_are_split() {
+    let up =
+        Upsample2d { batch: 3, channels: 700, input_size: [50, 50], output_size: [1500, 1500], ..Default::default() };
+    let limits = Limits { max_storage_buffer_binding_size: 1 << 36, max_buffer_size: 1 << 36, ..Limits::default() };
+    let program = lowered(&up, &limits, &PlanOptions::default());
+    let bytes = 3 * 700 * 1500 * 1500 * 4;
+    let largest = program.dispatches.iter().map(|dispatch| dispatch.windows[1].end - dispatch.windows[1].start).max();
+    assert!(largest.unwrap() <= 1 << 33 && program.dispatches.len() > 2);
+    assert_eq!(program.dispatches.iter().map(|dispatch| dispatch.windows[1].end).max(), Some(bytes));
+    assert_eq!(required_limits(&up, &PlanOptions::default()).unwrap().max_buffer_size, bytes);
+}
+
+#[test]
+fn layouts_move_the_window() {
+    let conv = Conv2d { input_size: [4, 4], ..Default::default() };
+    let input = TensorLayout::contiguous(&[1, 1, 4, 4]).with_offset(100);
+    let options = PlanOptions { input: Some(input), ..Default::default() };
+    let program = lowered(&conv, &Limits::default(), &options);
+    // Byte 400 lies in the window that begins at byte 256.
+    assert_eq!(program.dispatches[0].windows[0], 256..464);
+}
+
+fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == ending) {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// The sources with `/` between folders, tests left out.
+fn sources() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let named = |path: PathBuf| {
+        let name = path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
+        let text = std::fs::read_to_string(&path).unwrap().replace("\r\n", "\n");
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_string();
+        (name, code)
+    };
+    files("src", "rs").into_iter().map(named).filter(|(name, _)| !name.ends_with("tests.rs")).collect()
+}
+
+fn code_lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.starts_with("//"))
+}
+
+#[test]
+fn the_sources_keep_their_directions() {
+    let files = sources();
+    assert!(files.len() > 15);
+    for (name, text) in &files {
+        let uses = |word: &str| code_lines(text).any(|line| line.contains(word));
+        let in_gpu = name.starts_with("gpu/");
+        let host = matches!(name.as_str(), "gpu/host.rs" | "gpu/timing.rs");
+        assert!(in_gpu || name == "lib.rs" || !uses("wgpu::") && !uses("use wgpu"), "wgpu in {name}");
+        for word in [".poll(", ".submit(", ".request_device("] {
+            assert!(name == "gpu/host.rs" || !uses(word), "{word} in {name}");
+        }
+        assert!(host || name == "gpu/kernel.rs" || !uses("device.create_"), "a GPU object is made in {name}");
+        for word in ["@compute", "@group(", "var<storage"] {
+            assert!(!uses(word), "WGSL in {name}");
+        }
+        if matches!(name.as_str(), "conv.rs" | "conv_transpose.rs" | "upsample.rs") {
+            assert!(!uses("crate::gpu"), "{name} knows the GPU");
+            for op in ["conv::", "conv_transpose::", "upsample::"] {
+                assert!(!uses(&format!("crate::{op}")), "{name} calls another op");
+            }
+        }
+        assert!(text.lines().count() <= 400, "{name} is two things");
+    }
+}
+
+#[test]
+fn kernels_name_no_op() {
+    let (_, kernel) = sources().into_iter().find(|(name, _)| name == "gpu/kernel.rs").unwrap();
+    for word in ["conv", "upsample"] {
+        assert!(!code_lines(&kernel).any(|line| line.replace("upconv", "").contains(word)), "{word}");
+    }
+}

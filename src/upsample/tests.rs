@@ -1,1 +1,116 @@
-//! Tests.
+use ndarray::{ArrayD, IxDyn};
+
+use super::*;
+use crate::{Upsample1d, Upsample2d};
+
+fn line(input: usize, output: usize, mode: UpsampleMode, coordinates: Coordinates<1>) -> Upsample1d {
+    Upsample { input_size: [input], output_size: [output], mode, coordinates, ..Default::default() }
+}
+
+fn indices(up: &Upsample1d) -> Vec<usize> {
+    up.taps(0).unwrap().entries.iter().map(|tap| tap.index).collect()
+}
+
+fn values(up: &Upsample1d, input: &[f32]) -> Vec<f64> {
+    let x = ArrayD::from_shape_vec(IxDyn(&[1, 1, input.len()]), input.to_vec()).unwrap();
+    up.reference(&[x.view()]).unwrap().values.iter().copied().collect()
+}
+
+#[test]
+fn nearest_picks_pytorchs_samples() {
+    let nearest = |input, output, mode| {
+        let base = Upsample1d { input_size: [input], output_size: [output], ..Default::default() };
+        indices(&Upsample::pytorch(base, mode).unwrap())
+    };
+    assert_eq!(nearest(3, 7, Interpolate::Nearest), [0, 0, 0, 1, 1, 2, 2]);
+    assert_eq!(nearest(3, 7, Interpolate::NearestExact), [0, 0, 1, 1, 1, 2, 2]);
+    assert_eq!(nearest(7, 3, Interpolate::Nearest), [0, 2, 4]);
+    assert_eq!(nearest(7, 3, Interpolate::NearestExact), [1, 3, 5]);
+    // 49 * (1/49) is below 1 in f32; integers do not mind.
+    assert_eq!(nearest(49, 49, Interpolate::Nearest), (0..49).collect::<Vec<_>>());
+}
+
+#[test]
+fn onnx_roundings_differ_at_ties() {
+    let pick = |rounding| indices(&line(2, 8, UpsampleMode::Nearest(rounding), Coordinates::Asymmetric));
+    assert_eq!(pick(Rounding::PreferFloor), [0, 0, 0, 1, 1, 1, 1, 1]);
+    assert_eq!(pick(Rounding::PreferCeil), [0, 0, 1, 1, 1, 1, 1, 1]);
+    assert_eq!(pick(Rounding::Floor), [0, 0, 0, 0, 1, 1, 1, 1]);
+    assert_eq!(pick(Rounding::Ceil), [0, 1, 1, 1, 1, 1, 1, 1]);
+}
+
+#[test]
+fn coordinate_conventions_by_hand() {
+    let linear = |coordinates| values(&line(3, 6, UpsampleMode::Linear, coordinates), &[0.0, 10.0, 20.0]);
+    assert_eq!(linear(Coordinates::HalfPixel), [0.0, 2.5, 7.5, 12.5, 17.5, 20.0]);
+    assert_eq!(linear(Coordinates::AlignCorners), [0.0, 4.0, 8.0, 12.0, 16.0, 20.0]);
+    assert_eq!(linear(Coordinates::Asymmetric), [0.0, 5.0, 10.0, 15.0, 20.0, 20.0]);
+    let one = |coordinates| values(&line(3, 1, UpsampleMode::Linear, coordinates), &[0.0, 10.0, 20.0])[0];
+    assert_eq!(one(Coordinates::HalfPixel), 10.0);
+    assert_eq!(one(Coordinates::PytorchHalfPixel), 0.0);
+    assert_eq!(one(Coordinates::AlignCorners), 0.0);
+    assert_eq!(one(Coordinates::TfCropAndResize { roi: [[0.5, 1.0]] }), 15.0);
+}
+
+#[test]
+fn crops_extrapolate_outside() {
+    let crop = Upsample {
+        extrapolation_value: -1.0,
+        ..line(3, 5, UpsampleMode::Linear, Coordinates::TfCropAndResize { roi: [[-0.5, 1.5]] })
+    };
+    // x = -1, 0, 1, 2, 3
+    assert_eq!(values(&crop, &[1.0, 2.0, 3.0]), [-1.0, 1.0, 2.0, 3.0, -1.0]);
+}
+
+#[test]
+fn scales_shift_the_symmetric_convention() {
+    // 5 samples by 0.5 are 2.5, taken as 2: the centre stays the centre.
+    let base = line(5, 2, UpsampleMode::Linear, Coordinates::HalfPixelSymmetric);
+    let scaled = Upsample { scales: Some([0.5]), ..base };
+    assert_eq!(values(&scaled, &[0.0, 1.0, 2.0, 3.0, 4.0]), [1.0, 3.0]);
+    let half_pixel = Upsample { coordinates: Coordinates::HalfPixel, ..scaled };
+    assert_eq!(values(&half_pixel, &[0.0, 1.0, 2.0, 3.0, 4.0]), [0.5, 2.5]);
+}
+
+#[test]
+fn cubic_weights_are_keys() {
+    let quarter = line(4, 8, UpsampleMode::Cubic { a: -0.75, exclude_outside: false }, Coordinates::HalfPixel);
+    let table = quarter.taps(0).unwrap();
+    let weights: Vec<f64> = table.at(3).iter().map(|tap| tap.weight).collect();
+    assert_eq!(weights, [-0.10546875, 0.87890625, 0.26171875, -0.03515625]);
+    let excluding = Upsample { mode: UpsampleMode::Cubic { a: -0.75, exclude_outside: true }, ..quarter };
+    let edge = excluding.taps(0).unwrap();
+    assert_eq!(edge.at(0)[0].weight, 0.0);
+    for q in 0..8 {
+        assert!((edge.at(q).iter().map(|tap| tap.weight).sum::<f64>() - 1.0).abs() < 1e-15);
+    }
+}
+
+#[test]
+fn the_tutorials_bilinear_is_half_pixel_rounded_down() {
+    let base = Upsample2d { input_size: [2, 2], output_size: [4, 4], ..Default::default() };
+    let up = Upsample::pytorch(base, Interpolate::Linear { align_corners: false }).unwrap();
+    let x = ArrayD::from_shape_vec(IxDyn(&[1, 1, 2, 2]), vec![10.0, 20.0, 30.0, 40.0]).unwrap();
+    let floor: Vec<f64> = up.reference(&[x.view()]).unwrap().values.iter().map(|value| value.floor()).collect();
+    assert_eq!(floor[..8], [10.0, 12.0, 17.0, 20.0, 15.0, 17.0, 22.0, 25.0]);
+}
+
+#[test]
+fn broken_descriptors_are_refused_with_their_numbers() {
+    let fine = line(3, 5, UpsampleMode::Linear, Coordinates::HalfPixel);
+    assert_eq!(
+        Upsample { output_size: [0], ..fine.clone() }.output(),
+        Err(Error::Zero { what: "output_size", axis: 0 })
+    );
+    assert_eq!(Upsample { channels: 0, ..fine.clone() }.output(), Err(Error::NoChannels { what: "channels" }));
+    let huge = Upsample { output_size: [1 << 31], ..fine.clone() };
+    assert!(matches!(huge.output(), Err(Error::TooLarge { .. })));
+    for broken in [
+        Upsample { scales: Some([f64::NAN]), ..fine.clone() },
+        Upsample { scales: Some([0.0]), ..fine.clone() },
+        Upsample { coordinates: Coordinates::TfCropAndResize { roi: [[0.0, f64::INFINITY]] }, ..fine.clone() },
+        Upsample { mode: UpsampleMode::Cubic { a: f64::NAN, exclude_outside: false }, ..fine },
+    ] {
+        assert!(matches!(broken.output(), Err(Error::Number { .. })), "{broken:?}");
+    }
+}

@@ -5,6 +5,7 @@ mod conv_transpose;
 mod embedding;
 mod harness;
 mod host;
+mod named;
 mod properties;
 mod seeds;
 mod splitting;
@@ -29,6 +30,7 @@ pub struct Row {
 }
 
 impl Row {
+    /// A row of this name; its module's name is put before it.
     pub fn new(name: impl Into<String>, run: impl Fn(&Gpu) -> Outcome + Send + Sync + 'static) -> Self {
         Self { name: name.into(), run: Box::new(run) }
     }
@@ -40,6 +42,7 @@ fn rows() -> Vec<Row> {
         ("conv", conv::rows),
         ("upsample", upsample::rows),
         ("seeds", seeds::rows),
+        ("named", named::rows),
         ("properties", properties::rows),
         ("splitting", splitting::rows),
         ("embedding", embedding::rows),

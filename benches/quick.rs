@@ -1,0 +1,164 @@
+//! `--quick`: every problem a few times, one Markdown table, and the same as JSON.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use comfy_table::{Table, presets::ASCII_MARKDOWN};
+use serde_json::{Value, json};
+use upconv::gpu::GpuOp;
+use upconv::{Gpu, Recipe};
+
+use crate::problems::{Problem, Visit, named};
+use crate::run::Session;
+
+/// Products that the reference is timed on; a larger problem is cut to a slice of its output channels.
+const REFERENCE_PRODUCTS: u128 = 100_000_000;
+
+/// A problem is repeated until it took this long, five times at most.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+pub struct Options {
+    filter: Option<String>,
+    json: Option<PathBuf>,
+}
+
+impl Options {
+    /// None where criterion is to take the arguments.
+    pub fn from_args() -> Result<Option<Self>, String> {
+        use lexopt::prelude::*;
+        if !std::env::args().any(|argument| argument == "--quick" || argument.starts_with("--json")) {
+            return Ok(None);
+        }
+        let mut options = Self { filter: None, json: None };
+        let mut parser = lexopt::Parser::from_env();
+        let told = |error: lexopt::Error| format!("{error}; usage: cargo bench -- --quick [NAME] [--json FILE]");
+        while let Some(argument) = parser.next().map_err(told)? {
+            match argument {
+                // cargo adds --bench.
+                Long("quick" | "bench") => {}
+                Long("json") => options.json = Some(parser.value().map_err(told)?.into()),
+                Value(name) if options.filter.is_none() => options.filter = Some(name.string().map_err(told)?),
+                other => return Err(told(other.unexpected())),
+            }
+        }
+        Ok(Some(options))
+    }
+}
+
+/// What was measured of one problem.
+struct Measured {
+    recipe: Option<Recipe>,
+    gpu: Option<Duration>,
+    flops: f64,
+    bytes: f64,
+}
+
+struct OnGpu<'a>(Option<&'a Gpu>);
+
+impl Visit for OnGpu<'_> {
+    type Output = Result<Measured, String>;
+
+    fn visit<O: GpuOp>(&mut self, op: &O) -> Self::Output {
+        let session = Session::new(self.0, op)?;
+        let mut times = Vec::new();
+        let begin = Instant::now();
+        while times.is_empty() || (begin.elapsed() < PATIENCE && times.len() < 5) {
+            let Some(time) = session.gpu_time() else { break };
+            times.push(time?);
+        }
+        Ok(Measured {
+            recipe: session.recipe().cloned(),
+            gpu: median(times),
+            flops: session.cost.flops as f64,
+            bytes: session.cost.bytes as f64,
+        })
+    }
+}
+
+struct OnCpu;
+
+impl Visit for OnCpu {
+    type Output = Result<Duration, String>;
+
+    fn visit<O: GpuOp>(&mut self, op: &O) -> Self::Output {
+        let session = Session::new(None, op)?;
+        let begin = Instant::now();
+        session.reference();
+        Ok(begin.elapsed())
+    }
+}
+
+fn median(mut times: Vec<Duration>) -> Option<Duration> {
+    times.sort();
+    times.get(times.len() / 2).copied()
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+/// Measures and prints the table; writes the JSON file first opened, so that a bad path costs no time.
+pub fn table(gpu: Option<&Gpu>, options: &Options) -> Result<(), String> {
+    let told = |error: std::io::Error| {
+        let path = options.json.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
+        format!("cannot write {path}: {error}")
+    };
+    let file = options.json.as_ref().map(std::fs::File::create).transpose().map_err(told)?;
+    let wanted = |name: &str| options.filter.as_deref().is_none_or(|filter| name.contains(filter));
+    let problems: Vec<_> = named().into_iter().filter(|(name, _)| wanted(name)).collect();
+    if problems.is_empty() {
+        let names: Vec<_> = named().into_iter().map(|(name, _)| name).collect();
+        return Err(format!("no problem of that name; there are {}", names.join(", ")));
+    }
+    let mut table = Table::new();
+    table.load_preset(ASCII_MARKDOWN);
+    table.set_header(["problem", "recipe", "GPU ms", "reference ms", "GFLOP/s", "GB/s"]);
+    let mut rows = Vec::new();
+    let bar = indicatif::ProgressBar::new(problems.len() as u64)
+        .with_style(indicatif::ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}").map_err(|e| e.to_string())?);
+    for (name, problem) in problems {
+        bar.set_message(name);
+        let row = measure(gpu, name, &problem)?;
+        table.add_row(cells(&row));
+        rows.push(row);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    println!("{table}");
+    if rows.iter().any(|row| row["reference_slice"] != 1) {
+        println!("\n1/n: the reference was timed on that part of the output channels and multiplied.");
+    }
+    match file {
+        Some(file) => serde_json::to_writer_pretty(file, &rows).map_err(|error| told(error.into())),
+        None => Ok(()),
+    }
+}
+
+fn measure(gpu: Option<&Gpu>, name: &str, problem: &Problem) -> Result<Value, String> {
+    let told = |error: String| format!("{name}: {error}");
+    let measured = problem.visit(&mut OnGpu(gpu)).map_err(told)?;
+    let (slice, divisor) = problem.cut(REFERENCE_PRODUCTS);
+    let reference = slice.visit(&mut OnCpu).map_err(told)? * divisor as u32;
+    let per_second = |amount: f64| measured.gpu.map(|time| amount / time.as_secs_f64() / 1e9);
+    Ok(json!({
+        "problem": name,
+        "device": gpu.map(|gpu| gpu.info().name.clone()),
+        "recipe": measured.recipe.map(|recipe| recipe.to_string()),
+        "gpu_ms": measured.gpu.map(milliseconds),
+        "reference_ms": milliseconds(reference),
+        "reference_slice": divisor,
+        "gflops": per_second(measured.flops),
+        "gbps": per_second(measured.bytes),
+    }))
+}
+
+fn cells(row: &Value) -> [String; 6] {
+    let number = |key: &str| row[key].as_f64().map_or("-".into(), |value| format!("{value:.2}"));
+    let text = |key: &str| row[key].as_str().unwrap_or("-").to_string();
+    let slice = match row["reference_slice"].as_u64() {
+        None | Some(1) => String::new(),
+        Some(divisor) => format!(" (1/{divisor})"),
+    };
+    let reference = number("reference_ms") + &slice;
+    [text("problem"), text("recipe"), number("gpu_ms"), reference, number("gflops"), number("gbps")]
+}

@@ -1,0 +1,53 @@
+//! One problem with its tensors uploaded and bound, ready to be timed.
+
+use std::time::Duration;
+
+use ndarray::{ArrayD, IxDyn};
+use upconv::gpu::{Bound, GpuOp};
+use upconv::{Cost, Gpu, PlanOptions, Recipe, Reference};
+
+pub struct Session<'a, O> {
+    op: &'a O,
+    inputs: Vec<ArrayD<f32>>,
+    bound: Option<(&'a Gpu, Bound, Recipe)>,
+    pub cost: Cost,
+}
+
+impl<'a, O: GpuOp> Session<'a, O> {
+    pub fn new(gpu: Option<&'a Gpu>, op: &'a O) -> Result<Self, String> {
+        let told = |error: upconv::Error| error.to_string();
+        let mut state = 1u32;
+        let mut random = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+        };
+        let operands = op.inputs().map_err(told)?;
+        let inputs: Vec<_> =
+            operands.iter().map(|operand| ArrayD::from_shape_simple_fn(IxDyn(&operand.shape), &mut random)).collect();
+        let bound = gpu.map(|gpu| bind(gpu, op, &inputs)).transpose().map_err(told)?;
+        Ok(Self { op, inputs, bound, cost: op.cost().map_err(told)? })
+    }
+
+    pub fn recipe(&self) -> Option<&Recipe> {
+        self.bound.as_ref().map(|(_, _, recipe)| recipe)
+    }
+
+    /// One run: by timestamps where the device has them, else as the host saw it. None without a device.
+    pub fn gpu_time(&self) -> Option<Result<Duration, String>> {
+        let (gpu, bound, _) = self.bound.as_ref()?;
+        Some(gpu.time(bound).map(|timing| timing.gpu.unwrap_or(timing.wall)).map_err(|error| error.to_string()))
+    }
+
+    pub fn reference(&self) -> Reference {
+        let views: Vec<_> = self.inputs.iter().map(|input| input.view()).collect();
+        self.op.reference(&views).expect("inputs of the op's own shapes")
+    }
+}
+
+fn bind<'a, O: GpuOp>(gpu: &'a Gpu, op: &O, inputs: &[ArrayD<f32>]) -> upconv::Result<(&'a Gpu, Bound, Recipe)> {
+    let plan = gpu.planner().plan(op, &PlanOptions::default())?;
+    let buffers = inputs.iter().map(|input| gpu.upload(input.view())).collect::<upconv::Result<Vec<_>>>()?;
+    let output = gpu.buffer("output", op.output()?.shape.iter().product::<usize>() as u64 * 4)?;
+    let slices: Vec<_> = buffers.iter().map(|buffer| buffer.slice(..)).collect();
+    Ok((gpu, plan.bind(&slices, output.slice(..))?, plan.recipe().clone()))
+}

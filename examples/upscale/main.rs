@@ -1,0 +1,169 @@
+//! Upsamples a picture by every method that the library has, on the GPU, checks each against the CPU reference, and
+//! writes the pictures with a labelled contact sheet.
+
+mod methods;
+mod sheet;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use comfy_table::{Table, presets::ASCII_MARKDOWN};
+use image::RgbImage;
+use indicatif::{ProgressBar, ProgressStyle};
+use methods::{Computed, Method};
+use ndarray::{Array4, ArrayView4};
+use upconv::{Error, Gpu};
+
+const USAGE: &str = "usage: upscale [IN.png] [--factor N] [--out DIR]";
+
+/// The picture that is taken where none is named: Eileen Collins, NASA, public domain.
+const PHOTOGRAPH: &[u8] = include_bytes!("astronaut.png");
+
+/// More output pixels than this make the pictures and the reference a matter of gigabytes.
+const MAX_PIXELS: u64 = 1 << 26;
+
+struct Arguments {
+    input: Option<PathBuf>,
+    factor: usize,
+    out: PathBuf,
+}
+
+fn arguments() -> Result<Option<Arguments>, String> {
+    use lexopt::prelude::*;
+    let mut arguments = Arguments { input: None, factor: 2, out: "target/upscale".into() };
+    let mut parser = lexopt::Parser::from_env();
+    let told = |error: lexopt::Error| format!("{error}; {USAGE}");
+    while let Some(argument) = parser.next().map_err(told)? {
+        match argument {
+            Long("factor") => arguments.factor = parser.value().and_then(|value| value.parse()).map_err(told)?,
+            Long("out") => arguments.out = parser.value().map_err(told)?.into(),
+            Long("help") | Short('h') => return Ok(None),
+            Value(path) if arguments.input.is_none() => arguments.input = Some(path.into()),
+            other => return Err(told(other.unexpected())),
+        }
+    }
+    Ok(Some(arguments))
+}
+
+fn read(input: Option<&Path>) -> Result<RgbImage, String> {
+    let picture = match input {
+        None => image::load_from_memory(PHOTOGRAPH).map_err(|error| error.to_string()),
+        Some(path) => image::ImageReader::open(path)
+            .and_then(|reader| reader.with_guessed_format())
+            .map_err(|error| error.to_string())
+            .and_then(|reader| reader.decode().map_err(|error| error.to_string())),
+    };
+    let name = input.map_or("the built-in photograph".into(), |path| path.display().to_string());
+    picture.map(|picture| picture.to_rgb8()).map_err(|error| format!("cannot read {name}: {error}"))
+}
+
+fn check_size(picture: &RgbImage, factor: usize) -> Result<(), String> {
+    let (width, height) = (u64::from(picture.width()), u64::from(picture.height()));
+    if factor == 0 {
+        return Err("the factor is 0; it must be at least 1".into());
+    }
+    let scaled = |side: u64| side.saturating_mul(factor as u64);
+    if scaled(width).saturating_mul(scaled(height)) > MAX_PIXELS {
+        return Err(format!(
+            "factor {factor} makes {width}x{height} into {}x{}, more than the {MAX_PIXELS} pixels that this example draws",
+            scaled(width),
+            scaled(height)
+        ));
+    }
+    Ok(())
+}
+
+fn to_tensor(picture: &RgbImage) -> Array4<f32> {
+    Array4::from_shape_fn((1, 3, picture.height() as usize, picture.width() as usize), |(_, c, y, x)| {
+        picture.get_pixel(x as u32, y as u32)[c].into()
+    })
+}
+
+fn to_picture(tensor: &ArrayView4<f32>) -> RgbImage {
+    let (_, _, height, width) = tensor.dim();
+    let sample = |c, y: u32, x: u32| tensor[[0, c, y as usize, x as usize]].round().clamp(0.0, 255.0) as u8;
+    RgbImage::from_fn(width as u32, height as u32, |x, y| [0, 1, 2].map(|c| sample(c, y, x)).into())
+}
+
+fn milliseconds(time: Option<Duration>) -> String {
+    time.map_or("-".into(), |time| format!("{:.2}", time.as_secs_f64() * 1e3))
+}
+
+/// A table's line: method, output size, largest error, GPU and reference time.
+fn line(method: &Method, computed: &Computed) -> [String; 5] {
+    let (_, _, height, width) = computed.output.dim();
+    let error = match &computed.agreement {
+        Some(agreement) => format!("{:.2} of {}", agreement.worst_ulps, agreement.allowed_ulps),
+        None => "-".into(),
+    };
+    let times = [milliseconds(computed.gpu_time), milliseconds(Some(computed.reference_time))];
+    let [gpu, reference] = times;
+    [method.name.into(), format!("{width}x{height}"), error, gpu, reference]
+}
+
+fn progress(steps: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {wide_msg}").unwrap_or(ProgressStyle::default_bar());
+    ProgressBar::new(steps as u64).with_style(style)
+}
+
+fn run(arguments: &Arguments) -> Result<(), String> {
+    let picture = read(arguments.input.as_deref())?;
+    check_size(&picture, arguments.factor)?;
+    let refused = |error: &dyn std::fmt::Display| format!("cannot write to {}: {error}", arguments.out.display());
+    std::fs::create_dir_all(&arguments.out).map_err(|error| refused(&error))?;
+    let begin = Instant::now();
+    let gpu = match Gpu::new() {
+        Ok(gpu) => Some(gpu),
+        Err(error @ (Error::NoAdapter(_) | Error::NoDevice(_))) => {
+            println!("{}; computing on the CPU instead", error.to_string().lines().next().unwrap_or_default());
+            None
+        }
+        Err(error) => return Err(error.to_string()),
+    };
+    let input = to_tensor(&picture);
+    let methods = methods::all(input.shape(), arguments.factor).map_err(|error| error.to_string())?;
+    let bar = progress(2 * methods.len() + 1);
+    let mut table = Table::new();
+    table.load_preset(ASCII_MARKDOWN);
+    table.set_header(["method", "size", "largest error, ulps of the bound", "GPU ms", "reference ms"]);
+    let mut pictures = Vec::new();
+    for method in &methods {
+        bar.set_message(method.name);
+        let computed = method.compute(gpu.as_ref(), &input)?;
+        bar.inc(1);
+        table.add_row(line(method, &computed));
+        let picture = to_picture(&computed.output.view());
+        let path = arguments.out.join(format!("{}.png", method.name.replace(' ', "_")));
+        picture.save(path).map_err(|error| refused(&error))?;
+        pictures.push((method.name, picture));
+        bar.inc(1);
+    }
+    bar.set_message("contact sheet");
+    let sheet = sheet::draw(&picture, &pictures, arguments.factor as u32);
+    sheet.save(arguments.out.join("contact_sheet.png")).map_err(|error| refused(&error))?;
+    bar.finish_and_clear();
+    println!("{table}");
+    let device = gpu.as_ref().map_or("the CPU", |gpu| gpu.info().name.as_str());
+    let (count, out, seconds) = (methods.len(), arguments.out.display(), begin.elapsed().as_secs_f64());
+    println!("{count} pictures and contact_sheet.png written to {out} in {seconds:.1} s, computed by {device}");
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    let outcome = match arguments() {
+        Ok(Some(arguments)) => run(&arguments),
+        Ok(None) => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("upscale: {}", error.replace('\n', " "));
+            ExitCode::FAILURE
+        }
+    }
+}
