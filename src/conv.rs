@@ -3,8 +3,7 @@
 use ndarray::ArrayViewD;
 
 use crate::geometry::{
-    Axis, Geometry, MAX_COORDINATE, Padding, Pads, check_elements, check_nonzero, conv_size, same_total, span,
-    split_padding,
+    Axis, Geometry, MAX_COORDINATE, Padding, Pads, check_nonzero, conv_size, same_total, span, split_padding,
 };
 use crate::op::{Op, Operand, split_shape};
 use crate::reference::{Reference, Sums, for_each_run, widen};
@@ -165,9 +164,8 @@ impl<const R: usize> Op for Conv<R> {
     fn define(&self, inputs: &[ArrayViewD<f32>]) -> Result<Reference> {
         let geometry = self.geometry()?;
         let shape = geometry.narrow_shape();
-        check_elements(&shape)?;
         let (input, weight) = (widen(&inputs[0]), widen(&inputs[1]));
-        let mut sums = Sums::zeros(shape.iter().product());
+        let mut sums = Sums::zeros(&shape)?;
         for_each_run(&geometry, |run| {
             for i in 0..run.len {
                 sums.add(run.narrow + i, weight[run.weight] * input[run.wide + i * run.step]);

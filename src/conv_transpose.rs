@@ -320,9 +320,8 @@ impl<const R: usize> Op for ConvTranspose<R> {
     fn define(&self, inputs: &[ArrayViewD<f32>]) -> Result<Reference> {
         let geometry = self.geometry()?;
         let shape = geometry.wide_shape();
-        check_elements(&shape)?;
         let (input, weight) = (widen(&inputs[0]), widen(&inputs[1]));
-        let mut sums = Sums::zeros(shape.iter().product());
+        let mut sums = Sums::zeros(&shape)?;
         for_each_run(&geometry, |run| {
             for i in 0..run.len {
                 sums.add(run.wide + i * run.step, weight[run.weight] * input[run.narrow + i]);

@@ -230,6 +230,14 @@ pub enum Error {
         /// What there is.
         available: u64,
     },
+    /// This machine has no memory for a result.
+    #[error("{what} would take {bytes} bytes, more than this machine gives")]
+    NoMemory {
+        /// What is too large.
+        what: &'static str,
+        /// Its size.
+        bytes: u128,
+    },
     /// No adapter answers.
     #[error("no GPU adapter: {0}")]
     NoAdapter(String),

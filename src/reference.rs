@@ -111,9 +111,10 @@ pub(crate) struct Sums {
 }
 
 impl Sums {
-    /// All zero.
-    pub(crate) fn zeros(len: usize) -> Self {
-        Self { values: vec![0.0; len], magnitudes: vec![0.0; len] }
+    /// All zero, for an output of this shape.
+    pub(crate) fn zeros(shape: &[usize]) -> Result<Self> {
+        let len = shape.iter().product();
+        Ok(Self { values: zeros(len)?, magnitudes: zeros(len)? })
     }
 
     /// Adds one term to one element.
@@ -141,6 +142,15 @@ impl Sums {
         };
         Ok(Reference { values: array(self.values)?, magnitudes: array(self.magnitudes)?, roundings })
     }
+}
+
+/// That many zeros, or an error where this machine has no memory for them.
+pub(crate) fn zeros(len: usize) -> Result<Vec<f64>> {
+    let mut zeros = Vec::new();
+    let refused = |_| Error::NoMemory { what: "the reference", bytes: len as u128 * 8 };
+    zeros.try_reserve_exact(len).map_err(refused)?;
+    zeros.resize(len, 0.0);
+    Ok(zeros)
 }
 
 /// A tensor in f64, row-major, whatever its strides were.
@@ -204,7 +214,7 @@ mod tests {
     use super::*;
 
     fn reference() -> Reference {
-        let mut sums = Sums::zeros(3);
+        let mut sums = Sums::zeros(&[3]).unwrap();
         for (element, term) in [(0, 3.0), (0, -2.0), (1, 0.0), (2, 1e30)] {
             sums.add(element, term);
         }
@@ -233,7 +243,7 @@ mod tests {
 
     #[test]
     fn nothing_is_promised_where_f32_overflows() {
-        let mut sums = Sums::zeros(2);
+        let mut sums = Sums::zeros(&[2]).unwrap();
         sums.add(0, 1e39);
         sums.add(1, f64::NAN);
         let reference = sums.finish(&[2], 1).unwrap();

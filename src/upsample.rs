@@ -6,7 +6,7 @@ pub use crate::coordinates::Coordinates;
 use crate::coordinates::{Ratio, scale_ratio};
 use crate::geometry::{MAX_COORDINATE, at_most, check_elements, check_nonzero};
 use crate::op::{Op, Operand, split_shape};
-use crate::reference::{Reference, widen};
+use crate::reference::{Reference, widen, zeros};
 use crate::{Error, Result};
 
 /// What ties and fractions become when a coordinate picks its nearest sample.
@@ -289,8 +289,8 @@ impl<const R: usize> Op for Upsample<R> {
         let mut magnitudes: Vec<f64> = values.iter().map(|value| value.abs()).collect();
         let mut shape = self.shape(&self.input_size);
         for (axis, table) in tables.iter().enumerate() {
-            values = resample(&values, &shape, axis + 2, table, |weight| weight);
-            magnitudes = resample(&magnitudes, &shape, axis + 2, table, f64::abs);
+            values = resample(&values, &shape, axis + 2, table, |weight| weight)?;
+            magnitudes = resample(&magnitudes, &shape, axis + 2, table, f64::abs)?;
             shape[axis + 2] = self.output_size[axis];
         }
         let array = |values| ndarray::ArrayD::from_shape_vec(shape.clone(), values).expect("resampled to this shape");
@@ -308,11 +308,17 @@ impl<const R: usize> Op for Upsample<R> {
 }
 
 /// Applies a tap table along one axis of a row-major tensor, adding whole rows.
-fn resample(from: &[f64], shape: &[usize], axis: usize, table: &TapTable, weigh: impl Fn(f64) -> f64) -> Vec<f64> {
+fn resample(
+    from: &[f64],
+    shape: &[usize],
+    axis: usize,
+    table: &TapTable,
+    weigh: impl Fn(f64) -> f64,
+) -> Result<Vec<f64>> {
     let inner: usize = shape[axis + 1..].iter().product();
     let (input, output) = (shape[axis], table.outside.len());
     let outer: usize = shape[..axis].iter().product();
-    let mut to = vec![0.0; outer * output * inner];
+    let mut to = zeros(outer * output * inner)?;
     for block in 0..outer {
         for q in 0..output {
             let row = &mut to[(block * output + q) * inner..][..inner];
@@ -323,7 +329,7 @@ fn resample(from: &[f64], shape: &[usize], axis: usize, table: &TapTable, weigh:
             }
         }
     }
-    to
+    Ok(to)
 }
 
 #[cfg(test)]

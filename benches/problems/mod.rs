@@ -149,7 +149,7 @@ impl Problem {
 
     fn halve(&mut self) -> bool {
         let halve = |ins: &mut usize, outs: &mut usize, groups: &mut usize| {
-            let even = *outs % 2 == 0 && (*groups == 1 || *groups % 2 == 0);
+            let even = outs.is_multiple_of(2) && (*groups == 1 || groups.is_multiple_of(2));
             if even && *groups > 1 {
                 (*ins, *groups) = (*ins / 2, *groups / 2);
             }

@@ -130,7 +130,8 @@ impl Gpu {
     /// [`Op::inputs`](crate::Op::inputs), of any strides; the output is row-major.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn run<O: GpuOp, D: Dimension>(&self, op: &O, inputs: &[ArrayView<f32, D>]) -> Result<Array<f32, D>> {
-        self.wait(self.run_async(op, inputs))
+        let (output, shape) = self.wait(self.dispatch(op, inputs))?;
+        to_array(self.download(&output, 0, bytes_of(&shape))?, shape)
     }
 
     /// [`Gpu::run`] as a future. The work is submitted at the first poll.
@@ -139,14 +140,23 @@ impl Gpu {
         op: &O,
         inputs: &[ArrayView<'_, f32, D>],
     ) -> Result<Array<f32, D>> {
+        let (output, shape) = self.dispatch(op, inputs).await?;
+        to_array(self.download_async(&output, 0, bytes_of(&shape)).await?, shape)
+    }
+
+    /// Uploads and submits; gives the output's buffer and shape.
+    async fn dispatch<O: GpuOp, D: Dimension>(
+        &self,
+        op: &O,
+        inputs: &[ArrayView<'_, f32, D>],
+    ) -> Result<(Buffer, Vec<usize>)> {
         let views: Vec<_> = inputs.iter().map(|view| view.view().into_dyn()).collect();
         op.check_inputs(&views)?;
         let shape = op.output()?.shape;
-        let bytes = shape.iter().product::<usize>() as u64 * 4;
         let (output, failure) = self.scoped(|| {
             let plan = self.planner.plan(op, &PlanOptions::default())?;
             let buffers = views.iter().map(|view| self.fill(view.view())).collect::<Result<Vec<_>>>()?;
-            let output = self.allocate("output", bytes)?;
+            let output = self.allocate("output", bytes_of(&shape))?;
             let slices: Vec<_> = buffers.iter().map(|buffer| buffer.slice(..)).collect();
             let bound = plan.bind(&slices, output.slice(..))?;
             let mut encoder = self.device.create_command_encoder(&Default::default());
@@ -154,11 +164,7 @@ impl Gpu {
             self.queue.submit([encoder.finish()]);
             Ok(output)
         });
-        let output = self.outcome(output, failure.await)?;
-        let values: Vec<f32> = self.download_async(&output, 0, bytes).await?;
-        let mismatch = |expected: Vec<usize>| Error::Shape { operand: "output", expected, actual: Vec::new() };
-        let array = ndarray::ArrayD::from_shape_vec(shape.clone(), values).map_err(|_| mismatch(shape.clone()))?;
-        array.into_dimensionality().map_err(|_| mismatch(shape))
+        Ok((self.outcome(output, failure.await)?, shape))
     }
 
     /// A storage buffer that holds a tensor row-major, whatever the view's strides. A buffer is never empty: it holds at
@@ -196,57 +202,58 @@ impl Gpu {
         }))
     }
 
-    /// Reads bytes of a buffer with `COPY_SRC` back, waiting for the work submitted before.
+    /// Reads bytes of a buffer with `COPY_SRC` back, waiting for the work submitted before. Offset and length are
+    /// multiples of four bytes, and the length of `T`'s size.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn download<T: bytemuck::Pod>(&self, buffer: &Buffer, offset: u64, bytes: u64) -> Result<Vec<T>> {
-        self.wait(self.download_async(buffer, offset, bytes))
+        let Some(reading) = self.wait(self.read_back(buffer, offset, bytes))? else { return Ok(Vec::new()) };
+        self.poll()?;
+        self.wait(self.finish(reading))
     }
 
-    /// [`Gpu::download`] as a future. Offset and length are multiples of four bytes, and the length of `T`'s size.
+    /// [`Gpu::download`] as a future.
     pub async fn download_async<T: bytemuck::Pod>(&self, buffer: &Buffer, offset: u64, bytes: u64) -> Result<Vec<T>> {
-        let end = offset.checked_add(bytes);
-        if end.is_none_or(|end| end > buffer.size()) {
-            let needed = end.unwrap_or(u64::MAX);
+        let Some(reading) = self.read_back(buffer, offset, bytes).await? else { return Ok(Vec::new()) };
+        self.drive();
+        self.finish(reading).await
+    }
+
+    /// Copies into a staging buffer, submits, and asks for its mapping; nothing to do for no bytes.
+    async fn read_back(&self, buffer: &Buffer, offset: u64, bytes: u64) -> Result<Option<Reading>> {
+        let needed = offset.saturating_add(bytes);
+        if needed > buffer.size() {
             return Err(Error::BufferTooSmall { operand: "download", needed, available: buffer.size() });
         }
         if bytes == 0 {
-            return Ok(Vec::new());
+            return Ok(None);
         }
-        let copy = |encoder: &mut CommandEncoder, to: &Buffer| {
-            encoder.copy_buffer_to_buffer(buffer, offset, to, 0, bytes);
-        };
-        let (pending, failure) = self.scoped(|| self.read_back(bytes, copy));
-        let (staging, mapped) = self.outcome(pending, failure.await)?;
-        if !matches!(mapped.receive().await, Some(Ok(()))) {
-            return Err(self.lost_or(Error::Device("the read-back buffer could not be mapped".into())));
-        }
-        let view =
-            staging.slice(..).get_mapped_range().map_err(|error| self.lost_or(Error::Device(error.to_string())))?;
-        Ok(bytemuck::pod_collect_to_vec(&view))
+        let (reading, failure) = self.scoped(|| {
+            let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("upconv::host::read_back"),
+                size: bytes,
+                usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            });
+            let mut encoder = self.device.create_command_encoder(&Default::default());
+            encoder.copy_buffer_to_buffer(buffer, offset, &staging, 0, bytes);
+            self.queue.submit([encoder.finish()]);
+            let (sender, mapped) = oneshot_channel();
+            staging.slice(..).map_async(MapMode::Read, move |result| {
+                // The receiver is gone only if the caller dropped the future.
+                let _ = sender.send(result);
+            });
+            Ok(Some(Reading { staging, mapped }))
+        });
+        self.outcome(reading, failure.await)
     }
 
-    /// Copies into a staging buffer, submits, and asks for its mapping.
-    fn read_back(
-        &self,
-        bytes: u64,
-        copy: impl FnOnce(&mut CommandEncoder, &Buffer),
-    ) -> Result<(Buffer, OneshotReceiver<Result<(), wgpu::BufferAsyncError>>)> {
-        let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("upconv::host::read_back"),
-            size: bytes,
-            usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
-        let mut encoder = self.device.create_command_encoder(&Default::default());
-        copy(&mut encoder, &staging);
-        self.queue.submit([encoder.finish()]);
-        let (sender, receiver) = oneshot_channel();
-        staging.slice(..).map_async(MapMode::Read, move |result| {
-            // The receiver is gone only if the caller dropped the future.
-            let _ = sender.send(result);
-        });
-        self.drive();
-        Ok((staging, receiver))
+    async fn finish<T: bytemuck::Pod>(&self, reading: Reading) -> Result<Vec<T>> {
+        if !matches!(reading.mapped.receive().await, Some(Ok(()))) {
+            return Err(self.lost_or(Error::Device("the read-back buffer could not be mapped".into())));
+        }
+        let view = reading.staging.slice(..).get_mapped_range();
+        let view = view.map_err(|error| self.lost_or(Error::Device(error.to_string())))?;
+        Ok(bytemuck::pod_collect_to_vec(&view))
     }
 
     /// Makes the device finish what was submitted, beside the caller. Browsers do it by themselves.
@@ -312,6 +319,22 @@ impl Gpu {
         let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
         lost.clone().map_or(error, Error::DeviceLost)
     }
+}
+
+/// A read-back under way.
+struct Reading {
+    staging: Buffer,
+    mapped: OneshotReceiver<Result<(), wgpu::BufferAsyncError>>,
+}
+
+fn bytes_of(shape: &[usize]) -> u64 {
+    shape.iter().product::<usize>() as u64 * 4
+}
+
+fn to_array<D: Dimension>(values: Vec<f32>, shape: Vec<usize>) -> Result<Array<f32, D>> {
+    let array = ndarray::ArrayD::from_shape_vec(shape.clone(), values).ok();
+    let array = array.and_then(|array| array.into_dimensionality().ok());
+    array.ok_or(Error::Rank { operand: "output", expected: shape.len(), actual: D::NDIM.unwrap_or(0) })
 }
 
 /// Those of these back ends that the environment and the build let through.

@@ -114,8 +114,8 @@ fn layout_entries(shader: &Shader) -> Vec<wgpu::BindGroupLayoutEntry> {
 /// The buffers that a plan owns, filled at creation.
 #[derive(Debug)]
 pub(crate) struct PlanBuffers {
-    /// One uniform struct per dispatch, `pitch` bytes apart; none for a plan without dispatches.
-    pub(crate) params: Option<Buffer>,
+    /// One uniform struct per dispatch, `pitch` bytes apart.
+    pub(crate) params: Buffer,
     pub(crate) pitch: u64,
     pub(crate) tables: Vec<Buffer>,
 }
@@ -125,12 +125,13 @@ impl PlanBuffers {
         let alignment = u64::from(device.limits().min_uniform_buffer_offset_alignment);
         let pitch = program.shader.params_size.next_multiple_of(alignment);
         let filled = |name, contents: &[u8], usage| filled(device, &label(program, name), contents, usage);
-        let mut params = vec![0; pitch as usize * program.dispatches.len()];
+        // A plan without dispatches keeps one unused, since a buffer cannot be empty.
+        let mut params = vec![0; pitch as usize * program.dispatches.len().max(1)];
         for (slot, dispatch) in params.chunks_exact_mut(pitch as usize).zip(&program.dispatches) {
             slot[..dispatch.params.len()].copy_from_slice(&dispatch.params);
         }
         Self {
-            params: (!params.is_empty()).then(|| filled("params", &params, BufferUsages::UNIFORM)),
+            params: filled("params", &params, BufferUsages::UNIFORM),
             pitch,
             tables: program.tables.iter().map(|table| filled("table", table, BufferUsages::STORAGE)).collect(),
         }

@@ -172,10 +172,10 @@ impl Plan {
             return Err(Error::Aliased { operand: operands[aliased].name });
         }
         let group = |(number, dispatch): (usize, &Dispatch)| {
-            let bindings = self.bindings(number, dispatch, &slices)?;
-            Some((self.kernel.bind_group(&self.device, &self.program, &bindings), dispatch.workgroups))
+            let bindings = self.bindings(number, dispatch, &slices);
+            (self.kernel.bind_group(&self.device, &self.program, &bindings), dispatch.workgroups)
         };
-        let groups = self.program.dispatches.iter().enumerate().filter_map(group).collect();
+        let groups = self.program.dispatches.iter().enumerate().map(group).collect();
         Ok(Bound { pipeline: self.kernel.pipeline.clone(), groups })
     }
 
@@ -193,13 +193,13 @@ impl Plan {
         Ok(())
     }
 
-    /// Uniform, read-only bindings and output of one dispatch. None only if the plan lacks a buffer that it made itself.
+    /// Uniform, read-only bindings and output of one dispatch.
     fn bindings<'a>(
         &'a self,
         number: usize,
         dispatch: &Dispatch,
         slices: &[BufferSlice<'a>],
-    ) -> Option<Vec<BufferBinding<'a>>> {
+    ) -> Vec<BufferBinding<'a>> {
         let window = |operand: usize| {
             let (slice, bytes) = (slices[operand], &dispatch.windows[operand]);
             BufferBinding {
@@ -209,7 +209,7 @@ impl Plan {
             }
         };
         let params = BufferBinding {
-            buffer: self.buffers.params.as_ref()?,
+            buffer: &self.buffers.params,
             offset: self.buffers.pitch * number as u64,
             size: BufferSize::new(self.program.shader.params_size),
         };
@@ -228,7 +228,7 @@ impl Plan {
             });
         }
         bindings.push(window(slices.len() - 1));
-        Some(bindings)
+        bindings
     }
 }
 

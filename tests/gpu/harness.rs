@@ -236,3 +236,24 @@ fn check_split<O: GpuOp>(gpu: &Gpu, op: &O, name: &str) -> Outcome {
     }
     Err(format!("{} dispatches gave other bits than one", split.dispatches().len()))
 }
+
+/// The harness itself: an element left unwritten, a word written beside, and a wrong value are all noticed.
+pub fn rows() -> Vec<super::Row> {
+    vec![super::Row::new("what goes wrong is noticed", |_| {
+        let layout = Order::RowPitch.place(&[1, 1, 2, 3], 5);
+        let tensor = Random::new("harness").tensor(layout.shape(), Data::Integers);
+        let right = words(&layout, Some(tensor.view()));
+        let base = GUARD as usize / 4 + layout.offset();
+        let spoiled = |at: usize, word: u32| {
+            let mut words = right.clone();
+            words[at] = word;
+            take_apart(&words, &layout)
+        };
+        if take_apart(&right, &layout)? != tensor {
+            return Err("a right output is taken apart wrongly".into());
+        }
+        let beside = [base - 1, base + 3, 0, right.len() - 1];
+        let noticed = spoiled(base + 1, POISON).is_err() && beside.iter().all(|&at| spoiled(at, 0).is_err());
+        if noticed { Ok(()) } else { Err("a stray or a missing write was not noticed".into()) }
+    })]
+}

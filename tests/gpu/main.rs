@@ -38,7 +38,8 @@ impl Row {
 
 fn rows() -> Vec<Row> {
     [
-        ("conv_transpose", conv_transpose::rows as fn() -> Vec<Row>),
+        ("harness", harness::rows as fn() -> Vec<Row>),
+        ("conv_transpose", conv_transpose::rows),
         ("conv", conv::rows),
         ("upsample", upsample::rows),
         ("seeds", seeds::rows),

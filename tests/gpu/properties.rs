@@ -9,13 +9,15 @@ use upconv::{Conv, ConvTranspose, Gpu, Op, Padding};
 use super::Row;
 use super::harness::{Data, Outcome, Random, compare, inputs};
 
+/// Input size, kernel, stride, dilation and padding of an axis.
+type Numbers = (usize, usize, usize, usize, i64, i64);
+
 /// A random geometry of `R` axes: a convolution, and the transposed convolution that goes back to its input.
 fn geometries<const R: usize>() -> impl Strategy<Value = (Conv<R>, ConvTranspose<R>)> {
     let axis = (1usize..=7, 1usize..=4, 1usize..=4, 1usize..=3, -1i64..=5, -1i64..=5);
     let channels = (1usize..=3, 1usize..=3, 1usize..=3, 0usize..=2);
     (channels, prop::collection::vec(axis, R)).prop_filter_map("no output", |((ins, outs, groups, batch), axes)| {
-        let field =
-            |pick: fn(&(usize, usize, usize, usize, i64, i64)) -> usize| std::array::from_fn(|i| pick(&axes[i]));
+        let field = |pick: fn(&Numbers) -> usize| std::array::from_fn(|i| pick(&axes[i]));
         let padding = std::array::from_fn(|i| [axes[i].4, axes[i].5]);
         let conv = Conv::<R> {
             batch,
