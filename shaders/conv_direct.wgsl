@@ -68,7 +68,8 @@ fn taps_of(o: u32, axis: Axis) -> Taps {
         return Taps(0, 0, 0);
     }
     let last = min(room / axis.index_step, axis.kernel - 1);
-    return Taps(first, base + first * axis.index_step, max(last - first + 1, 0));
+    // The count may be negative, which is no tap either.
+    return Taps(first, base + first * axis.index_step, last - first + 1);
 }
 
 @compute @workgroup_size(workgroup_size)

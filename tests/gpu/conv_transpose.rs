@@ -16,6 +16,7 @@ const ONE_AXIS: &[(&str, &str)] = &[
     ("padding past the kernel", "ic2_oc2_i9_k3_s2_p6"),
     ("negative padding adds samples", "ic2_oc2_i4_k3_s2_p-3:-2"),
     ("a large stride", "ic1_oc1_i3_k2_s65535_op65534"),
+    ("stride and dilation whose products pass 32 bits", "ic1_oc1_i2_k2_s65535_d65534_p60000"),
     ("one sample", "ic3_oc2_i1_k7_s3"),
     ("an empty batch", "n0_ic2_oc3_i5_k3"),
     ("long", "ic1_oc1_i3000_k5_s2_p2"),

@@ -33,6 +33,8 @@ pub enum Order {
     Nhwc,
     /// Rows of 256 bytes, or the next multiple of it.
     RowPitch,
+    /// The batch innermost, with room for one image more that nobody may write.
+    Interleaved,
 }
 
 impl Order {
@@ -41,6 +43,13 @@ impl Order {
             Self::Nchw => TensorLayout::contiguous(shape),
             Self::Nhwc => TensorLayout::channels_last(shape),
             Self::RowPitch => TensorLayout::row_pitch(shape, shape.last().unwrap_or(&1).next_multiple_of(64)),
+            Self::Interleaved => {
+                let inner = TensorLayout::contiguous(&shape[1..]);
+                let step = shape[0] + 1;
+                let strides: Vec<_> =
+                    [1].into_iter().chain(inner.strides().iter().map(|stride| stride * step)).collect();
+                TensorLayout::new(shape, &strides, 0).expect("a small tensor")
+            }
         };
         layout.with_offset(offset)
     }
@@ -190,7 +199,7 @@ pub fn compare<O: Op>(op: &O, inputs: &[ArrayD<f32>], output: &ArrayD<f32>, data
     outcome.map_err(|error| error.to_string())?.map(|_| ()).map_err(|mismatch| mismatch.to_string())
 }
 
-/// An op whose sums of integers are exact, under every condition: three layouts, integers and reals, and split into
+/// An op whose sums of integers are exact, under every condition: four layouts, integers and reals, and split into
 /// windows with the same bits.
 pub fn check<O: GpuOp>(gpu: &Gpu, op: &O, name: &str) -> Outcome {
     let conditions = [(Order::Nchw, Data::Integers), (Order::Nhwc, Data::Reals), (Order::RowPitch, Data::Integers)];
@@ -199,7 +208,8 @@ pub fn check<O: GpuOp>(gpu: &Gpu, op: &O, name: &str) -> Outcome {
 
 /// The same for an op whose weights are fractions.
 pub fn check_reals<O: GpuOp>(gpu: &Gpu, op: &O, name: &str) -> Outcome {
-    check_under(gpu, op, name, &[Order::Nchw, Order::Nhwc, Order::RowPitch].map(|order| (order, Data::Reals)))
+    let orders = [Order::Nchw, Order::Nhwc, Order::RowPitch, Order::Interleaved];
+    check_under(gpu, op, name, &orders.map(|order| (order, Data::Reals)))
 }
 
 fn check_under<O: GpuOp>(gpu: &Gpu, op: &O, name: &str, conditions: &[(Order, Data)]) -> Outcome {

@@ -65,6 +65,11 @@ fn larger_than_a_binding(gpu: &Gpu) -> Outcome {
 fn split_sums(gpu: &Gpu) -> Outcome {
     let transposed = Fields::<2>::parse("ic24_oc2_i8x8_k3x3_s2x2_b1").conv_transpose();
     let direct = Fields::<2>::parse("n2_ic24_oc2_i8x8_k3x3_b1").conv();
+    let base = Upsample2d { channels: 24, input_size: [5, 4], output_size: [7, 9], ..Default::default() };
+    let up = Upsample2d::pytorch(base, Interpolate::Linear { align_corners: false }).map_err(text)?;
+    for binding in [1024, 1536] {
+        split_sum(gpu, &up, binding)?;
+    }
     for binding in [1024, 1536, 2560] {
         split_sum(gpu, &transposed, binding)?;
         split_sum(gpu, &direct, binding)?;
