@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_intrusive::channel::shared::{OneshotReceiver, oneshot_channel};
 use ndarray::{Array, ArrayView, ArrayViewD, Dimension};
 use wgpu::{
-    Adapter, AdapterInfo, Backends, Buffer, BufferUsages, CommandEncoder, Device, ErrorFilter, Features, Instance,
-    InstanceDescriptor, Limits, MapMode, Queue,
+    Adapter, AdapterInfo, Backends, Buffer, BufferUsages, Device, ErrorFilter, Features, Instance, InstanceDescriptor,
+    Limits, MapMode, Queue,
 };
 
 use super::{GpuOp, PlanOptions, Planner};
@@ -267,7 +267,7 @@ impl Gpu {
 
     /// Submits what `record` records and waits for its end.
     #[cfg(not(target_arch = "wasm32"))]
-    pub(super) fn submit_and_wait<T>(&self, record: impl FnOnce(&mut CommandEncoder) -> Result<T>) -> Result<T> {
+    pub(super) fn submit_and_wait<T>(&self, record: impl FnOnce(&mut wgpu::CommandEncoder) -> Result<T>) -> Result<T> {
         let (value, failure) = self.scoped(|| {
             let mut encoder = self.device.create_command_encoder(&Default::default());
             let value = record(&mut encoder)?;
