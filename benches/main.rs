@@ -27,7 +27,7 @@ impl Visit for Measure<'_, '_> {
 
     fn visit<O: GpuOp>(&mut self, op: &O) -> Self::Output {
         let session = Session::new(self.gpu, op)?;
-        if session.gpu_time().is_some() {
+        if session.recipe().is_some() {
             self.group.bench_function("gpu", |bencher| {
                 bencher.iter_custom(|times| {
                     (0..times).map(|_| session.gpu_time().and_then(Result::ok).unwrap_or_default()).sum()
@@ -39,13 +39,26 @@ impl Visit for Measure<'_, '_> {
     }
 }
 
+fn selects(filter: &str, name: &str) -> bool {
+    ["gpu", "reference"].iter().any(|function| format!("{name}/{function}").contains(filter))
+}
+
+fn selects_any(filter: &str) -> bool {
+    named().iter().any(|(name, _)| selects(filter, name))
+}
+
 fn with_criterion(gpu: Option<&Gpu>) -> Result<(), String> {
     let mut criterion = Criterion::default()
         .sample_size(10)
         .warm_up_time(Duration::from_millis(200))
         .measurement_time(Duration::from_secs(2))
         .configure_from_args();
+    // Criterion filters too, but only after a problem's tensors were made and uploaded.
+    let filters: Vec<_> = std::env::args().skip(1).filter(|filter| selects_any(filter)).collect();
     for (name, problem) in named() {
+        if !filters.is_empty() && !filters.iter().any(|filter| selects(filter, name)) {
+            continue;
+        }
         let group = criterion.benchmark_group(name);
         problem.visit(&mut Measure { gpu, group })?;
     }
