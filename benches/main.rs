@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
-use problems::{Visit, named};
+use problems::{Visit, named, selects};
 use run::Session;
 use upconv::Gpu;
 use upconv::gpu::GpuOp;
@@ -30,7 +30,7 @@ impl Visit for Measure<'_, '_> {
         if session.recipe().is_some() {
             self.group.bench_function("gpu", |bencher| {
                 bencher.iter_custom(|times| {
-                    (0..times).map(|_| session.gpu_time().and_then(Result::ok).unwrap_or_default()).sum()
+                    (0..times).filter_map(|_| session.gpu_time()).map(|time| time.expect("a timed run")).sum()
                 });
             });
         }
@@ -39,12 +39,16 @@ impl Visit for Measure<'_, '_> {
     }
 }
 
-fn selects(filter: &str, name: &str) -> bool {
-    ["gpu", "reference"].iter().any(|function| format!("{name}/{function}").contains(filter))
-}
-
-fn selects_any(filter: &str) -> bool {
-    named().iter().any(|(name, _)| selects(filter, name))
+/// The problem that the arguments name: a word that is neither an option nor, as it might be, an option's value.
+fn filter() -> Option<String> {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let plain = |at: &usize| {
+        let after_option = *at > 0 && arguments[at - 1].starts_with('-') && arguments[at - 1] != "--bench";
+        !arguments[*at].starts_with('-')
+            && !after_option
+            && named().iter().any(|(name, _)| selects(&arguments[*at], name))
+    };
+    (0..arguments.len()).find(plain).map(|at| arguments[at].clone())
 }
 
 fn with_criterion(gpu: Option<&Gpu>) -> Result<(), String> {
@@ -54,9 +58,9 @@ fn with_criterion(gpu: Option<&Gpu>) -> Result<(), String> {
         .measurement_time(Duration::from_secs(2))
         .configure_from_args();
     // Criterion filters too, but only after a problem's tensors were made and uploaded.
-    let filters: Vec<_> = std::env::args().skip(1).filter(|filter| selects_any(filter)).collect();
+    let filter = filter();
     for (name, problem) in named() {
-        if !filters.is_empty() && !filters.iter().any(|filter| selects(filter, name)) {
+        if filter.as_deref().is_some_and(|filter| !selects(filter, name)) {
             continue;
         }
         let group = criterion.benchmark_group(name);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use upconv::gpu::GpuOp;
 use upconv::{Gpu, Recipe};
 
-use crate::problems::{Problem, Visit, named};
+use crate::problems::{Problem, Visit, named, selects};
 use crate::run::Session;
 
 /// Products that the reference is timed on; a larger problem is cut to a slice of its output channels.
@@ -104,7 +104,7 @@ pub fn table(gpu: Option<&Gpu>, options: &Options) -> Result<(), String> {
         format!("cannot write {path}: {error}")
     };
     let file = options.json.as_ref().map(std::fs::File::create).transpose().map_err(told)?;
-    let wanted = |name: &str| options.filter.as_deref().is_none_or(|filter| name.contains(filter));
+    let wanted = |name: &str| options.filter.as_deref().is_none_or(|filter| selects(filter, name));
     let problems: Vec<_> = named().into_iter().filter(|(name, _)| wanted(name)).collect();
     if problems.is_empty() {
         let names: Vec<_> = named().into_iter().map(|(name, _)| name).collect();

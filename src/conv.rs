@@ -3,7 +3,7 @@
 use ndarray::ArrayViewD;
 
 use crate::geometry::{
-    Axis, Geometry, MAX_COORDINATE, Padding, Pads, check_nonzero, conv_size, same_total, span, split_padding,
+    Axis, Geometry, MAX_COORDINATE, Padding, Pads, check_layer, conv_size, same_total, span, split_padding,
 };
 use crate::op::{Op, Operand, split_shape};
 use crate::reference::{Reference, Sums, for_each_run, widen};
@@ -84,12 +84,7 @@ impl<const R: usize> Conv<R> {
 
     /// The canonical form: sizes and the padding before each axis. Refuses whatever breaks a rule.
     pub fn geometry(&self) -> Result<Geometry<R>> {
-        check_nonzero(&[
-            ("input_size", self.input_size),
-            ("kernel_size", self.kernel_size),
-            ("stride", self.stride),
-            ("dilation", self.dilation),
-        ])?;
+        check_layer(self.input_size, self.kernel_size, self.stride, self.dilation)?;
         let pads = self.pads()?;
         let mut axes = [Axis::UNIT; R];
         for (i, axis) in axes.iter_mut().enumerate() {
@@ -168,14 +163,14 @@ impl<const R: usize> Op for Conv<R> {
         let mut sums = Sums::zeros(&shape)?;
         for_each_run(&geometry, |run| {
             for i in 0..run.len {
-                sums.add(run.narrow + i, weight[run.weight] * input[run.wide + i * run.step]);
+                sums.add(run.narrow + i, input[run.wide + i * run.step], weight[run.weight]);
             }
         });
         if let Some(bias) = inputs.get(2) {
             sums.add_bias(bias, shape[2..].iter().product());
         }
         let terms = geometry.wide_per_group() * self.kernel_size.iter().product::<usize>();
-        sums.finish(&shape, terms + 2 + usize::from(self.bias))
+        Ok(sums.finish(&shape, terms + 2 + usize::from(self.bias)))
     }
 }
 

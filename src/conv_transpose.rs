@@ -1,11 +1,11 @@
 //! Transposed convolution: what it is, its sizes in every convention, and its definition on the CPU.
 
-use ndarray::ArrayViewD;
+use ndarray::{ArrayD, ArrayViewD};
 
 use crate::geometry::{
-    Axis, Geometry, MAX_COORDINATE, Padding, Pads, check_elements, check_nonzero, conv_transpose_size, span,
-    split_padding,
+    Axis, Geometry, MAX_COORDINATE, Padding, Pads, check_layer, conv_transpose_size, span, split_padding,
 };
+use crate::memory::zeros;
 use crate::op::{Op, Operand, split_shape};
 use crate::reference::{Reference, Sums, for_each_run, widen};
 use crate::{Error, Result};
@@ -210,17 +210,19 @@ impl<const R: usize> ConvTranspose<R> {
 
     /// Caffe's bilinear filler for this layer's weight, row-major: `Π (1 - |x/F - c|)` with `F = ceil(kernel/2)` and
     /// `c = (2F - 1 - F % 2) / (2F)` on each axis, the same for every channel.
-    pub fn bilinear_filler(&self) -> Result<ndarray::ArrayD<f32>> {
+    pub fn bilinear_filler(&self) -> Result<ArrayD<f32>> {
         let shape = self.geometry()?.weight_shape();
-        check_elements(&shape)?;
-        Ok(ndarray::ArrayD::from_shape_fn(shape, |at| {
+        let zeros = zeros("the weight", shape.iter().product())?;
+        let mut weight = ArrayD::from_shape_vec(shape, zeros).expect("as many zeros as the shape has elements");
+        for (at, value) in weight.indexed_iter_mut() {
             let ramp = |axis: usize| {
                 let half = self.kernel_size[axis].div_ceil(2) as f64;
                 let centre = (2.0 * half - 1.0 - half % 2.0) / (2.0 * half);
                 1.0 - (at[axis + 2] as f64 / half - centre).abs()
             };
-            (0..R).map(ramp).product::<f64>() as f32
-        }))
+            *value = (0..R).map(ramp).product::<f64>() as f32;
+        }
+        Ok(weight)
     }
 
     /// The canonical form: sizes and the padding before each axis. Refuses whatever breaks a rule.
@@ -247,12 +249,7 @@ impl<const R: usize> ConvTranspose<R> {
     }
 
     fn check_fields(&self) -> Result<()> {
-        check_nonzero(&[
-            ("input_size", self.input_size),
-            ("kernel_size", self.kernel_size),
-            ("stride", self.stride),
-            ("dilation", self.dilation),
-        ])
+        check_layer(self.input_size, self.kernel_size, self.stride, self.dilation)
     }
 
     /// The output size without output padding.
@@ -324,7 +321,7 @@ impl<const R: usize> Op for ConvTranspose<R> {
         let mut sums = Sums::zeros(&shape)?;
         for_each_run(&geometry, |run| {
             for i in 0..run.len {
-                sums.add(run.wide + i * run.step, weight[run.weight] * input[run.narrow + i]);
+                sums.add(run.wide + i * run.step, input[run.narrow + i], weight[run.weight]);
             }
         });
         if let Some(bias) = inputs.get(2) {
@@ -332,7 +329,7 @@ impl<const R: usize> Op for ConvTranspose<R> {
         }
         let taps = geometry.axes.iter().map(|axis| axis.kernel.div_ceil(axis.tap_step()));
         let terms = geometry.narrow_per_group() * taps.product::<usize>();
-        sums.finish(&shape, terms + 2 + usize::from(self.bias))
+        Ok(sums.finish(&shape, terms + 2 + usize::from(self.bias)))
     }
 }
 

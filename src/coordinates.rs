@@ -40,12 +40,12 @@ impl<const R: usize> Coordinates<R> {
         }
     }
 
-    /// x(q). `scale` is F. Numerators stay below 2¹²⁶: sizes are below 2³¹, scales have 53 digits and 82 binary places.
-    pub(crate) fn locate(&self, axis: usize, q: usize, input: usize, output: usize, scale: Ratio) -> Result<Ratio> {
+    /// x(q), where [`Self::check`] passed. `scale` is F. Numerators stay below 2¹²⁶: sizes are below 2³¹, scales have 53 digits and 82 binary places.
+    pub(crate) fn locate(&self, axis: usize, q: usize, input: usize, output: usize, scale: Ratio) -> Ratio {
         let (q, input, output) = (q as i128, input as i128, output as i128);
         let Ratio { numerator: up, denominator: down } = scale;
         let half_pixel = (2 * q + 1) * down - up;
-        Ok(match self {
+        match self {
             Self::AlignCorners | Self::PytorchHalfPixel if output == 1 => Ratio::new(0, 1),
             Self::AlignCorners => Ratio::new(q * (input - 1), output - 1),
             Self::HalfPixel | Self::PytorchHalfPixel => Ratio::new(half_pixel, 2 * up),
@@ -53,7 +53,6 @@ impl<const R: usize> Coordinates<R> {
             Self::TfHalfPixelForNn => Ratio::new((2 * q + 1) * down, 2 * up),
             Self::HalfPixelSymmetric => Ratio::new(half_pixel + input * up - output * down, 2 * up),
             Self::TfCropAndResize { roi } => {
-                self.check(axis)?;
                 let [start, end] = roi[axis].map(|value| (value * f64::from(ROI_BITS).exp2()).round() as i128);
                 if output > 1 {
                     let steps = (output - 1) << ROI_BITS;
@@ -62,7 +61,7 @@ impl<const R: usize> Coordinates<R> {
                     Ratio::new((start + end) * (input - 1), 2 << ROI_BITS)
                 }
             }
-        })
+        }
     }
 }
 
@@ -154,7 +153,7 @@ mod tests {
             Coordinates::TfCropAndResize { roi: [[-65536.0, 65536.0]] },
         ] {
             for scale in [small, large] {
-                let x = coordinates.locate(0, size - 1, size, size, scale_ratio(scale).unwrap()).unwrap();
+                let x = coordinates.locate(0, size - 1, size, size, scale_ratio(scale).unwrap());
                 x.plus_half().floor();
                 x.clamp(0, size as i128 - 1).fraction();
             }

@@ -203,9 +203,11 @@ pub enum Error {
         limit_name: &'static str,
     },
     /// The split into windows would need too many dispatches.
-    #[error("splitting into bindings of {limit} bytes would take more than {max} dispatches")]
+    #[error("splitting to keep {limit_name} = {limit} would take more than {max} dispatches")]
     TooManyWindows {
-        /// The binding limit in bytes.
+        /// The limit's name in wgpu.
+        limit_name: &'static str,
+        /// The limit.
         limit: u64,
         /// The largest number of dispatches that one plan may hold.
         max: usize,

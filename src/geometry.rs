@@ -21,6 +21,9 @@ pub const MAX_COORDINATE: usize = i32::MAX as usize - MAX_STEP - 1;
 /// Largest stride and largest dilation: the product of two residues must fit 32 bits.
 pub const MAX_STEP: usize = u16::MAX as usize;
 
+/// Elements of a tensor whose bytes a `usize` counts.
+pub(crate) const MAX_ELEMENTS: usize = usize::MAX / 4 - 1;
+
 /// Explicit padding: samples `[before, after]` on each spatial axis. Negative values crop.
 pub type Pads<const R: usize> = [[i64; 2]; R];
 
@@ -52,7 +55,7 @@ impl<const R: usize> From<[u32; R]> for Padding<R> {
     }
 }
 
-/// The relation on one axis.
+/// The relation on one axis, as a [`Geometry`] holds it: sizes, kernel, stride and dilation are at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Axis {
     /// Samples on the wide side: a convolution's input, a transposed convolution's output.
@@ -120,13 +123,6 @@ impl Axis {
 
     /// Refuses what 32-bit coordinates cannot hold.
     fn check(&self) -> Result<()> {
-        for (what, value, limit) in [
-            ("stride", self.stride, MAX_STEP),
-            ("dilation", self.dilation, MAX_STEP),
-            ("a spatial size", self.wide.max(self.narrow), MAX_COORDINATE),
-        ] {
-            at_most(what, value as u128, limit as u128)?;
-        }
         let limit = MAX_COORDINATE as u128;
         let steps = |n: usize, step: usize| (n.max(1) as u128 - 1) * step as u128;
         at_most("the kernel's span", steps(self.kernel, self.dilation) + 1, limit)?;
@@ -193,6 +189,7 @@ impl<const R: usize> Geometry<R> {
             if channels == 0 {
                 return Err(Error::NoChannels { what });
             }
+            at_most(what, channels as u128, MAX_COORDINATE as u128)?;
             if channels % self.groups != 0 {
                 return Err(Error::Groups { groups: self.groups, what, channels });
             }
@@ -212,20 +209,37 @@ impl<const R: usize> Geometry<R> {
     }
 }
 
-/// Refuses a field that is 0 on any axis.
-pub(crate) fn check_nonzero<const R: usize>(fields: &[(&'static str, [usize; R])]) -> Result<()> {
-    for &(what, values) in fields {
+/// Refuses a field that is 0 or past its limit on any axis, before any formula multiplies it.
+pub(crate) fn check_fields<const R: usize>(fields: &[(&'static str, [usize; R], usize)]) -> Result<()> {
+    const { assert!(R >= 1 && R <= 3, "there are ops of one, two and three spatial axes") };
+    for &(what, values, limit) in fields {
         if let Some(axis) = values.iter().position(|&value| value == 0) {
             return Err(Error::Zero { what, axis });
         }
+        values.iter().try_for_each(|&value| at_most(what, value as u128, limit as u128))?;
     }
     Ok(())
 }
 
-/// Refuses a tensor whose bytes this machine cannot count; a few times its size is left for working copies.
+/// The fields that a convolution and its transpose share.
+pub(crate) fn check_layer<const R: usize>(
+    input_size: [usize; R],
+    kernel_size: [usize; R],
+    stride: [usize; R],
+    dilation: [usize; R],
+) -> Result<()> {
+    check_fields(&[
+        ("input_size", input_size, MAX_COORDINATE),
+        ("kernel_size", kernel_size, MAX_COORDINATE),
+        ("stride", stride, MAX_STEP),
+        ("dilation", dilation, MAX_STEP),
+    ])
+}
+
+/// Refuses a tensor whose bytes this machine cannot count.
 pub(crate) fn check_elements(shape: &[usize]) -> Result<()> {
     let elements = shape.iter().try_fold(1u128, |n, &axis| n.checked_mul(axis as u128));
-    at_most("a tensor's element count", elements.unwrap_or(u128::MAX), isize::MAX as u128 / 64)
+    at_most("a tensor's element count", elements.unwrap_or(u128::MAX), MAX_ELEMENTS as u128)
 }
 
 pub(crate) fn at_most(what: &'static str, value: u128, limit: u128) -> Result<()> {
@@ -233,22 +247,22 @@ pub(crate) fn at_most(what: &'static str, value: u128, limit: u128) -> Result<()
 }
 
 /// Wide samples that a kernel spans: `dilation * (kernel - 1) + 1`. Saturates.
-pub fn span(kernel: usize, dilation: usize) -> usize {
+pub(crate) fn span(kernel: usize, dilation: usize) -> usize {
     dilation.saturating_mul(kernel.saturating_sub(1)).saturating_add(1)
 }
 
 /// A convolution's output size: `floor((wide + before + after - span) / stride) + 1`.
-pub fn conv_size(wide: usize, pads: [i64; 2], span: usize, stride: usize) -> i128 {
+pub(crate) fn conv_size(wide: usize, pads: [i64; 2], span: usize, stride: usize) -> i128 {
     (wide as i128 + i128::from(pads[0]) + i128::from(pads[1]) - span as i128).div_euclid(stride as i128) + 1
 }
 
 /// A transposed convolution's output size without output padding: `(narrow - 1) * stride + span - before - after`.
-pub fn conv_transpose_size(narrow: usize, pads: [i64; 2], span: usize, stride: usize) -> i128 {
+pub(crate) fn conv_transpose_size(narrow: usize, pads: [i64; 2], span: usize, stride: usize) -> i128 {
     (narrow as i128 - 1) * stride as i128 + span as i128 - i128::from(pads[0]) - i128::from(pads[1])
 }
 
 /// A convolution's SAME padding in all: `max(0, (ceil(wide / stride) - 1) * stride + span - wide)`.
-pub fn same_total(wide: usize, span: usize, stride: usize) -> i128 {
+pub(crate) fn same_total(wide: usize, span: usize, stride: usize) -> i128 {
     ((wide.div_ceil(stride) as i128 - 1) * stride as i128 + span as i128 - wide as i128).max(0)
 }
 
@@ -336,13 +350,9 @@ mod tests {
     fn coordinates_past_32_bits_are_refused() {
         let fine = Axis { wide: 8, narrow: 8, kernel: 3, stride: 1, dilation: 1, pad: 1 };
         fine.check().unwrap();
-        for broken in [
-            Axis { wide: usize::MAX, ..fine },
-            Axis { stride: 70_000, ..fine },
-            Axis { dilation: 70_000, ..fine },
-            Axis { kernel: usize::MAX, ..fine },
-            Axis { pad: i64::MIN, ..fine },
-        ] {
+        for broken in
+            [Axis { wide: usize::MAX, ..fine }, Axis { kernel: usize::MAX, ..fine }, Axis { pad: i64::MIN, ..fine }]
+        {
             assert!(matches!(broken.check(), Err(Error::TooLarge { .. })), "{broken:?}");
         }
     }

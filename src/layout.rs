@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::geometry::MAX_ELEMENTS;
 use crate::{Error, Result};
 
 /// A strided view of a buffer: element `(i0, i1, ...)` lies at `offset + Σ i * stride`, counted in elements.
@@ -57,7 +58,7 @@ impl TensorLayout {
     /// Strides for `shape` packed with the axes of `order` from innermost to outermost.
     fn packed(shape: &[usize], order: impl Iterator<Item = usize>) -> Self {
         let mut strides = vec![0; shape.len()];
-        let mut step = 1usize;
+        let mut step = 1usize; // saturates: such a layout is refused where it is used
         for axis in order.filter(|&axis| axis < shape.len()) {
             strides[axis] = step;
             step = step.saturating_mul(shape[axis].max(1));
@@ -100,15 +101,15 @@ impl TensorLayout {
         self.checked_end().unwrap_or(usize::MAX)
     }
 
-    fn checked_end(&self) -> Result<usize> {
+    /// [`Self::end`], or an error where it does not fit, as an offset or a pitch given after the fact may bring about.
+    pub(crate) fn checked_end(&self) -> Result<usize> {
         if self.is_empty() {
             return Ok(0);
         }
         let last = self.shape.iter().zip(&self.strides).try_fold(self.offset as u128, |end, (&n, &stride)| {
             end.checked_add((n as u128 - 1).checked_mul(stride as u128)?)
         });
-        // Four bytes an element must be addressable.
-        let limit = usize::MAX as u128 / 4 - 1;
+        let limit = MAX_ELEMENTS as u128;
         match last {
             Some(last) if last < limit => Ok(last as usize + 1),
             last => Err(Error::TooLarge { what: "a layout's extent", value: last.unwrap_or(u128::MAX), limit }),

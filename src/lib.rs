@@ -8,6 +8,7 @@ pub mod geometry;
 pub mod gpu;
 mod layout;
 pub mod matrix;
+mod memory;
 mod op;
 mod reference;
 mod upsample;

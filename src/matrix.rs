@@ -3,7 +3,8 @@
 
 use ndarray::{Array2, ArrayView, Dimension};
 
-use crate::geometry::{Geometry, at_most};
+use crate::geometry::Geometry;
+use crate::memory::zeros;
 use crate::op::{Operand, check_shape};
 use crate::reference::for_each_run;
 use crate::{Conv, ConvTranspose, Error, Result};
@@ -53,9 +54,9 @@ impl CsrMatrix {
 
     /// The matrix with its zeros.
     pub fn to_dense(&self) -> Result<Array2<f32>> {
-        let elements = self.rows as u128 * self.columns as u128;
-        at_most("the dense matrix's element count", elements, isize::MAX as u128 / 64)?;
-        let mut dense = Array2::zeros((self.rows, self.columns));
+        let zeros = zeros("the dense matrix", self.rows.saturating_mul(self.columns))?;
+        let mut dense =
+            Array2::from_shape_vec((self.rows, self.columns), zeros).expect("as many zeros as it has places");
         self.triples().for_each(|(row, column, value)| dense[(row, column)] = value);
         Ok(dense)
     }

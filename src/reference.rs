@@ -2,9 +2,10 @@
 
 use ndarray::{ArrayD, ArrayView, ArrayViewD, Dimension, IxDyn};
 
+use crate::Result;
 use crate::geometry::Geometry;
+use crate::memory::zeros;
 use crate::op::{Operand, check_shape};
-use crate::{Error, Result};
 
 /// Half an ulp of 1 in f32: the largest relative error of one rounding.
 const UNIT: f64 = 1.0 / (1u64 << 24) as f64;
@@ -14,7 +15,7 @@ const UNIT: f64 = 1.0 / (1u64 << 24) as f64;
 pub struct Reference {
     /// Σ x·w for each output element.
     pub values: ArrayD<f64>,
-    /// Σ |x·w| for each output element.
+    /// Σ |x·w| for each output element; a term with a subnormal factor counts 2²⁴ times, as a GPU may take that for 0.
     pub magnitudes: ArrayD<f64>,
     /// Roundings on the way from the inputs to an element, at most.
     pub roundings: usize,
@@ -47,9 +48,10 @@ pub struct Mismatch {
 
 impl Reference {
     /// Largest error that a plain f32 sum of an element's terms may have, in whatever order it is summed:
-    /// `roundings · 2⁻²⁴ · Σ|x·w|`, and the smallest normal f32 for each term, as a GPU may flush subnormals.
+    /// `roundings · 2⁻²⁴ · Σ|x·w|`, and the smallest normal f32 for each rounding, as a GPU may flush subnormals.
     ///
-    /// Infinite where Σ|x·w| overflows f32, or where a NaN or an infinity takes part: WGSL makes no promise there.
+    /// Infinite where Σ|x·w| passes half of f32's range, so that a partial sum may overflow, and where a NaN or an
+    /// infinity takes part: WGSL makes no promise there.
     pub fn bound(&self, index: &[usize]) -> f64 {
         bound(self.roundings as f64, self.magnitudes[index])
     }
@@ -98,10 +100,16 @@ impl Reference {
 }
 
 fn bound(roundings: f64, magnitude: f64) -> f64 {
-    if magnitude.is_nan() || magnitude > f64::from(f32::MAX) {
+    if magnitude.is_nan() || magnitude > f64::from(f32::MAX) / 2.0 {
         return f64::INFINITY;
     }
     roundings * (UNIT * magnitude + f64::from(f32::MIN_POSITIVE))
+}
+
+/// How often a term counts in a magnitude for its factor's sake: a subnormal may be flushed, and the whole term is then
+/// its error.
+pub(crate) fn flush(factor: f64) -> f64 {
+    if factor != 0.0 && factor.abs() < f64::from(f32::MIN_POSITIVE) { 1.0 / UNIT } else { 1.0 }
 }
 
 /// Sums in the making: values and magnitudes of one output tensor, row-major.
@@ -114,13 +122,14 @@ impl Sums {
     /// All zero, for an output of this shape.
     pub(crate) fn zeros(shape: &[usize]) -> Result<Self> {
         let len = shape.iter().product();
-        Ok(Self { values: zeros(len)?, magnitudes: zeros(len)? })
+        Ok(Self { values: zeros("the reference", len)?, magnitudes: zeros("the reference", len)? })
     }
 
-    /// Adds one term to one element.
-    pub(crate) fn add(&mut self, element: usize, term: f64) {
+    /// Adds the product of two f32 values to one element.
+    pub(crate) fn add(&mut self, element: usize, x: f64, w: f64) {
+        let term = x * w;
         self.values[element] += term;
-        self.magnitudes[element] += term.abs();
+        self.magnitudes[element] += term.abs() * flush(x).max(flush(w));
     }
 
     /// Adds each channel's bias to a row-major (N, C, spatial...) output.
@@ -128,29 +137,14 @@ impl Sums {
         let channels = bias.len();
         for element in 0..self.values.len() {
             let channel = element / elements_per_channel % channels;
-            self.add(element, f64::from(bias[[channel]]));
+            self.add(element, f64::from(bias[[channel]]), 1.0);
         }
     }
 
-    pub(crate) fn finish(self, shape: &[usize], roundings: usize) -> Result<Reference> {
-        let array = |values: Vec<f64>| {
-            ArrayD::from_shape_vec(IxDyn(shape), values).map_err(|_| Error::Shape {
-                operand: "output",
-                expected: shape.into(),
-                actual: Vec::new(),
-            })
-        };
-        Ok(Reference { values: array(self.values)?, magnitudes: array(self.magnitudes)?, roundings })
+    pub(crate) fn finish(self, shape: &[usize], roundings: usize) -> Reference {
+        let array = |sums| ArrayD::from_shape_vec(IxDyn(shape), sums).expect("as many sums as the shape has elements");
+        Reference { values: array(self.values), magnitudes: array(self.magnitudes), roundings }
     }
-}
-
-/// That many zeros, or an error where this machine has no memory for them.
-pub(crate) fn zeros(len: usize) -> Result<Vec<f64>> {
-    let mut zeros = Vec::new();
-    let refused = |_| Error::NoMemory { what: "the reference", bytes: len as u128 * 8 };
-    zeros.try_reserve_exact(len).map_err(refused)?;
-    zeros.resize(len, 0.0);
-    Ok(zeros)
 }
 
 /// A tensor in f64, row-major, whatever its strides were.
@@ -216,9 +210,9 @@ mod tests {
     fn reference() -> Reference {
         let mut sums = Sums::zeros(&[3]).unwrap();
         for (element, term) in [(0, 3.0), (0, -2.0), (1, 0.0), (2, 1e30)] {
-            sums.add(element, term);
+            sums.add(element, term, 1.0);
         }
-        sums.finish(&[3], 4).unwrap()
+        sums.finish(&[3], 4)
     }
 
     #[test]
@@ -244,14 +238,24 @@ mod tests {
     #[test]
     fn nothing_is_promised_where_f32_overflows() {
         let mut sums = Sums::zeros(&[2]).unwrap();
-        sums.add(0, 1e39);
-        sums.add(1, f64::NAN);
-        let reference = sums.finish(&[2], 1).unwrap();
+        sums.add(0, 1e39, 1.0);
+        sums.add(1, f64::NAN, 1.0);
+        let reference = sums.finish(&[2], 1);
         assert!(reference.check(arr1(&[f32::NAN, 0.0]).view()).unwrap().is_ok());
     }
 
     #[test]
+    fn a_flushed_factor_is_no_mismatch() {
+        let mut sums = Sums::zeros(&[2]).unwrap();
+        sums.add(0, 1e-38, 1e10);
+        sums.add(1, 2e-38, 1e10);
+        let reference = sums.finish(&[2], 1);
+        assert!(reference.check(arr1(&[0.0, 2e-28]).view()).unwrap().is_ok());
+        assert!(reference.check(arr1(&[0.0, 0.0]).view()).unwrap().is_err());
+    }
+
+    #[test]
     fn a_wrong_shape_is_an_error_not_a_mismatch() {
-        assert!(matches!(reference().check(arr1(&[1.0]).view()), Err(Error::Shape { .. })));
+        assert!(matches!(reference().check(arr1(&[1.0]).view()), Err(crate::Error::Shape { .. })));
     }
 }

@@ -4,9 +4,10 @@ use ndarray::ArrayViewD;
 
 pub use crate::coordinates::Coordinates;
 use crate::coordinates::{Ratio, scale_ratio};
-use crate::geometry::{MAX_COORDINATE, at_most, check_elements, check_nonzero};
+use crate::geometry::{MAX_COORDINATE, at_most, check_elements, check_fields};
+use crate::memory::{reserve, zeros};
 use crate::op::{Op, Operand, split_shape};
-use crate::reference::{Reference, widen, zeros};
+use crate::reference::{Reference, flush, widen};
 use crate::{Error, Result};
 
 /// What ties and fractions become when a coordinate picks its nearest sample.
@@ -130,6 +131,12 @@ impl TapTable {
         Self { taps: 1, entries: vec![Tap { index: 0, weight: 1.0 }], outside: vec![false] }
     }
 
+    /// The largest Σ |weight| of an output.
+    fn gain(&self) -> f64 {
+        let sums = self.entries.chunks(self.taps).map(|taps| taps.iter().map(|tap| tap.weight.abs()).sum());
+        sums.fold(1.0, f64::max)
+    }
+
     /// The samples of output index `q`.
     pub fn at(&self, q: usize) -> &[Tap] {
         &self.entries[q * self.taps..][..self.taps]
@@ -159,22 +166,27 @@ impl<const R: usize> Upsample<R> {
     }
 
     /// The taps of one axis: the only place where coordinates are worked out, for shader and reference alike.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such axis: `axis` must be less than `R`.
     pub fn taps(&self, axis: usize) -> Result<TapTable> {
         self.check()?;
         let (input, output) = (self.input_size[axis], self.output_size[axis]);
         let scale = self.scale(axis)?;
         let taps = self.taps_per_axis();
-        let mut table =
-            TapTable { taps, entries: Vec::with_capacity(output * taps), outside: Vec::with_capacity(output) };
+        let (entries, outside) =
+            (reserve("a tap table", output.saturating_mul(taps))?, reserve("a tap table", output)?);
+        let mut table = TapTable { taps, entries, outside };
         let crop = matches!(self.coordinates, Coordinates::TfCropAndResize { .. });
         for q in 0..output {
-            let x = self.coordinates.locate(axis, q, input, output, scale)?;
+            let x = self.coordinates.locate(axis, q, input, output, scale);
             table.outside.push(crop && x.is_outside(input));
             match self.mode {
                 UpsampleMode::Nearest(rounding) => table.entries.push(nearest(x, rounding, input)),
-                UpsampleMode::Linear => table.entries.extend(linear(x, input)),
+                UpsampleMode::Linear => table.entries.extend(without_bystanders(linear(x, input))),
                 UpsampleMode::Cubic { a, exclude_outside } => {
-                    table.entries.extend(cubic(x, a, exclude_outside, input));
+                    table.entries.extend(without_bystanders(cubic(x, a, exclude_outside, input)));
                 }
             }
         }
@@ -198,13 +210,14 @@ impl<const R: usize> Upsample<R> {
     }
 
     fn check(&self) -> Result<()> {
-        check_nonzero(&[("input_size", self.input_size), ("output_size", self.output_size)])?;
+        check_fields(&[
+            ("input_size", self.input_size, MAX_COORDINATE),
+            ("output_size", self.output_size, MAX_COORDINATE),
+        ])?;
         if self.channels == 0 {
             return Err(Error::NoChannels { what: "channels" });
         }
-        for size in self.input_size.into_iter().chain(self.output_size) {
-            at_most("a spatial size", size as u128, MAX_COORDINATE as u128)?;
-        }
+        at_most("channels", self.channels as u128, MAX_COORDINATE as u128)?;
         if let UpsampleMode::Cubic { a, .. } = self.mode {
             if !(a.is_finite() && a.abs() <= 1e3) {
                 return Err(Error::Number { what: "the cubic's a", value: a, must: "finite, at most 1000 in size" });
@@ -258,6 +271,13 @@ fn cubic(x: Ratio, a: f64, exclude_outside: bool, input: usize) -> [Tap; 4] {
     std::array::from_fn(|i| Tap { index: clamp(indices[i], input), weight: weights[i] })
 }
 
+/// A sample of weight 0 takes no part: its index becomes that of the heaviest one, so that a NaN there stays there.
+fn without_bystanders<const N: usize>(taps: [Tap; N]) -> [Tap; N] {
+    let heaviest =
+        taps.iter().fold(taps[0], |most, tap| if tap.weight.abs() > most.weight.abs() { *tap } else { most });
+    taps.map(|tap| if tap.weight == 0.0 { Tap { index: heaviest.index, ..tap } } else { tap })
+}
+
 fn clamp(index: i128, input: usize) -> usize {
     index.clamp(0, input as i128 - 1) as usize
 }
@@ -286,19 +306,25 @@ impl<const R: usize> Op for Upsample<R> {
     fn define(&self, inputs: &[ArrayViewD<f32>]) -> Result<Reference> {
         let tables = (0..R).map(|axis| self.taps(axis)).collect::<Result<Vec<_>>>()?;
         let mut values = widen(&inputs[0]);
-        let mut magnitudes: Vec<f64> = values.iter().map(|value| value.abs()).collect();
-        let mut shape = self.shape(&self.input_size);
+        let mut magnitudes: Vec<f64> = values.iter().map(|value| value.abs() * flush(*value)).collect();
+        let largest = magnitudes.iter().copied().fold(0.0, f64::max);
+        let (mut shape, mut gain) = (self.shape(&self.input_size), 1.0);
         for (axis, table) in tables.iter().enumerate() {
             values = resample(&values, &shape, axis + 2, table, |weight| weight)?;
             magnitudes = resample(&magnitudes, &shape, axis + 2, table, f64::abs)?;
             shape[axis + 2] = self.output_size[axis];
+            gain *= table.gain();
+        }
+        // The shader sums axis by axis: where a row's sum may overflow, a small weight that follows does not help.
+        if largest * gain > f64::from(f32::MAX) / 2.0 {
+            magnitudes.fill(f64::INFINITY);
         }
         let array = |values| ndarray::ArrayD::from_shape_vec(shape.clone(), values).expect("resampled to this shape");
         let (mut values, mut magnitudes) = (array(values), array(magnitudes));
         for (axis, table) in tables.iter().enumerate() {
             for q in (0..table.outside.len()).filter(|&q| table.outside[q]) {
                 values.index_axis_mut(ndarray::Axis(axis + 2), q).fill(self.extrapolation_value.into());
-                magnitudes.index_axis_mut(ndarray::Axis(axis + 2), q).fill(0.0);
+                magnitudes.index_axis_mut(ndarray::Axis(axis + 2), q).fill(f64::from(self.extrapolation_value).abs());
             }
         }
         // A copy rounds nothing; else each axis rounds its weight, a product and its sum.
@@ -318,7 +344,7 @@ fn resample(
     let inner: usize = shape[axis + 1..].iter().product();
     let (input, output) = (shape[axis], table.outside.len());
     let outer: usize = shape[..axis].iter().product();
-    let mut to = zeros(outer * output * inner)?;
+    let mut to = zeros("the reference", outer.saturating_mul(output).saturating_mul(inner))?;
     for block in 0..outer {
         for q in 0..output {
             let row = &mut to[(block * output + q) * inner..][..inner];

@@ -4,6 +4,7 @@
 use ndarray::{ArrayD, ArrayView, ArrayViewD, Dimension, IxDyn, SliceInfoElem};
 
 use crate::geometry::{Geometry, Padding, check_elements};
+use crate::memory::zeros;
 use crate::op::{Operand, check_shape};
 use crate::{Conv, ConvTranspose, Result};
 
@@ -50,7 +51,8 @@ fn insert_zeros<const R: usize>(geometry: &Geometry<R>, input: ArrayViewD<f32>) 
         *size = (axis.narrow - 1) * axis.stride + 1;
     }
     check_elements(&shape)?;
-    let mut wide = ArrayD::zeros(IxDyn(&shape));
+    let zeros = zeros("the zero-inserted input", shape.iter().product())?;
+    let mut wide = ArrayD::from_shape_vec(IxDyn(&shape), zeros).expect("as many zeros as the shape has elements");
     let every = |step: usize| SliceInfoElem::Slice { start: 0, end: None, step: step as isize };
     let steps: Vec<_> = [1, 1].into_iter().chain(geometry.axes.iter().map(|axis| axis.stride)).map(every).collect();
     wide.slice_mut(steps.as_slice()).assign(&input);

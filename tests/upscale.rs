@@ -27,7 +27,8 @@ fn refused(arguments: &[&str], words: &[&str]) {
 #[test]
 fn factors_that_make_no_picture_are_refused() {
     refused(&["--factor", "0"], &["factor is 0"]);
-    refused(&["--factor", "1000000000"], &["factor 1000000000", "512000000000"]);
+    refused(&["--factor", "1000000000"], &["factor is 1000000000", "64"]);
+    refused(&["--factor", "64"], &["factor 64", "512x512", "32768x32768", "67108864 pixels"]);
     refused(&["--factor", "two"], &["\"two\"", "usage"]);
 }
 

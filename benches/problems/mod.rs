@@ -194,6 +194,13 @@ const UPSAMPLE: [(&str, Interpolate); 3] = [
     ("up_bicubic", Interpolate::Cubic { align_corners: false }),
 ];
 
+/// Whether a filter means this problem: by its whole name, or by a part of it where it is nobody's whole name.
+#[allow(dead_code, reason = "the tests run every problem")]
+pub fn selects(filter: &str, name: &str) -> bool {
+    let whole = CONV_TRANSPOSE.iter().chain(&CONV).map(|(name, _)| name).any(|name| *name == filter);
+    if whole { name == filter } else { name.contains(filter) }
+}
+
 /// Every named problem.
 pub fn named() -> Vec<(&'static str, Problem)> {
     let transposed = |text| Problem::ConvTranspose(Fields::parse(text).conv_transpose());

@@ -20,6 +20,9 @@ const USAGE: &str = "usage: upscale [IN.png] [--factor N] [--out DIR]";
 /// The picture that is taken where none is named: Eileen Collins, NASA, public domain.
 const PHOTOGRAPH: &[u8] = include_bytes!("astronaut.png");
 
+/// A larger factor makes the longest kernel, six times the factor on each axis, a matter of gigabytes too.
+const MAX_FACTOR: usize = 64;
+
 /// More output pixels than this make the pictures and the reference a matter of gigabytes.
 const MAX_PIXELS: u64 = 1 << 26;
 
@@ -62,6 +65,9 @@ fn check_size(picture: &RgbImage, factor: usize) -> Result<(), String> {
     let (width, height) = (u64::from(picture.width()), u64::from(picture.height()));
     if factor == 0 {
         return Err("the factor is 0; it must be at least 1".into());
+    }
+    if factor > MAX_FACTOR {
+        return Err(format!("the factor is {factor}; the largest that this example draws is {MAX_FACTOR}"));
     }
     let scaled = |side: u64| side.saturating_mul(factor as u64);
     if scaled(width).saturating_mul(scaled(height)) > MAX_PIXELS {

@@ -124,6 +124,15 @@ fn caffe_bilinear_scales_by_its_factor_and_interpolates_inside() {
     }
     assert!(ConvTranspose2d::caffe_bilinear(1, 1, [2, 2], 0).is_err());
     assert!(matches!(ConvTranspose2d::caffe_bilinear(1, 1, [2, 2], 1_000_000_000), Err(Error::TooLarge { .. })));
+    let huge = || ConvTranspose2d { input_size: [usize::MAX; 2], stride: [usize::MAX; 2], ..Default::default() };
+    for refused in [
+        ConvTranspose::onnx(huge(), Padding::SameUpper, None),
+        ConvTranspose::tensorflow(huge(), TransposePadding::Same, [1, 1]),
+        ConvTranspose::keras(huge(), TransposePadding::Valid, None),
+        ConvTranspose::pytorch(huge(), [usize::MAX; 2], [usize::MAX; 2]),
+    ] {
+        assert!(matches!(refused, Err(Error::TooLarge { .. })), "{refused:?}");
+    }
 }
 
 #[test]
@@ -146,6 +155,7 @@ fn broken_descriptors_are_refused_with_their_numbers() {
         ConvTranspose { kernel_size: [usize::MAX], ..fine() },
         ConvTranspose { dilation: [usize::MAX], ..fine() },
         ConvTranspose { stride: [usize::MAX], ..fine() },
+        ConvTranspose { stride: [usize::MAX], input_size: [usize::MAX], ..fine() },
         ConvTranspose { batch: usize::MAX, ..fine() },
         ConvTranspose { in_channels: usize::MAX, out_channels: usize::MAX, ..fine() },
         ConvTranspose { padding: [[i64::MIN, i64::MAX]], ..fine() },

@@ -130,7 +130,7 @@ impl Gpu {
     /// [`Op::inputs`](crate::Op::inputs), of any strides; the output is row-major.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn run<O: GpuOp, D: Dimension>(&self, op: &O, inputs: &[ArrayView<f32, D>]) -> Result<Array<f32, D>> {
-        let (output, shape) = self.wait(self.dispatch(op, inputs))?;
+        let (output, shape) = pollster::block_on(self.dispatch(op, inputs))?;
         to_array(self.download(&output, 0, bytes_of(&shape))?, shape)
     }
 
@@ -159,8 +159,11 @@ impl Gpu {
             let output = self.allocate("output", bytes_of(&shape))?;
             let slices: Vec<_> = buffers.iter().map(|buffer| buffer.slice(..)).collect();
             let bound = plan.bind(&slices, output.slice(..))?;
-            let mut encoder = self.device.create_command_encoder(&Default::default());
-            bound.encode(&mut encoder.begin_compute_pass(&Default::default()));
+            let mut encoder = self.encoder();
+            let label = Some("upconv::host::pass");
+            bound.encode(
+                &mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label, timestamp_writes: None }),
+            );
             self.queue.submit([encoder.finish()]);
             Ok(output)
         });
@@ -172,14 +175,14 @@ impl Gpu {
     #[cfg(not(target_arch = "wasm32"))]
     pub fn upload(&self, view: ArrayViewD<f32>) -> Result<Buffer> {
         let (buffer, failure) = self.scoped(|| self.fill(view));
-        self.wait(async { self.outcome(buffer, failure.await) })
+        pollster::block_on(async { self.outcome(buffer, failure.await) })
     }
 
     /// A storage buffer of zeros that can be copied to and from.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn buffer(&self, name: &str, bytes: u64) -> Result<Buffer> {
         let (buffer, failure) = self.scoped(|| self.allocate(name, bytes));
-        self.wait(async { self.outcome(buffer, failure.await) })
+        pollster::block_on(async { self.outcome(buffer, failure.await) })
     }
 
     fn fill(&self, view: ArrayViewD<f32>) -> Result<Buffer> {
@@ -206,9 +209,9 @@ impl Gpu {
     /// multiples of four bytes, and the length of `T`'s size.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn download<T: bytemuck::Pod>(&self, buffer: &Buffer, offset: u64, bytes: u64) -> Result<Vec<T>> {
-        let Some(reading) = self.wait(self.read_back(buffer, offset, bytes))? else { return Ok(Vec::new()) };
+        let Some(reading) = pollster::block_on(self.read_back(buffer, offset, bytes))? else { return Ok(Vec::new()) };
         self.poll()?;
-        self.wait(self.finish(reading))
+        pollster::block_on(self.finish(reading))
     }
 
     /// [`Gpu::download`] as a future.
@@ -234,7 +237,7 @@ impl Gpu {
                 usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
                 mapped_at_creation: false,
             });
-            let mut encoder = self.device.create_command_encoder(&Default::default());
+            let mut encoder = self.encoder();
             encoder.copy_buffer_to_buffer(buffer, offset, &staging, 0, bytes);
             self.queue.submit([encoder.finish()]);
             let (sender, mapped) = oneshot_channel();
@@ -256,6 +259,11 @@ impl Gpu {
         Ok(bytemuck::pod_collect_to_vec(&view))
     }
 
+    fn encoder(&self) -> wgpu::CommandEncoder {
+        let label = Some("upconv::host::encoder");
+        self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label })
+    }
+
     /// Makes the device finish what was submitted, beside the caller. Browsers do it by themselves.
     fn drive(&self) {
         #[cfg(not(target_arch = "wasm32"))]
@@ -269,12 +277,12 @@ impl Gpu {
     #[cfg(not(target_arch = "wasm32"))]
     pub(super) fn submit_and_wait<T>(&self, record: impl FnOnce(&mut wgpu::CommandEncoder) -> Result<T>) -> Result<T> {
         let (value, failure) = self.scoped(|| {
-            let mut encoder = self.device.create_command_encoder(&Default::default());
+            let mut encoder = self.encoder();
             let value = record(&mut encoder)?;
             self.queue.submit([encoder.finish()]);
             Ok(value)
         });
-        let value = self.wait(async { self.outcome(value, failure.await) })?;
+        let value = pollster::block_on(async { self.outcome(value, failure.await) })?;
         self.poll()?;
         Ok(value)
     }
@@ -283,11 +291,6 @@ impl Gpu {
     fn poll(&self) -> Result<()> {
         let failed = |error: wgpu::PollError| self.lost_or(Error::Device(error.to_string()));
         self.device.poll(wgpu::PollType::wait_indefinitely()).map(|_| ()).map_err(failed)
-    }
-
-    #[cfg(not(target_arch = "wasm32"))]
-    fn wait<T>(&self, future: impl Future<Output = T>) -> T {
-        pollster::block_on(future)
     }
 
     /// Does some work and catches what the device says of it.

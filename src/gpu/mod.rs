@@ -49,12 +49,13 @@ static SHADERS: [&kernel::Shader; 4] = [&conv::DIRECT, &conv_transpose::GATHER, 
 /// The limits that a device must offer for this op: wgpu's defaults, with `max_buffer_size` raised where a tensor needs
 /// a larger buffer. Larger tensors than a binding holds are split, so no other limit has to rise.
 pub fn required_limits<O: GpuOp>(op: &O, options: &PlanOptions) -> Result<Limits> {
-    let mut limits = Limits::default();
-    let program = op.lower(Request { limits: &limits, options })?;
+    let unbounded = Limits { max_buffer_size: u64::MAX, ..Limits::default() };
+    let program = op.lower(Request { limits: &unbounded, options })?;
     let tensors = program.operands.iter().map(Placed::bytes);
     let tables = program.tables.iter().map(|table| table.len() as u64);
-    limits.max_buffer_size = tensors.chain(tables).fold(limits.max_buffer_size, u64::max);
-    Ok(limits)
+    let defaults = Limits::default();
+    let max_buffer_size = tensors.chain(tables).fold(defaults.max_buffer_size, u64::max);
+    Ok(Limits { max_buffer_size, ..defaults })
 }
 
 impl Placed {

@@ -117,9 +117,12 @@ fn largest_workgroup(limits: &Limits) -> u32 {
 impl Request<'_> {
     /// The recipe to run: the forced one if it can, else the best. `shader` is the only one that fits the problem.
     pub(crate) fn choose(&self, op: &'static str, shader: &'static Shader, shaders: &[&Shader]) -> Result<Recipe> {
+        if self.limits.max_compute_workgroups_per_dimension == 0 {
+            return Err(refused(shader.name, "max_compute_workgroups_per_dimension", 1, 0));
+        }
         let Some(forced) = &self.options.recipe else {
             let best = recipes(shader, self.limits).into_iter().next();
-            return best.ok_or_else(|| refused(shader.name, "an invocation in a workgroup", 1, 0));
+            return best.ok_or_else(|| refused(shader.name, "max_compute_invocations_per_workgroup", 1, 0));
         };
         if !shaders.iter().any(|shader| shader.name == forced.shader) {
             return Err(Error::RecipeUnknown { op, recipe: forced.to_string() });
@@ -150,6 +153,7 @@ impl Request<'_> {
             let layout = given.iter_mut().find(|(given, _)| *given == name).and_then(|(_, layout)| layout.take());
             let layout = layout.cloned().unwrap_or_else(|| TensorLayout::contiguous(&operand.shape));
             check_shape(operand, layout.shape())?;
+            layout.checked_end()?;
             if name == "output" {
                 layout.check_injective()?;
             }

@@ -53,6 +53,7 @@ impl<const R: usize> GpuOp for Upsample<R> {
         self.check_tables(request.limits)?;
         let resize = Resize {
             tables: self.tables()?,
+            input_size: std::array::from_fn(|i| (i + R).checked_sub(3).map_or(1, |axis| self.input_size[axis])),
             input: operands[0].layout.clone(),
             output: operands[1].layout.clone(),
             extrapolation: self.extrapolation_value,
@@ -108,6 +109,7 @@ impl<const R: usize> Upsample<R> {
 /// A problem with its tensors placed.
 struct Resize {
     tables: [TapTable; 3],
+    input_size: [usize; 3],
     input: TensorLayout,
     output: TensorLayout,
     extrapolation: f32,
@@ -118,7 +120,7 @@ impl Resize {
     fn spans(&self, tile: &Tile) -> Vec<Range<usize>> {
         let [batch, channels, d, h, w, _] = tile;
         let outer = [batch.clone(), channels.clone()];
-        let source = std::array::from_fn(|i| touched(&self.tables[i], &tile[i + 2]));
+        let source = std::array::from_fn(|i| touched(&self.tables[i], &tile[i + 2], self.input_size[i]));
         let mut spans = vec![
             span(&self.input, outer.clone(), source),
             span(&self.output, outer, [d.clone(), h.clone(), w.clone()]),
@@ -187,9 +189,11 @@ fn table_bytes(table: &TapTable) -> Vec<u8> {
     bytemuck::cast_slice(&entries).to_vec()
 }
 
-/// The samples from the first to the last that a range of outputs reads. Coordinates are monotonic in the output index,
-/// so the two ends tell.
-fn touched(table: &TapTable, outputs: &Range<usize>) -> Range<usize> {
+/// The samples from the first to the last that a range of outputs may read. Coordinates are monotonic in the output
+/// index, so the two ends tell, but for samples of weight 0 that were left out there and not in between: at most half
+/// the taps on either side.
+fn touched(table: &TapTable, outputs: &Range<usize>, input: usize) -> Range<usize> {
     let ends = table.at(outputs.start).iter().chain(table.at(outputs.end - 1)).map(|tap| tap.index);
-    ends.clone().min().unwrap_or(0)..ends.max().unwrap_or(0) + 1
+    let (first, last) = (ends.clone().min().unwrap_or(0), ends.max().unwrap_or(0));
+    first.saturating_sub(table.taps / 2)..(last + table.taps / 2 + 1).min(input)
 }

@@ -20,6 +20,9 @@ const MAX_WINDOWS: usize = 4096;
 /// workgroups, stay below 2³².
 const MAX_ELEMENTS: u64 = 1 << 31;
 
+/// The limit that windows keep.
+const BINDING: &str = "max_storage_buffer_binding_size";
+
 /// Bytes of an element.
 const ELEMENT: u64 = 4;
 
@@ -27,16 +30,18 @@ const ELEMENT: u64 = 4;
 pub(crate) struct Bounds {
     binding: u64,
     alignment: u64,
+    workgroups: u64,
     threads: u64,
 }
 
 impl Bounds {
     pub(crate) fn new(limits: &Limits, workgroup_size: u32) -> Self {
-        let groups = u64::from(limits.max_compute_workgroups_per_dimension).pow(2);
+        let workgroups = u64::from(limits.max_compute_workgroups_per_dimension);
         Self {
             binding: limits.max_storage_buffer_binding_size.min(MAX_ELEMENTS * ELEMENT),
             alignment: u64::from(limits.min_storage_buffer_offset_alignment).max(ELEMENT),
-            threads: groups.saturating_mul(workgroup_size.into()).min(MAX_ELEMENTS),
+            workgroups,
+            threads: workgroups.pow(2).saturating_mul(workgroup_size.into()).min(MAX_ELEMENTS),
         }
     }
 
@@ -72,24 +77,27 @@ pub(crate) fn split(
     while let Some(tile) = open.pop() {
         let touched = spans(&tile);
         let over = touched.iter().position(|span| bounds.bytes(span) > bounds.binding);
-        let axis = match over {
+        let (axis, limit) = match over {
             Some(operand) => {
                 let size = |tile: &Tile| bounds.bytes(&spans(tile)[operand]);
-                narrowing_axis(&tile, &size).ok_or(Error::WindowTooLarge {
+                let axis = narrowing_axis(&tile, &size).ok_or_else(|| Error::WindowTooLarge {
                     operand: names[operand],
                     needed: size(&tile),
                     limit: bounds.binding,
-                    limit_name: "max_storage_buffer_binding_size",
-                })?
+                    limit_name: BINDING,
+                })?;
+                (axis, (BINDING, bounds.binding))
             }
-            None if outputs(&tile) > u128::from(bounds.threads) => longest_axis(&tile),
+            None if outputs(&tile) > u128::from(bounds.threads) => {
+                (longest_axis(&tile), ("max_compute_workgroups_per_dimension", bounds.workgroups))
+            }
             None => {
                 windows.push(Window { bytes: touched.iter().map(|span| bounds.window(span)).collect(), tile });
                 continue;
             }
         };
         if windows.len() + open.len() + 2 > MAX_WINDOWS {
-            return Err(Error::TooManyWindows { limit: bounds.binding, max: MAX_WINDOWS });
+            return Err(Error::TooManyWindows { limit_name: limit.0, limit: limit.1, max: MAX_WINDOWS });
         }
         let [first, second] = halves(&tile, axis);
         open.extend([second, first]);
@@ -97,13 +105,14 @@ pub(crate) fn split(
     Ok(windows)
 }
 
-/// The axis whose halving shrinks an operand's window most; none if no halving does.
+/// The axis whose halving shrinks an operand's window most: by its larger half, then by its smaller one (the outputs of a
+/// crop may be read in one half only), then the longest. None for a single output and input channel.
 fn narrowing_axis(tile: &Tile, size: &impl Fn(&Tile) -> u64) -> Option<usize> {
-    let halved = |axis: usize| halves(tile, axis).iter().map(size).max().unwrap_or(u64::MAX);
-    (0..tile.len())
-        .filter(|&axis| tile[axis].len() > 1)
-        .min_by_key(|&axis| halved(axis))
-        .filter(|&axis| halved(axis) < size(tile))
+    let rank = |axis: usize| {
+        let [first, second] = halves(tile, axis).each_ref().map(size);
+        (first.max(second), first.min(second), std::cmp::Reverse(tile[axis].len()))
+    };
+    (0..tile.len()).filter(|&axis| tile[axis].len() > 1).min_by_key(|&axis| rank(axis))
 }
 
 fn longest_axis(tile: &Tile) -> usize {
@@ -135,7 +144,7 @@ mod tests {
     use super::*;
 
     fn bounds(binding: u64) -> Bounds {
-        Bounds { binding, alignment: 256, threads: 1 << 20 }
+        Bounds { binding, alignment: 256, workgroups: 65535, threads: 1 << 20 }
     }
 
     /// One operand of `[2, 4, 1, 8, 16]` elements, contiguous.
@@ -143,7 +152,7 @@ mod tests {
         let strides = [512, 128, 128, 16, 1];
         let reach =
             |pick: fn(&Range<usize>) -> usize| tile.iter().zip(strides).map(|(r, s)| pick(r) * s).sum::<usize>();
-        Vec::from([reach(|r| r.start)..reach(|r| r.end - 1) + 1])
+        std::iter::once(reach(|r| r.start)..reach(|r| r.end - 1) + 1).collect()
     }
 
     const FULL: Tile = [0..2, 0..4, 0..1, 0..8, 0..16, 0..1];
@@ -180,14 +189,13 @@ mod tests {
 
     #[test]
     fn an_impossible_limit_is_named() {
-        // The last element's window begins at its aligned byte, 252 before.
         let error = split(FULL, &bounds(3), &["output"], spans).err().unwrap();
-        assert!(matches!(error, Error::WindowTooLarge { operand: "output", needed: 256, limit: 3, .. }), "{error:?}");
+        assert!(matches!(error, Error::WindowTooLarge { operand: "output", needed: 4, limit: 3, .. }), "{error:?}");
     }
 
     #[test]
     fn a_split_sum_ascends() {
-        let strided = |tile: &Tile| Vec::from([tile[5].start * 64..tile[5].end * 64]);
+        let strided = |tile: &Tile| std::iter::once(tile[5].start * 64..tile[5].end * 64).collect();
         let windows = split([0..1, 0..1, 0..1, 0..1, 0..1, 0..8], &bounds(512), &["input"], strided).unwrap();
         let order: Vec<_> = windows.iter().map(|w| w.tile[5].clone()).collect();
         assert_eq!(order, [0..2, 2..4, 4..6, 6..8]);

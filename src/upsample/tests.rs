@@ -87,6 +87,22 @@ fn cubic_weights_are_keys() {
 }
 
 #[test]
+fn a_sample_of_weight_0_takes_no_part() {
+    for mode in [UpsampleMode::Linear, UpsampleMode::Cubic { a: -0.75, exclude_outside: false }] {
+        let same = values(&line(3, 3, mode, Coordinates::AlignCorners), &[1.0, f32::NAN, 3.0]);
+        assert_eq!((same[0], same[2]), (1.0, 3.0));
+        assert!(same[1].is_nan());
+    }
+}
+
+#[test]
+fn nothing_is_promised_where_a_row_may_overflow() {
+    let up = line(4, 8, UpsampleMode::Cubic { a: -0.75, exclude_outside: false }, Coordinates::HalfPixel);
+    let x = ArrayD::from_elem(IxDyn(&[1, 1, 4]), 1.6e38f32);
+    assert_eq!(up.reference(&[x.view()]).unwrap().bound(&[0, 0, 3]), f64::INFINITY);
+}
+
+#[test]
 fn the_tutorials_bilinear_is_half_pixel_rounded_down() {
     let base = Upsample2d { input_size: [2, 2], output_size: [4, 4], ..Default::default() };
     let up = Upsample::pytorch(base, Interpolate::Linear { align_corners: false }).unwrap();

@@ -160,7 +160,7 @@ fn layouts(gpu: &Gpu) -> Outcome {
     }
 }
 
-/// What [`required_limits`] asks for, a device can give, and the op runs on it.
+/// [`required_limits`] asks for the defaults, and for a larger buffer where a tensor needs one.
 fn limits(_: &Gpu) -> Outcome {
     let small = required_limits(&problem(), &PlanOptions::default()).map_err(text)?;
     let up = Upsample2d { input_size: [9, 9], output_size: [9000, 9000], ..Default::default() };

@@ -202,7 +202,12 @@ pub fn compare<O: Op>(op: &O, inputs: &[ArrayD<f32>], output: &ArrayD<f32>, data
 /// An op whose sums of integers are exact, under every condition: four layouts, integers and reals, and split into
 /// windows with the same bits.
 pub fn check<O: GpuOp>(gpu: &Gpu, op: &O, name: &str) -> Outcome {
-    let conditions = [(Order::Nchw, Data::Integers), (Order::Nhwc, Data::Reals), (Order::RowPitch, Data::Integers)];
+    let conditions = [
+        (Order::Nchw, Data::Integers),
+        (Order::Nhwc, Data::Reals),
+        (Order::RowPitch, Data::Integers),
+        (Order::Interleaved, Data::Reals),
+    ];
     check_under(gpu, op, name, &conditions)
 }
 
@@ -231,14 +236,19 @@ fn check_split<O: GpuOp>(gpu: &Gpu, op: &O, name: &str) -> Outcome {
     let options = options(&operands, Order::Nchw);
     let whole = gpu.planner().plan(op, &options).map_err(|error| error.to_string())?;
     let whole = run_plan(gpu, op, &whole, &options, &inputs)?;
-    let largest = operands.iter().map(|operand| operand.shape.iter().product::<usize>()).max().unwrap_or(0) as u64;
+    let count = |operand: &Operand| operand.shape.iter().product::<usize>() as u64;
+    let (largest, outputs) = (operands.iter().map(count).max().unwrap_or(0), operands.last().map_or(0, count));
     let limits = wgpu::Limits {
-        // Half the largest tensor and room for a window's alignment, and two rows of two workgroups.
+        // Half the largest tensor and room for a window's alignment; a few outputs in each dispatch.
         max_storage_buffer_binding_size: (largest * 2).next_multiple_of(4) + 512,
-        max_compute_workgroups_per_dimension: 2,
+        max_compute_invocations_per_workgroup: 1,
+        max_compute_workgroups_per_dimension: ((outputs / 4).isqrt() as u32).max(1),
         ..gpu.device().limits()
     };
     let split = Planner::with_limits(gpu.device(), &limits).plan(op, &options).map_err(|error| error.to_string())?;
+    if outputs > 1 && split.dispatches().len() < 2 {
+        return Err("was not split".into());
+    }
     let parts = run_plan(gpu, op, &split, &options, &inputs).map_err(|error| format!("split: {error}"))?;
     let bits = |tensor: &ArrayD<f32>| tensor.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
     if bits(&whole) == bits(&parts) {

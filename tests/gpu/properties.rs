@@ -7,7 +7,7 @@ use upconv::gpu::GpuOp;
 use upconv::{Conv, ConvTranspose, Gpu, Op, Padding};
 
 use super::Row;
-use super::harness::{Data, Outcome, Random, compare, inputs};
+use super::harness::{Data, Order, Outcome, Random, compare, inputs, operands, options, run_plan};
 
 /// Input size, kernel, stride, dilation and padding of an axis.
 type Numbers = (usize, usize, usize, usize, i64, i64);
@@ -54,8 +54,10 @@ fn geometries<const R: usize>() -> impl Strategy<Value = (Conv<R>, ConvTranspose
 }
 
 fn run<O: GpuOp>(gpu: &Gpu, op: &O, tensors: &[&ArrayD<f32>]) -> Result<ArrayD<f32>, TestCaseError> {
-    let views: Vec<_> = tensors.iter().map(|tensor| tensor.view()).collect();
-    gpu.run(op, &views).map_err(|error| TestCaseError::fail(error.to_string()))
+    let options = options(&operands(op).map_err(TestCaseError::fail)?, Order::Nchw);
+    let plan = gpu.planner().plan(op, &options).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let tensors: Vec<_> = tensors.iter().map(|&tensor| tensor.clone()).collect();
+    run_plan(gpu, op, &plan, &options, &tensors).map_err(TestCaseError::fail)
 }
 
 /// Σ a·b of integers, exact.

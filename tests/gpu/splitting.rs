@@ -70,7 +70,12 @@ fn split_sums(gpu: &Gpu) -> Outcome {
     for binding in [1024, 1536] {
         split_sum(gpu, &up, binding)?;
     }
+    // Two groups of 24, each summed in parts.
+    let grouped = Fields::<2>::parse("ic48_oc4_i8x8_k3x3_s2x2_g2_b1").conv_transpose();
+    let grouped_direct = Fields::<2>::parse("ic48_oc4_i8x8_k3x3_g2_b1").conv();
     for binding in [1024, 1536, 2560] {
+        split_sum(gpu, &grouped, binding)?;
+        split_sum(gpu, &grouped_direct, binding)?;
         split_sum(gpu, &transposed, binding)?;
         split_sum(gpu, &direct, binding)?;
     }
