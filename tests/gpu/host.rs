@@ -44,6 +44,21 @@ fn shapes(gpu: &Gpu) -> Outcome {
     if outcome == Err(expected) { Ok(()) } else { Err(format!("{outcome:?}")) }
 }
 
+/// The future runs on any executor, on any thread, and gives what the blocking form gives; one that is dropped is no
+/// harm.
+fn future(gpu: &Gpu) -> Outcome {
+    fn sendable<T: Send>(future: T) -> T {
+        future
+    }
+    let (x, w) = (Array4::<f32>::ones((1, 2, 3, 4)), Array4::<f32>::ones((2, 3, 2, 2)));
+    let up = ConvTranspose2d::from_shapes(x.shape(), w.shape(), 1).map_err(text)?;
+    let inputs = [x.view(), w.view()];
+    drop(gpu.run_async(&up, &inputs));
+    let awaited = pollster::block_on(sendable(gpu.run_async(&up, &inputs)));
+    let blocking = gpu.run(&up, &inputs);
+    if awaited.is_ok() && awaited == blocking { Ok(()) } else { Err(format!("{awaited:?} and {blocking:?}")) }
+}
+
 fn empty_batch(gpu: &Gpu) -> Outcome {
     let (x, w) = (Array4::<f32>::ones((0, 2, 3, 4)), Array4::<f32>::ones((2, 3, 2, 2)));
     let up = ConvTranspose2d::from_shapes(x.shape(), w.shape(), 1).map_err(text)?;
@@ -125,6 +140,7 @@ pub fn rows() -> Vec<Row> {
     vec![
         Row::new("a view of any strides is uploaded", non_contiguous),
         Row::new("wrong shapes are refused", shapes),
+        Row::new("the future gives what the blocking form gives", future),
         Row::new("an empty batch gives an empty tensor", empty_batch),
         Row::new("a NaN stays where it is", non_finite),
         Row::new("a lost device is an error and the next one works", lost_device),
