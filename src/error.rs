@@ -31,6 +31,16 @@ pub enum Error {
         /// That field's value.
         channels: usize,
     },
+    /// A size is not a multiple of what it is to be divided by.
+    #[error("{what} {value} is not a multiple of {by}")]
+    NotDivisible {
+        /// The size.
+        what: &'static str,
+        /// Its value.
+        value: usize,
+        /// What must divide it.
+        by: usize,
+    },
     /// The kernel reaches further than the padded input.
     #[error("the kernel spans {span} samples on spatial axis {axis}, the padded input only {padded}")]
     KernelTooLarge {

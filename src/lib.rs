@@ -6,10 +6,12 @@ mod coordinates;
 mod error;
 pub mod geometry;
 pub mod gpu;
+mod gradients;
 mod layout;
 pub mod matrix;
 mod memory;
 mod op;
+mod pixel_shuffle;
 mod reference;
 mod upsample;
 mod zero_insertion;
@@ -21,6 +23,7 @@ pub use geometry::{Padding, Pads};
 pub use gpu::{Bound, Gpu, Plan, PlanOptions, Planner, Recipe};
 pub use layout::TensorLayout;
 pub use op::{Cost, Op, Operand};
+pub use pixel_shuffle::{ChannelOrder, PixelShuffle, ShuffleDirection};
 pub use reference::{Agreement, Mismatch, Reference};
 pub use upsample::{Coordinates, Interpolate, Rounding, Tap, TapTable, Upsample, UpsampleMode};
 pub use zero_insertion::ZeroInsertion;
@@ -40,6 +43,12 @@ pub type ConvTranspose1d = ConvTranspose<1>;
 pub type ConvTranspose2d = ConvTranspose<2>;
 /// Transposed convolution over three spatial axes.
 pub type ConvTranspose3d = ConvTranspose<3>;
+/// Pixel shuffle over one spatial axis.
+pub type PixelShuffle1d = PixelShuffle<1>;
+/// Pixel shuffle over two spatial axes.
+pub type PixelShuffle2d = PixelShuffle<2>;
+/// Pixel shuffle over three spatial axes.
+pub type PixelShuffle3d = PixelShuffle<3>;
 /// Upsampling of one spatial axis.
 pub type Upsample1d = Upsample<1>;
 /// Upsampling of two spatial axes.

@@ -20,6 +20,7 @@ mod conv_transpose;
 mod host;
 mod kernel;
 mod params;
+mod pixel_shuffle;
 mod program;
 mod relation;
 #[cfg(not(target_arch = "wasm32"))]
@@ -44,7 +45,8 @@ use crate::{Conv, ConvTranspose, Cost, Error, Result, Upsample};
 
 /// Every shader of the crate.
 #[cfg(test)]
-static SHADERS: [&kernel::Shader; 4] = [&conv::DIRECT, &conv_transpose::GATHER, &upsample::NEAREST, &upsample::TAPS];
+static SHADERS: [&kernel::Shader; 5] =
+    [&conv::DIRECT, &conv_transpose::GATHER, &pixel_shuffle::COPY, &upsample::NEAREST, &upsample::TAPS];
 
 /// The limits that a device must offer for this op: wgpu's defaults, with `max_buffer_size` raised where a tensor needs
 /// a larger buffer. Larger tensors than a binding holds are split, so no other limit has to rise.

@@ -137,6 +137,38 @@ uniform! {
     }
 }
 
+uniform! {
+    /// `Params` of the pixel shuffle's shader.
+    ShuffleParams {
+        first_d: u32,
+        first_h: u32,
+        first_w: u32,
+        count_d: u32,
+        count_h: u32,
+        count_w: u32,
+        factor_d: u32,
+        factor_h: u32,
+        factor_w: u32,
+        spacious_d: u32,
+        spacious_h: u32,
+        spacious_w: u32,
+        deep_d: u32,
+        deep_h: u32,
+        deep_w: u32,
+        batch_count: u32,
+        first_channel: u32,
+        channel_count: u32,
+        spacious_base: u32,
+        spacious_batch: u32,
+        spacious_channel: u32,
+        deep_base: u32,
+        deep_batch: u32,
+        deep_channel: u32,
+        deep_phase: u32,
+        row_threads: u32,
+    }
+}
+
 /// An address or stride modulo 2³². Shaders compute addresses modulo 2³² too, and the result is right as long as it
 /// lies inside a window of fewer than 2³² elements, even where a base or a stride by itself does not fit.
 pub(crate) fn wrap(elements: usize) -> u32 {

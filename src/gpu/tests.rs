@@ -218,13 +218,18 @@ fn the_sources_keep_their_directions() {
         for word in ["@compute", "@group(", "var<storage"] {
             assert!(!uses(word), "WGSL in {name}");
         }
-        if matches!(name.as_str(), "conv.rs" | "conv_transpose.rs" | "upsample.rs") {
+        if matches!(name.as_str(), "conv.rs" | "conv_transpose.rs" | "pixel_shuffle.rs" | "upsample.rs") {
             let code: String = code_lines(text).collect();
             let words: Vec<_> = code.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
             for word in ["gpu", "Gpu", "Planner", "Plan", "Bound"] {
                 assert!(!words.contains(&word), "{name} knows the GPU: {word}");
             }
-            for (file, word) in [("conv", "Conv"), ("conv_transpose", "ConvTranspose"), ("upsample", "Upsample")] {
+            for (file, word) in [
+                ("conv", "Conv"),
+                ("conv_transpose", "ConvTranspose"),
+                ("pixel_shuffle", "PixelShuffle"),
+                ("upsample", "Upsample"),
+            ] {
                 assert!(name == &format!("{file}.rs") || !words.contains(&word), "{name} names {word}");
             }
         }
@@ -235,7 +240,7 @@ fn the_sources_keep_their_directions() {
 #[test]
 fn kernels_name_no_op() {
     let (_, kernel) = sources().into_iter().find(|(name, _)| name == "gpu/kernel.rs").unwrap();
-    for word in ["conv", "upsample"] {
+    for word in ["conv", "upsample", "shuffle"] {
         assert!(!code_lines(&kernel).any(|line| line.replace("upconv", "").contains(word)), "{word}");
     }
 }

@@ -6,6 +6,7 @@ mod embedding;
 mod harness;
 mod host;
 mod named;
+mod pixel_shuffle;
 mod properties;
 mod seeds;
 mod splitting;
@@ -42,6 +43,7 @@ fn rows() -> Vec<Row> {
         ("conv_transpose", conv_transpose::rows),
         ("conv", conv::rows),
         ("upsample", upsample::rows),
+        ("pixel_shuffle", pixel_shuffle::rows),
         ("seeds", seeds::rows),
         ("named", named::rows),
         ("properties", properties::rows),

@@ -31,24 +31,7 @@ fn geometries<const R: usize>() -> impl Strategy<Value = (Conv<R>, ConvTranspose
             groups,
             bias: false,
         };
-        let geometry = conv.geometry().ok()?;
-        let mut transpose = ConvTranspose {
-            batch,
-            in_channels: conv.out_channels,
-            out_channels: conv.in_channels,
-            input_size: geometry.axes.map(|axis| axis.narrow),
-            kernel_size: conv.kernel_size,
-            stride: conv.stride,
-            dilation: conv.dilation,
-            padding,
-            groups,
-            ..Default::default()
-        };
-        // The size that goes back, by padding after alone: samples that the convolution never reached included.
-        for (i, axis) in geometry.axes.iter().enumerate() {
-            let natural = ((axis.narrow - 1) * axis.stride + axis.span()) as i64 - axis.pad;
-            transpose.padding[i][1] = natural - axis.wide as i64;
-        }
+        let transpose = conv.grad_input().ok()?;
         Some((conv, transpose))
     })
 }
