@@ -44,10 +44,14 @@ struct Params {
     y_batch: u32,
     y_channel: u32,
     row_threads: u32,   // threads in one row of workgroups; rows are folded into y
+    finish: u32,        // 1: the sum is whole, and the activation is due
+    alpha: f32,         // slope, or the clip's lower end
+    beta: f32,          // the clip's upper end
 }
 
 override workgroup_size: u32 = 64;
 override has_bias: bool = false;
+override activation: u32 = 0u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -88,6 +92,29 @@ fn taps_of(q: u32, axis: Axis) -> Taps {
     let in_kernel = (axis.kernel - 1 - tap) / axis.tap_step + 1;
     let in_input = index / axis.index_step + 1;
     return Taps(tap, index, min(in_kernel, in_input));
+}
+
+fn activate(value: f32) -> f32 {
+    switch (activation) {
+        case 1u: { // ReLU
+            return max(value, 0.0);
+        }
+        case 2u: { // leaky ReLU
+            return select(value, params.alpha * value, value < 0.0);
+        }
+        case 3u: { // sigmoid; past 80 the exponential would come near overflow, and 1 / it is 0 to any purpose
+            return 1.0 / (1.0 + exp(min(-value, 80.0)));
+        }
+        case 4u: { // tanh; 1 to the last bit past 10
+            return 1.0 - 2.0 / (exp(2.0 * clamp(value, -10.0, 10.0)) + 1.0);
+        }
+        case 5u: { // clip
+            return clamp(value, params.alpha, params.beta);
+        }
+        default: {
+            return value;
+        }
+    }
 }
 
 @compute @workgroup_size(workgroup_size)
@@ -152,6 +179,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         }
         x_plane += params.x_channel;
         w_plane += params.w_in;
+    }
+    if (params.finish != 0u) {
+        sum = activate(sum);
     }
     y[y_at] = sum;
 }

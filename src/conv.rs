@@ -7,7 +7,7 @@ use crate::geometry::{
 };
 use crate::op::{Op, Operand, split_shape};
 use crate::reference::{Reference, Sums, for_each_run, widen};
-use crate::{Error, Result};
+use crate::{Activation, Error, Result};
 
 /// A convolution over `R` spatial axes (cross-correlation, as in every framework), in PyTorch's words.
 ///
@@ -27,7 +27,7 @@ use crate::{Error, Result};
 /// assert_eq!(conv.output()?.shape, [1, 8, 480, 640]);
 /// # Ok::<(), upconv::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Conv<const R: usize> {
     /// Images; 0 is legal and computes nothing.
     pub batch: usize,
@@ -49,6 +49,8 @@ pub struct Conv<const R: usize> {
     pub groups: usize,
     /// Whether a bias is added.
     pub bias: bool,
+    /// What is applied to each output sample.
+    pub activation: Activation,
 }
 
 impl<const R: usize> Default for Conv<R> {
@@ -64,6 +66,7 @@ impl<const R: usize> Default for Conv<R> {
             dilation: [1; R],
             groups: 1,
             bias: false,
+            activation: Activation::None,
         }
     }
 }
@@ -85,6 +88,7 @@ impl<const R: usize> Conv<R> {
     /// The canonical form: sizes and the padding before each axis. Refuses whatever breaks a rule.
     pub fn geometry(&self) -> Result<Geometry<R>> {
         check_layer(self.input_size, self.kernel_size, self.stride, self.dilation)?;
+        self.activation.check()?;
         let pads = self.pads()?;
         let mut axes = [Axis::UNIT; R];
         for (i, axis) in axes.iter_mut().enumerate() {
@@ -170,7 +174,7 @@ impl<const R: usize> Op for Conv<R> {
             sums.add_bias(bias, shape[2..].iter().product());
         }
         let terms = geometry.wide_per_group() * self.kernel_size.iter().product::<usize>();
-        Ok(sums.finish(&shape, terms + 2 + usize::from(self.bias)))
+        Ok(self.activation.finish(sums.finish(&shape, terms + 2 + usize::from(self.bias))))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::geometry::{
 use crate::memory::zeros;
 use crate::op::{Op, Operand, split_shape};
 use crate::reference::{Reference, Sums, for_each_run, widen};
-use crate::{Error, Result};
+use crate::{Activation, Error, Result};
 
 /// A transposed convolution ("deconvolution") over `R` spatial axes, in PyTorch's words.
 ///
@@ -30,7 +30,7 @@ use crate::{Error, Result};
 /// assert_eq!(up.output()?.shape, [1, 3, 64, 64]);
 /// # Ok::<(), upconv::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ConvTranspose<const R: usize> {
     /// Images; 0 is legal and computes nothing.
     pub batch: usize,
@@ -56,6 +56,8 @@ pub struct ConvTranspose<const R: usize> {
     pub groups: usize,
     /// Whether a bias is added.
     pub bias: bool,
+    /// What is applied to each output sample.
+    pub activation: Activation,
 }
 
 impl<const R: usize> Default for ConvTranspose<R> {
@@ -73,6 +75,7 @@ impl<const R: usize> Default for ConvTranspose<R> {
             dilation: [1; R],
             groups: 1,
             bias: false,
+            activation: Activation::None,
         }
     }
 }
@@ -249,6 +252,7 @@ impl<const R: usize> ConvTranspose<R> {
     }
 
     fn check_fields(&self) -> Result<()> {
+        self.activation.check()?;
         check_layer(self.input_size, self.kernel_size, self.stride, self.dilation)
     }
 
@@ -329,7 +333,7 @@ impl<const R: usize> Op for ConvTranspose<R> {
         }
         let taps = geometry.axes.iter().map(|axis| axis.kernel.div_ceil(axis.tap_step()));
         let terms = geometry.narrow_per_group() * taps.product::<usize>();
-        Ok(sums.finish(&shape, terms + 2 + usize::from(self.bias)))
+        Ok(self.activation.finish(sums.finish(&shape, terms + 2 + usize::from(self.bias))))
     }
 }
 

@@ -17,7 +17,7 @@ fn exact_pads<const R: usize>(geometry: &Geometry<R>) -> Pads<R> {
 
 impl<const R: usize> Conv<R> {
     /// The gradient with respect to the input: takes the output's gradient and the forward weight, gives a tensor of the
-    /// forward input's shape. The bias has no part in it.
+    /// forward input's shape. Bias and activation have no part in it.
     ///
     /// ```
     /// use upconv::{Conv2d, Op};
@@ -47,7 +47,7 @@ impl<const R: usize> Conv<R> {
 
 impl<const R: usize> ConvTranspose<R> {
     /// The gradient with respect to the input: takes the output's gradient and the forward weight, gives a tensor of the
-    /// forward input's shape. The bias has no part in it.
+    /// forward input's shape. Bias and activation have no part in it.
     pub fn grad_input(&self) -> Result<Conv<R>> {
         let geometry = self.geometry()?;
         let gradient = Conv {
@@ -60,7 +60,7 @@ impl<const R: usize> ConvTranspose<R> {
             padding: Padding::Explicit(exact_pads(&geometry)),
             dilation: self.dilation,
             groups: self.groups,
-            bias: false,
+            ..Default::default()
         };
         gradient.geometry()?;
         Ok(gradient)
@@ -85,6 +85,7 @@ mod tests {
             dilation: [2, 1],
             padding: Padding::Explicit([[1, 0], [2, 3]]),
             bias: true,
+            activation: crate::Activation::Relu,
         };
         let gradient = conv.grad_input().unwrap();
         assert_eq!(gradient.geometry().unwrap(), conv.geometry().unwrap());

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod activation;
 mod conv;
 mod conv_transpose;
 mod coordinates;
@@ -16,6 +17,7 @@ mod reference;
 mod upsample;
 mod zero_insertion;
 
+pub use activation::Activation;
 pub use conv::Conv;
 pub use conv_transpose::{ConvTranspose, TransposePadding};
 pub use error::{Error, Result};

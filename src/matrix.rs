@@ -74,7 +74,7 @@ impl CsrMatrix {
 }
 
 impl<const R: usize> Conv<R> {
-    /// The matrix `W` with `output = W · input` for one image, both flattened row-major (bias aside):
+    /// The matrix `W` with `output = W · input` for one image, both flattened row-major (bias and activation aside):
     /// `out_channels · outputs` rows and `in_channels · inputs` columns.
     pub fn matrix<D: Dimension>(&self, weight: ArrayView<f32, D>) -> Result<CsrMatrix> {
         matrix(&self.geometry()?, weight)
@@ -82,7 +82,7 @@ impl<const R: usize> Conv<R> {
 }
 
 impl<const R: usize> ConvTranspose<R> {
-    /// The matrix `Wᵀ` with `output = Wᵀ · input` for one image, both flattened row-major (bias aside). It is the
+    /// The matrix `Wᵀ` with `output = Wᵀ · input` for one image, both flattened row-major (bias and activation aside). It is the
     /// transpose of the [`Conv::matrix`] of the convolution with the same geometry and weight.
     pub fn matrix<D: Dimension>(&self, weight: ArrayView<f32, D>) -> Result<CsrMatrix> {
         Ok(matrix(&self.geometry()?, weight)?.transpose())

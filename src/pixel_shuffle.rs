@@ -199,7 +199,7 @@ impl<const R: usize> Op for PixelShuffle<R> {
             }
         };
         let magnitudes = values.mapv(f64::abs);
-        Ok(Reference { values, magnitudes, roundings: 0 })
+        Ok(Reference { values, magnitudes, roundings: 0, slack: 0.0 })
     }
 }
 

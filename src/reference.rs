@@ -19,6 +19,8 @@ pub struct Reference {
     pub magnitudes: ArrayD<f64>,
     /// Roundings on the way from the inputs to an element, at most.
     pub roundings: usize,
+    /// Error allowed besides, for functions that devices compute with an error of their own.
+    pub slack: f64,
 }
 
 /// How close an f32 result came.
@@ -48,18 +50,19 @@ pub struct Mismatch {
 
 impl Reference {
     /// Largest error that a plain f32 sum of an element's terms may have, in whatever order it is summed:
-    /// `roundings · 2⁻²⁴ · Σ|x·w|`, and the smallest normal f32 for each rounding, as a GPU may flush subnormals.
+    /// `roundings · 2⁻²⁴ · Σ|x·w|`, and the smallest normal f32 for each rounding, as a GPU may flush subnormals;
+    /// [`Self::slack`] besides.
     ///
     /// Infinite where Σ|x·w| passes half of f32's range, so that a partial sum may overflow, and where a NaN or an
     /// infinity takes part: WGSL makes no promise there.
     pub fn bound(&self, index: &[usize]) -> f64 {
-        bound(self.roundings as f64, self.magnitudes[index])
+        bound(self.roundings as f64, self.magnitudes[index]) + self.slack
     }
 
     /// Compares an f32 result with the bound, element by element.
     pub fn check<D: Dimension>(&self, actual: ArrayView<f32, D>) -> Result<Result<Agreement, Mismatch>> {
         let allowed = self.roundings as f64;
-        self.compare(actual.into_dyn(), |magnitude| bound(allowed, magnitude))
+        self.compare(actual.into_dyn(), |magnitude| bound(allowed, magnitude) + self.slack)
     }
 
     /// Compares with `==`: for integers with Σ|x·w| < 2²⁴, whose f32 sum is exact in any order.
@@ -143,7 +146,7 @@ impl Sums {
 
     pub(crate) fn finish(self, shape: &[usize], roundings: usize) -> Reference {
         let array = |sums| ArrayD::from_shape_vec(IxDyn(shape), sums).expect("as many sums as the shape has elements");
-        Reference { values: array(self.values), magnitudes: array(self.magnitudes), roundings }
+        Reference { values: array(self.values), magnitudes: array(self.magnitudes), roundings, slack: 0.0 }
     }
 }
 

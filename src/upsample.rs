@@ -329,7 +329,7 @@ impl<const R: usize> Op for Upsample<R> {
         }
         // A copy rounds nothing; else each axis rounds its weight, a product and its sum.
         let taps = self.taps_per_axis();
-        Ok(Reference { values, magnitudes, roundings: if taps == 1 { 0 } else { R * (taps + 2) } })
+        Ok(Reference { values, magnitudes, roundings: if taps == 1 { 0 } else { R * (taps + 2) }, slack: 0.0 })
     }
 }
 

@@ -8,7 +8,7 @@ use crate::memory::zeros;
 use crate::op::{Operand, check_shape};
 use crate::{Conv, ConvTranspose, Result};
 
-/// A stride-1 convolution and the tensors on which it equals a transposed convolution (bias aside).
+/// A stride-1 convolution and the tensors on which it equals a transposed convolution (bias and activation aside).
 #[derive(Clone, Debug)]
 pub struct ZeroInsertion<const R: usize> {
     /// Stride 1, the same dilation, `span - 1 - pad` zeros before and what the output size needs after.

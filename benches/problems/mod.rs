@@ -84,6 +84,7 @@ impl<const R: usize> Fields<R> {
             dilation: self.dilation,
             groups: self.groups,
             bias: self.bias,
+            ..Default::default()
         }
     }
 
@@ -101,6 +102,7 @@ impl<const R: usize> Fields<R> {
             dilation: self.dilation,
             groups: self.groups,
             bias: self.bias,
+            ..Default::default()
         }
     }
 }

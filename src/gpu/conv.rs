@@ -15,7 +15,7 @@ pub(crate) static DIRECT: Shader = Shader {
     reads: 3,
     fields: ConvParams::FIELDS,
     params_size: size_of::<ConvParams>() as u64,
-    overrides: &["workgroup_size", "has_bias"],
+    overrides: &["workgroup_size", "has_bias", "activation"],
 };
 
 impl<const R: usize> GpuOp for Conv<R> {
@@ -24,6 +24,6 @@ impl<const R: usize> GpuOp for Conv<R> {
     }
 
     fn lower(&self, request: Request<'_>) -> Result<Program> {
-        lower(self, &self.geometry()?, Direction::WideToNarrow, &DIRECT, request)
+        lower(self, &self.geometry()?, self.activation, Direction::WideToNarrow, &DIRECT, request)
     }
 }

@@ -100,6 +100,9 @@ uniform! {
         y_batch: u32,
         y_channel: u32,
         row_threads: u32,
+        finish: u32,
+        alpha: f32,
+        beta: f32,
     }
 }
 

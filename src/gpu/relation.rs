@@ -7,7 +7,7 @@ use super::params::{AxisParams, ConvParams, wrap};
 use super::program::{Dispatch, Placed, Program, Request, Source};
 use super::windows::{Tile, Window, split};
 use crate::geometry::{Axis, Geometry, gcd};
-use crate::{Op, Result, TensorLayout};
+use crate::{Activation, Op, Result, TensorLayout};
 
 /// Which side the op reads.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,7 @@ pub(crate) enum Direction {
 /// A problem with its tensors placed.
 struct Relation {
     direction: Direction,
+    activation: Activation,
     axes: [Axis; 3],
     /// Input and output channels of one group.
     per_group: [usize; 2],
@@ -33,13 +34,14 @@ struct Relation {
 pub(crate) fn lower<const R: usize, O: Op>(
     op: &O,
     geometry: &Geometry<R>,
+    activation: Activation,
     direction: Direction,
     shader: &'static Shader,
     request: Request<'_>,
 ) -> Result<Program> {
     let recipe = request.choose(O::NAME, shader, &[shader])?;
     let operands = request.place(op)?;
-    let relation = Relation::new(geometry, direction, &operands);
+    let relation = Relation::new(geometry, activation, direction, &operands);
     let dispatch = |window: Window| {
         let workgroups = request.fold(&recipe, &window.tile);
         let params = relation.params(&window, workgroups[0] * recipe.workgroup_size);
@@ -56,7 +58,11 @@ pub(crate) fn lower<const R: usize, O: Op>(
     Ok(Program {
         op: O::NAME,
         shader,
-        constants: vec![("workgroup_size", recipe.workgroup_size.into()), ("has_bias", f64::from(u8::from(has_bias)))],
+        constants: vec![
+            ("workgroup_size", recipe.workgroup_size.into()),
+            ("has_bias", f64::from(u8::from(has_bias))),
+            ("activation", activation_constants(activation).0),
+        ],
         recipe,
         operands,
         // Without a bias its binding, which the shader never reads then, holds the weight.
@@ -67,12 +73,18 @@ pub(crate) fn lower<const R: usize, O: Op>(
 }
 
 impl Relation {
-    fn new<const R: usize>(geometry: &Geometry<R>, direction: Direction, operands: &[Placed]) -> Self {
+    fn new<const R: usize>(
+        geometry: &Geometry<R>,
+        activation: Activation,
+        direction: Direction,
+        operands: &[Placed],
+    ) -> Self {
         let sides = [geometry.wide_per_group(), geometry.narrow_per_group()];
         let layout = |name: &str| operands.iter().find(|operand| operand.name == name).map(|o| o.layout.clone());
         let required = |name| layout(name).unwrap_or_else(|| TensorLayout::contiguous(&[]));
         Self {
             direction,
+            activation,
             axes: geometry.axes3(),
             per_group: if direction == Direction::WideToNarrow { sides } else { [sides[1], sides[0]] },
             input: required("input"),
@@ -133,6 +145,7 @@ impl Relation {
         };
         let weight_axes = if self.direction == Direction::WideToNarrow { [0, 1] } else { [1, 0] };
         let [d, h, w] = std::array::from_fn(|i| self.axis_params(i, &window.tile[i + 2]));
+        let (_, [alpha, beta]) = activation_constants(self.activation);
         ConvParams {
             d,
             h,
@@ -157,6 +170,9 @@ impl Relation {
             y_batch: outer(&self.output, 0),
             y_channel: outer(&self.output, 1),
             row_threads,
+            finish: u32::from(reduction.end == ins),
+            alpha,
+            beta,
         }
     }
 
@@ -180,6 +196,18 @@ impl Relation {
             first: wrap(outputs.start),
             count: wrap(outputs.len()),
         }
+    }
+}
+
+/// The shaders' number of an activation, and its parameters `alpha` and `beta`.
+fn activation_constants(activation: Activation) -> (f64, [f32; 2]) {
+    match activation {
+        Activation::None => (0.0, [0.0; 2]),
+        Activation::Relu => (1.0, [0.0; 2]),
+        Activation::LeakyRelu { slope } => (2.0, [slope, 0.0]),
+        Activation::Sigmoid => (3.0, [0.0; 2]),
+        Activation::Tanh => (4.0, [0.0; 2]),
+        Activation::Clip { min, max } => (5.0, [min, max]),
     }
 }
 

@@ -102,6 +102,23 @@ fn a_small_problem_is_one_dispatch_over_whole_tensors() {
     assert_eq!(program.dispatches[0].workgroups, [2, 1]);
 }
 
+/// Every `override` of a shader is given a value; one forgotten would keep its default in silence.
+#[test]
+fn programs_set_every_override() {
+    let (limits, options) = (Limits::default(), PlanOptions::default());
+    let conv = lowered(&Conv2d::default(), &limits, &options);
+    let up = lowered(&ConvTranspose2d::default(), &limits, &options);
+    let nearest = lowered(&Upsample2d::default(), &limits, &options);
+    let linear = Upsample2d { mode: crate::UpsampleMode::Linear, ..Default::default() };
+    let shuffle = lowered(&crate::PixelShuffle2d::default(), &limits, &options);
+    let programs = [conv, up, nearest, lowered(&linear, &limits, &options), shuffle];
+    for program in &programs {
+        let names: Vec<_> = program.constants.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, program.shader.overrides, "{}", program.shader.name);
+    }
+    assert_eq!(programs.len(), SHADERS.len());
+}
+
 #[test]
 fn an_empty_batch_has_no_dispatch() {
     let up = Upsample2d { batch: 0, input_size: [2, 2], output_size: [4, 4], ..Default::default() };

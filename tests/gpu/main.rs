@@ -1,5 +1,6 @@
 //! The GPU's tests: every row on every adapter. `cargo test --test gpu NAME` runs some of them.
 
+mod activations;
 mod conv;
 mod conv_transpose;
 mod embedding;
@@ -42,6 +43,7 @@ fn rows() -> Vec<Row> {
         ("harness", harness::rows as fn() -> Vec<Row>),
         ("conv_transpose", conv_transpose::rows),
         ("conv", conv::rows),
+        ("activations", activations::rows),
         ("upsample", upsample::rows),
         ("pixel_shuffle", pixel_shuffle::rows),
         ("seeds", seeds::rows),

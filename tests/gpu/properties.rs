@@ -29,7 +29,7 @@ fn geometries<const R: usize>() -> impl Strategy<Value = (Conv<R>, ConvTranspose
             dilation: field(|axis| axis.3),
             padding: Padding::Explicit(padding),
             groups,
-            bias: false,
+            ..Default::default()
         };
         let transpose = conv.grad_input().ok()?;
         Some((conv, transpose))

@@ -82,7 +82,7 @@ fn split_sums(gpu: &Gpu) -> Outcome {
     Ok(())
 }
 
-fn split_sum<O: upconv::gpu::GpuOp>(gpu: &Gpu, op: &O, binding: u64) -> Outcome {
+pub fn split_sum<O: upconv::gpu::GpuOp>(gpu: &Gpu, op: &O, binding: u64) -> Outcome {
     let inputs = inputs(op, "split", Data::Reals)?;
     let options = options(&operands(op)?, Order::Nchw);
     let limits = wgpu::Limits { max_storage_buffer_binding_size: binding, ..gpu.device().limits() };
