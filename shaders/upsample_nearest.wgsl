@@ -9,10 +9,10 @@ struct Params {
     count_d: u32, // and how many it computes
     count_h: u32,
     count_w: u32,
-    taps_d: u32,  // table entries per output index; 1 here
+    taps_d: u32,  // entries in a row of each table
     taps_h: u32,
     taps_w: u32,
-    table_d: u32, // where output index 0 of each axis would lie in its table, modulo 2^32
+    table_d: u32, // where the row of output index 0 of each axis would lie in its table, modulo 2^32
     table_h: u32,
     table_w: u32,
     x_d: u32,     // elements, modulo 2^32 like every address here
@@ -37,7 +37,7 @@ override workgroup_size: u32 = 64;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> table_d: array<vec2<u32>>; // (index, weight as bits)
+@group(0) @binding(2) var<storage, read> table_d: array<vec2<u32>>; // a row each: (index, weight as bits)
 @group(0) @binding(3) var<storage, read> table_h: array<vec2<u32>>;
 @group(0) @binding(4) var<storage, read> table_w: array<vec2<u32>>;
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;

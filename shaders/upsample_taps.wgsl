@@ -1,7 +1,9 @@
-// Linear, cubic or any other separable upsampling: one thread per output element sums the product of the axes' taps.
+// Linear, cubic or any other separable resize, and the gradient of each: one thread per output element sums the product
+// of the axes' taps.
 //
-// Output q of an axis has `taps` table entries, from q * taps on: a sample's index and its weight. Both are
-// worked out exactly on the host; the weights are rounded once to f32.
+// A table has a row of entries for each output index of its axis: a sample's index and its weight. Both are worked out
+// exactly on the host; the weights are rounded once to f32. A gradient's table is the transposed one, where an output may
+// have fewer taps than another, or none: END fills its row.
 
 struct Params {
     first_d: u32, // this dispatch's first output index on each axis
@@ -10,10 +12,10 @@ struct Params {
     count_d: u32, // and how many it computes
     count_h: u32,
     count_w: u32,
-    taps_d: u32,  // table entries per output index
+    taps_d: u32,  // entries in a row of each table
     taps_h: u32,
     taps_w: u32,
-    table_d: u32, // where output index 0 of each axis would lie in its table, modulo 2^32
+    table_d: u32, // where the row of output index 0 of each axis would lie in its table, modulo 2^32
     table_h: u32,
     table_w: u32,
     x_d: u32,     // elements, modulo 2^32 like every address here
@@ -44,6 +46,7 @@ override workgroup_size: u32 = 64;
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 
 const OUTSIDE = 0xffffffffu; // an index that stands for the extrapolation value
+const END = 0xfffffffeu;     // an index that stands for no more taps
 
 @compute @workgroup_size(workgroup_size)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -69,13 +72,22 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         value = 0.0;
         for (var i = 0u; i < params.taps_d; i++) {
             let d = table_d[at_d + i];
+            if (d.x == END) {
+                break;
+            }
             var slice_sum = 0.0;
             for (var j = 0u; j < params.taps_h; j++) {
                 let h = table_h[at_h + j];
+                if (h.x == END) {
+                    break;
+                }
                 let line = plane + d.x * params.x_d + h.x * params.x_h;
                 var row_sum = 0.0;
                 for (var k = 0u; k < params.taps_w; k++) {
                     let w = table_w[at_w + k];
+                    if (w.x == END) {
+                        break;
+                    }
                     row_sum += bitcast<f32>(w.y) * x[line + w.x * params.x_w];
                 }
                 slice_sum += bitcast<f32>(h.y) * row_sum;

@@ -14,7 +14,9 @@ mod memory;
 mod op;
 mod pixel_shuffle;
 mod reference;
+mod taps;
 mod upsample;
+mod upsample_grad;
 mod zero_insertion;
 
 pub use activation::Activation;
@@ -27,7 +29,9 @@ pub use layout::TensorLayout;
 pub use op::{Cost, Op, Operand};
 pub use pixel_shuffle::{ChannelOrder, PixelShuffle, ShuffleDirection};
 pub use reference::{Agreement, Mismatch, Reference};
-pub use upsample::{Coordinates, Interpolate, Rounding, Tap, TapTable, Upsample, UpsampleMode};
+pub use taps::{Tap, TapTable};
+pub use upsample::{Coordinates, Interpolate, Rounding, Upsample, UpsampleMode};
+pub use upsample_grad::UpsampleGrad;
 pub use zero_insertion::ZeroInsertion;
 
 pub use ndarray;
@@ -57,3 +61,9 @@ pub type Upsample1d = Upsample<1>;
 pub type Upsample2d = Upsample<2>;
 /// Upsampling of three spatial axes.
 pub type Upsample3d = Upsample<3>;
+/// The gradient of an upsampling of one spatial axis.
+pub type UpsampleGrad1d = UpsampleGrad<1>;
+/// The gradient of an upsampling of two spatial axes.
+pub type UpsampleGrad2d = UpsampleGrad<2>;
+/// The gradient of an upsampling of three spatial axes.
+pub type UpsampleGrad3d = UpsampleGrad<3>;

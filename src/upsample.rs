@@ -5,9 +5,9 @@ use ndarray::ArrayViewD;
 pub use crate::coordinates::Coordinates;
 use crate::coordinates::{Ratio, scale_ratio};
 use crate::geometry::{MAX_COORDINATE, at_most, check_elements, check_fields};
-use crate::memory::{reserve, zeros};
 use crate::op::{Op, Operand, split_shape};
 use crate::reference::{Reference, flush, widen};
+use crate::taps::{Tap, TapTable};
 use crate::{Error, Result};
 
 /// What ties and fractions become when a coordinate picks its nearest sample.
@@ -105,44 +105,6 @@ impl<const R: usize> Default for Upsample<R> {
     }
 }
 
-/// One sample that an output is made of.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Tap {
-    /// The input index; it is inside the input.
-    pub index: usize,
-    /// The sample's weight.
-    pub weight: f64,
-}
-
-/// For each output index of one axis, the samples that it is made of.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TapTable {
-    /// Samples per output index.
-    pub taps: usize,
-    /// `taps` entries for each output index.
-    pub entries: Vec<Tap>,
-    /// Whether an output index takes the extrapolation value instead.
-    pub outside: Vec<bool>,
-}
-
-impl TapTable {
-    /// The one-sample axis of a problem with fewer axes.
-    pub(crate) fn unit() -> Self {
-        Self { taps: 1, entries: vec![Tap { index: 0, weight: 1.0 }], outside: vec![false] }
-    }
-
-    /// The largest Σ |weight| of an output.
-    fn gain(&self) -> f64 {
-        let sums = self.entries.chunks(self.taps).map(|taps| taps.iter().map(|tap| tap.weight.abs()).sum());
-        sums.fold(1.0, f64::max)
-    }
-
-    /// The samples of output index `q`.
-    pub fn at(&self, q: usize) -> &[Tap] {
-        &self.entries[q * self.taps..][..self.taps]
-    }
-}
-
 impl<const R: usize> Upsample<R> {
     /// PyTorch's `nearest` for an `input` of shape (N, C, spatial...).
     pub fn from_shape(input: &[usize], output_size: [usize; R]) -> Result<Self> {
@@ -174,26 +136,23 @@ impl<const R: usize> Upsample<R> {
         self.check()?;
         let (input, output) = (self.input_size[axis], self.output_size[axis]);
         let scale = self.scale(axis)?;
-        let taps = self.taps_per_axis();
-        let (entries, outside) =
-            (reserve("a tap table", output.saturating_mul(taps))?, reserve("a tap table", output)?);
-        let mut table = TapTable { taps, entries, outside };
+        let mut table = TapTable::with_capacity(output, self.taps_per_axis())?;
         let crop = matches!(self.coordinates, Coordinates::TfCropAndResize { .. });
         for q in 0..output {
             let x = self.coordinates.locate(axis, q, input, output, scale);
-            table.outside.push(crop && x.is_outside(input));
+            let outside = crop && x.is_outside(input);
             match self.mode {
-                UpsampleMode::Nearest(rounding) => table.entries.push(nearest(x, rounding, input)),
-                UpsampleMode::Linear => table.entries.extend(without_bystanders(linear(x, input))),
+                UpsampleMode::Nearest(rounding) => table.push(&[nearest(x, rounding, input)], outside),
+                UpsampleMode::Linear => table.push(&linear(x, input), outside),
                 UpsampleMode::Cubic { a, exclude_outside } => {
-                    table.entries.extend(without_bystanders(cubic(x, a, exclude_outside, input)));
+                    table.push(&cubic(x, a, exclude_outside, input), outside);
                 }
             }
         }
         Ok(table)
     }
 
-    /// Samples that an output is made of, along each axis.
+    /// Samples that an output is made of along each axis, at most.
     pub fn taps_per_axis(&self) -> usize {
         match self.mode {
             UpsampleMode::Nearest(_) => 1,
@@ -271,13 +230,6 @@ fn cubic(x: Ratio, a: f64, exclude_outside: bool, input: usize) -> [Tap; 4] {
     std::array::from_fn(|i| Tap { index: clamp(indices[i], input), weight: weights[i] })
 }
 
-/// A sample of weight 0 takes no part: its index becomes that of the heaviest one, so that a NaN there stays there.
-fn without_bystanders<const N: usize>(taps: [Tap; N]) -> [Tap; N] {
-    let heaviest =
-        taps.iter().fold(taps[0], |most, tap| if tap.weight.abs() > most.weight.abs() { *tap } else { most });
-    taps.map(|tap| if tap.weight == 0.0 { Tap { index: heaviest.index, ..tap } } else { tap })
-}
-
 fn clamp(index: i128, input: usize) -> usize {
     index.clamp(0, input as i128 - 1) as usize
 }
@@ -310,8 +262,8 @@ impl<const R: usize> Op for Upsample<R> {
         let largest = magnitudes.iter().copied().fold(0.0, f64::max);
         let (mut shape, mut gain) = (self.shape(&self.input_size), 1.0);
         for (axis, table) in tables.iter().enumerate() {
-            values = resample(&values, &shape, axis + 2, table, |weight| weight)?;
-            magnitudes = resample(&magnitudes, &shape, axis + 2, table, f64::abs)?;
+            values = table.apply(&values, &shape, axis + 2, |weight| weight)?;
+            magnitudes = table.apply(&magnitudes, &shape, axis + 2, f64::abs)?;
             shape[axis + 2] = self.output_size[axis];
             gain *= table.gain();
         }
@@ -322,7 +274,7 @@ impl<const R: usize> Op for Upsample<R> {
         let array = |values| ndarray::ArrayD::from_shape_vec(shape.clone(), values).expect("resampled to this shape");
         let (mut values, mut magnitudes) = (array(values), array(magnitudes));
         for (axis, table) in tables.iter().enumerate() {
-            for q in (0..table.outside.len()).filter(|&q| table.outside[q]) {
+            for q in (0..table.len()).filter(|&q| table.is_outside(q)) {
                 values.index_axis_mut(ndarray::Axis(axis + 2), q).fill(self.extrapolation_value.into());
                 magnitudes.index_axis_mut(ndarray::Axis(axis + 2), q).fill(f64::from(self.extrapolation_value).abs());
             }
@@ -331,31 +283,6 @@ impl<const R: usize> Op for Upsample<R> {
         let taps = self.taps_per_axis();
         Ok(Reference { values, magnitudes, roundings: if taps == 1 { 0 } else { R * (taps + 2) }, slack: 0.0 })
     }
-}
-
-/// Applies a tap table along one axis of a row-major tensor, adding whole rows.
-fn resample(
-    from: &[f64],
-    shape: &[usize],
-    axis: usize,
-    table: &TapTable,
-    weigh: impl Fn(f64) -> f64,
-) -> Result<Vec<f64>> {
-    let inner: usize = shape[axis + 1..].iter().product();
-    let (input, output) = (shape[axis], table.outside.len());
-    let outer: usize = shape[..axis].iter().product();
-    let mut to = zeros("the reference", outer.saturating_mul(output).saturating_mul(inner))?;
-    for block in 0..outer {
-        for q in 0..output {
-            let row = &mut to[(block * output + q) * inner..][..inner];
-            for tap in table.at(q) {
-                let source = &from[(block * input + tap.index) * inner..][..inner];
-                let weight = weigh(tap.weight);
-                row.iter_mut().zip(source).for_each(|(sum, value)| *sum += weight * value);
-            }
-        }
-    }
-    Ok(to)
 }
 
 #[cfg(test)]

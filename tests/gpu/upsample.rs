@@ -37,7 +37,9 @@ fn every_mode<const R: usize>(base: Upsample<R>) -> impl Iterator<Item = Row> {
         Row::new(name.clone(), move |gpu| {
             MODES.into_iter().try_for_each(|(mode_name, mode)| {
                 let told = |error| format!("{mode_name}: {error}");
-                check_reals(gpu, &Upsample { mode, ..base.clone() }, &name).map_err(told)
+                let up = Upsample { mode, ..base.clone() };
+                check_reals(gpu, &up, &name).map_err(told)?;
+                check_reals(gpu, &up.grad_input(), &name).map_err(|error| format!("gradient: {error}")).map_err(told)
             })
         })
     })
