@@ -65,6 +65,26 @@ impl<const R: usize> Coordinates<R> {
     }
 }
 
+impl<const R: usize> Coordinates<R> {
+    /// Input samples from one output's centre to the next: what a filter against aliasing is widened by.
+    pub(crate) fn step(&self, input: usize, output: usize, scale: Ratio) -> f64 {
+        match self {
+            Self::AlignCorners if output == 1 => 0.0,
+            Self::AlignCorners => (input as f64 - 1.0) / (output as f64 - 1.0),
+            _ => scale.denominator as f64 / scale.numerator as f64,
+        }
+    }
+
+    /// The centre of output `q`, where input sample i is the stretch from i to i + 1. With aligned corners it is
+    /// PyTorch's `(q + 0.5) * step`, which does not quite keep the corners.
+    pub(crate) fn centre(&self, q: usize, x: Ratio, step: f64) -> f64 {
+        match self {
+            Self::AlignCorners => (q as f64 + 0.5) * step,
+            _ => x.plus_half().to_f64(),
+        }
+    }
+}
+
 /// An exact fraction with a positive denominator.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ratio {
@@ -76,6 +96,10 @@ impl Ratio {
     pub(crate) fn new(numerator: i128, denominator: i128) -> Self {
         debug_assert!(denominator > 0);
         Self { numerator, denominator }
+    }
+
+    pub(crate) fn to_f64(self) -> f64 {
+        self.numerator as f64 / self.denominator as f64
     }
 
     pub(crate) fn floor(self) -> i128 {

@@ -37,8 +37,8 @@ impl TapTable {
     }
 
     /// Adds the next output.
-    pub(crate) fn push(&mut self, taps: &[Tap], outside: bool) {
-        self.entries.extend(taps.iter().filter(|tap| tap.weight != 0.0));
+    pub(crate) fn push(&mut self, taps: impl IntoIterator<Item = Tap>, outside: bool) {
+        self.entries.extend(taps.into_iter().filter(|tap| tap.weight != 0.0));
         self.starts.push(self.entries.len());
         self.outside.push(outside);
     }
@@ -165,10 +165,10 @@ mod tests {
     fn table() -> TapTable {
         let tap = |index, weight| Tap { index, weight };
         let mut table = TapTable::with_capacity(4, 2).unwrap();
-        table.push(&[tap(0, 0.25), tap(0, 0.75)], false);
-        table.push(&[tap(0, 0.5), tap(2, 0.5)], false);
-        table.push(&[tap(2, 1.0), tap(1, 0.0)], false);
-        table.push(&[tap(2, 1.0)], true);
+        table.push([tap(0, 0.25), tap(0, 0.75)], false);
+        table.push([tap(0, 0.5), tap(2, 0.5)], false);
+        table.push([tap(2, 1.0), tap(1, 0.0)], false);
+        table.push([tap(2, 1.0)], true);
         table
     }
 

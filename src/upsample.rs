@@ -4,6 +4,7 @@ use ndarray::ArrayViewD;
 
 pub use crate::coordinates::Coordinates;
 use crate::coordinates::{Ratio, scale_ratio};
+use crate::filters::{Filter, covered, keys, touched, window};
 use crate::geometry::{MAX_COORDINATE, at_most, check_elements, check_fields};
 use crate::op::{Op, Operand, split_shape};
 use crate::reference::{Reference, flush, widen};
@@ -37,10 +38,24 @@ pub enum UpsampleMode {
         /// ONNX `exclude_outside`: samples past the border get no weight, and the others are normalised again.
         exclude_outside: bool,
     },
+    /// Those within a filter around the output's centre; past the border there is nothing, and the weights sum to 1.
+    Filtered {
+        /// The filter.
+        filter: Filter,
+        /// Whether the filter is widened by `1 / F` where the output is smaller, as PyTorch, Pillow and TensorFlow do
+        /// against aliasing.
+        antialias: bool,
+    },
+    /// Those that the output covers, weighed by how much of each: TensorFlow's and OpenCV's `area`. Coordinates and
+    /// scales play no part.
+    Area,
+    /// Those that the output touches, all with the same weight: PyTorch's `area`, adaptive average pooling. Coordinates
+    /// and scales play no part.
+    AdaptiveArea,
 }
 
 /// `mode` of `torch.nn.functional.interpolate`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Interpolate {
     /// `nearest`: `floor(q * in / out)`.
     Nearest,
@@ -56,9 +71,39 @@ pub enum Interpolate {
         /// Whether the corner samples keep their places.
         align_corners: bool,
     },
+    /// `area`.
+    Area,
+    /// `antialias=True` with this filter: `bilinear`, `bicubic` (of parameter -0.5) or `lanczos` (of three lobes).
+    Antialias {
+        /// The filter.
+        filter: Filter,
+        /// Whether the corner samples keep their places.
+        align_corners: bool,
+    },
 }
 
-/// Upsampling over `R` spatial axes to any size, up or down, without antialiasing.
+/// `method` of `tf.image.resize` (TensorFlow 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TfResize {
+    /// `nearest`.
+    Nearest,
+    /// `bilinear`.
+    Bilinear,
+    /// `bicubic`.
+    Bicubic,
+    /// `area`.
+    Area,
+    /// `lanczos3`.
+    Lanczos3,
+    /// `lanczos5`.
+    Lanczos5,
+    /// `gaussian`.
+    Gaussian,
+    /// `mitchellcubic`.
+    MitchellCubic,
+}
+
+/// Upsampling over `R` spatial axes to any size, up or down.
 ///
 /// Tensors: `input` (N, C, spatial...); output (N, C, spatial...). The default mode is PyTorch's `nearest`.
 ///
@@ -112,7 +157,7 @@ impl<const R: usize> Upsample<R> {
         Ok(Self { batch, channels, input_size, output_size, ..Default::default() })
     }
 
-    /// `torch.nn.functional.interpolate` without antialiasing: mode and coordinates of `base` are replaced.
+    /// `torch.nn.functional.interpolate`: mode and coordinates of `base` are replaced.
     pub fn pytorch(base: Self, mode: Interpolate) -> Result<Self> {
         let corners = |align| if align { Coordinates::AlignCorners } else { Coordinates::HalfPixel };
         let cubic = UpsampleMode::Cubic { a: -0.75, exclude_outside: false };
@@ -121,10 +166,31 @@ impl<const R: usize> Upsample<R> {
             Interpolate::NearestExact => (UpsampleMode::Nearest(Rounding::Floor), Coordinates::TfHalfPixelForNn),
             Interpolate::Linear { align_corners } => (UpsampleMode::Linear, corners(align_corners)),
             Interpolate::Cubic { align_corners } => (cubic, corners(align_corners)),
+            Interpolate::Area => (UpsampleMode::AdaptiveArea, Coordinates::HalfPixel),
+            Interpolate::Antialias { filter, align_corners } => {
+                (UpsampleMode::Filtered { filter, antialias: true }, corners(align_corners))
+            }
         };
-        let upsample = Self { mode, coordinates, ..base };
-        upsample.check()?;
-        Ok(upsample)
+        Self { mode, coordinates, ..base }.checked()
+    }
+
+    /// `tf.image.resize` (TensorFlow 2), whose pixel centres lie at a half: mode, coordinates and scales of `base` are
+    /// replaced. `antialias` has no effect on `nearest` and `area`.
+    pub fn tensorflow(base: Self, method: TfResize, antialias: bool) -> Result<Self> {
+        let filtered = |filter| UpsampleMode::Filtered { filter, antialias };
+        let mode = match method {
+            TfResize::Nearest => UpsampleMode::Nearest(Rounding::Floor),
+            TfResize::Bilinear => filtered(Filter::Triangle),
+            TfResize::Bicubic => filtered(Filter::Cubic { a: -0.5 }),
+            TfResize::Area => UpsampleMode::Area,
+            TfResize::Lanczos3 => filtered(Filter::Lanczos { lobes: 3 }),
+            TfResize::Lanczos5 => filtered(Filter::Lanczos { lobes: 5 }),
+            TfResize::Gaussian => filtered(Filter::Gaussian),
+            TfResize::MitchellCubic => filtered(Filter::Mitchell),
+        };
+        let nearest = method == TfResize::Nearest;
+        let coordinates = if nearest { Coordinates::TfHalfPixelForNn } else { Coordinates::HalfPixel };
+        Self { mode, coordinates, scales: None, ..base }.checked()
     }
 
     /// The taps of one axis: the only place where coordinates are worked out, for shader and reference alike.
@@ -136,28 +202,43 @@ impl<const R: usize> Upsample<R> {
         self.check()?;
         let (input, output) = (self.input_size[axis], self.output_size[axis]);
         let scale = self.scale(axis)?;
-        let mut table = TapTable::with_capacity(output, self.taps_per_axis())?;
+        let mut table = TapTable::with_capacity(output, self.taps_per_axis(axis))?;
         let crop = matches!(self.coordinates, Coordinates::TfCropAndResize { .. });
         for q in 0..output {
             let x = self.coordinates.locate(axis, q, input, output, scale);
             let outside = crop && x.is_outside(input);
             match self.mode {
-                UpsampleMode::Nearest(rounding) => table.push(&[nearest(x, rounding, input)], outside),
-                UpsampleMode::Linear => table.push(&linear(x, input), outside),
+                UpsampleMode::Nearest(rounding) => table.push([nearest(x, rounding, input)], outside),
+                UpsampleMode::Linear => table.push(linear(x, input), outside),
                 UpsampleMode::Cubic { a, exclude_outside } => {
-                    table.push(&cubic(x, a, exclude_outside, input), outside);
+                    table.push(cubic(x, a, exclude_outside, input), outside);
                 }
+                UpsampleMode::Filtered { filter, antialias } => {
+                    let step = self.coordinates.step(input, output, scale);
+                    let centre = self.coordinates.centre(q, x, step);
+                    let stretch = if antialias { step.max(1.0) } else { 1.0 };
+                    table.push(window(filter, centre, stretch, input), outside);
+                }
+                UpsampleMode::Area => table.push(covered(q, input, output), false),
+                UpsampleMode::AdaptiveArea => table.push(touched(q, input, output), false),
             }
         }
         Ok(table)
     }
 
-    /// Samples that an output is made of along each axis, at most.
-    pub fn taps_per_axis(&self) -> usize {
+    /// Samples that an output is made of along an axis, at most. A size or scale that [`Op::output`] refuses counts as 1.
+    pub fn taps_per_axis(&self, axis: usize) -> usize {
+        let (input, output) = (self.input_size[axis], self.output_size[axis]);
         match self.mode {
             UpsampleMode::Nearest(_) => 1,
             UpsampleMode::Linear => 2,
             UpsampleMode::Cubic { .. } => 4,
+            UpsampleMode::Filtered { filter, antialias } => {
+                let step = self.scale(axis).map_or(1.0, |scale| self.coordinates.step(input, output, scale));
+                let stretch = if antialias { step.max(1.0) } else { 1.0 };
+                ((2.0 * filter.radius() * stretch).ceil() as usize + 1).min(input)
+            }
+            UpsampleMode::Area | UpsampleMode::AdaptiveArea => (input.div_ceil(output.max(1)) + 1).min(input),
         }
     }
 
@@ -166,6 +247,11 @@ impl<const R: usize> Upsample<R> {
             Some(scales) => scale_ratio(scales[axis]),
             None => Ok(Ratio::new(self.output_size[axis] as i128, self.input_size[axis] as i128)),
         }
+    }
+
+    fn checked(self) -> Result<Self> {
+        self.check()?;
+        Ok(self)
     }
 
     fn check(&self) -> Result<()> {
@@ -177,10 +263,16 @@ impl<const R: usize> Upsample<R> {
             return Err(Error::NoChannels { what: "channels" });
         }
         at_most("channels", self.channels as u128, MAX_COORDINATE as u128)?;
-        if let UpsampleMode::Cubic { a, .. } = self.mode {
-            if !(a.is_finite() && a.abs() <= 1e3) {
+        match self.mode {
+            UpsampleMode::Cubic { a, .. } | UpsampleMode::Filtered { filter: Filter::Cubic { a }, .. }
+                if !(a.is_finite() && a.abs() <= 1e3) =>
+            {
                 return Err(Error::Number { what: "the cubic's a", value: a, must: "finite, at most 1000 in size" });
             }
+            UpsampleMode::Filtered { filter: Filter::Lanczos { lobes }, .. } if !(1..=16).contains(&lobes) => {
+                return Err(Error::Number { what: "the lobes", value: lobes.into(), must: "1 to 16" });
+            }
+            _ => {}
         }
         for axis in 0..R {
             self.scale(axis)?;
@@ -214,9 +306,7 @@ fn linear(x: Ratio, input: usize) -> [Tap; 2] {
 /// Keys' cubic. The coordinate is not clamped; the four indices are.
 fn cubic(x: Ratio, a: f64, exclude_outside: bool, input: usize) -> [Tap; 4] {
     let (low, t) = (x.floor(), x.fraction());
-    let near = |t: f64| ((a + 2.0) * t - (a + 3.0)) * t * t + 1.0;
-    let far = |t: f64| ((a * t - 5.0 * a) * t + 8.0 * a) * t - 4.0 * a;
-    let mut weights = [far(1.0 + t), near(t), near(1.0 - t), far(2.0 - t)];
+    let mut weights = [1.0 + t, t, 1.0 - t, 2.0 - t].map(|distance| keys(a, distance));
     let indices: [i128; 4] = std::array::from_fn(|i| low - 1 + i as i128);
     if exclude_outside {
         let kept: [f64; 4] =
@@ -247,11 +337,14 @@ impl<const R: usize> Op for Upsample<R> {
         Ok(Operand::new("output", self.shape(&self.output_size)))
     }
 
-    /// A copy counts none.
+    /// A copy counts none; else as many as the output with most samples has, for each.
     fn multiply_adds(&self) -> Result<u128> {
-        let taps = self.taps_per_axis() as u128;
-        let terms = if taps == 1 { 0 } else { taps.pow(R as u32) };
-        Ok(self.output()?.shape.iter().fold(terms, |n, &axis| n.saturating_mul(axis as u128)))
+        let shape = self.output()?.shape;
+        if matches!(self.mode, UpsampleMode::Nearest(_)) {
+            return Ok(0);
+        }
+        let taps = (0..R).map(|axis| self.taps_per_axis(axis));
+        Ok(shape.into_iter().chain(taps).fold(1u128, |n, factor| n.saturating_mul(factor as u128)))
     }
 
     /// One axis after the other over the whole image, where the shader takes one output over all axes.
@@ -280,8 +373,9 @@ impl<const R: usize> Op for Upsample<R> {
             }
         }
         // A copy rounds nothing; else each axis rounds its weight, a product and its sum.
-        let taps = self.taps_per_axis();
-        Ok(Reference { values, magnitudes, roundings: if taps == 1 { 0 } else { R * (taps + 2) }, slack: 0.0 })
+        let copies = matches!(self.mode, UpsampleMode::Nearest(_));
+        let roundings = if copies { 0 } else { tables.iter().map(|table| table.longest() + 2).sum() };
+        Ok(Reference { values, magnitudes, roundings, slack: 0.0 })
     }
 }
 

@@ -85,7 +85,7 @@ impl<const R: usize> GpuOp for UpsampleGrad<R> {
 
 /// Refuses tap tables that a buffer cannot hold, before they are made.
 fn check_tables<const R: usize>(op: &Upsample<R>, limits: &Limits) -> Result<()> {
-    op.output_size.iter().try_for_each(|&size| check_table(size, op.taps_per_axis(), limits))
+    (0..R).try_for_each(|axis| check_table(op.output_size[axis], op.taps_per_axis(axis), limits))
 }
 
 fn check_table(rows: usize, taps: usize, limits: &Limits) -> Result<()> {

@@ -96,6 +96,30 @@ fn a_sample_of_weight_0_takes_no_part() {
     }
 }
 
+/// Bilinear from 5 to 2 with antialiasing, as PyTorch's `antialias=True` weighs: centres at 1.25 and 3.75, reach 2.5.
+#[test]
+fn antialiasing_widens_the_filter() {
+    let base = Upsample1d { input_size: [5], output_size: [2], ..Default::default() };
+    let filter = Filter::Triangle;
+    let up = Upsample::pytorch(base.clone(), Interpolate::Antialias { filter, align_corners: false }).unwrap();
+    let table = up.taps(0).unwrap();
+    // Distances -0.75, 0.25, 1.25 and 2.25 over 2.5: 0.7, 0.9, 0.5 and 0.1, which sum to 2.2.
+    for (q, expected) in [(0, [7.0, 9.0, 5.0, 1.0]), (1, [1.0, 5.0, 9.0, 7.0])] {
+        let weights = table.at(q).iter().map(|tap| tap.weight * 22.0);
+        assert!(weights.zip(expected).all(|(weight, expected): (f64, f64)| (weight - expected).abs() < 1e-12), "{q}");
+        assert_eq!(table.at(q).len(), 4);
+    }
+    // Upwards there is nothing to widen.
+    let larger = Upsample1d { output_size: [11], ..base };
+    let widened = Upsample::tensorflow(larger.clone(), TfResize::Lanczos3, true).unwrap();
+    let plain = Upsample::tensorflow(larger, TfResize::Lanczos3, false).unwrap();
+    assert_eq!(widened.taps(0), plain.taps(0));
+    for lobes in [0, 17] {
+        let mode = UpsampleMode::Filtered { filter: Filter::Lanczos { lobes }, antialias: true };
+        assert!(matches!(Upsample { mode, ..plain.clone() }.output(), Err(Error::Number { .. })));
+    }
+}
+
 #[test]
 fn nothing_is_promised_where_a_row_may_overflow() {
     let up = line(4, 8, UpsampleMode::Cubic { a: -0.75, exclude_outside: false }, Coordinates::HalfPixel);

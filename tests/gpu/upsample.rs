@@ -1,11 +1,11 @@
 //! Upsampling: every mode with every coordinate convention, up and down, in one to three dimensions.
 
-use upconv::{Coordinates, Interpolate, Rounding, Upsample, Upsample1d, Upsample2d, Upsample3d, UpsampleMode};
+use upconv::{Coordinates, Filter, Interpolate, Rounding, Upsample, Upsample1d, Upsample2d, Upsample3d, UpsampleMode};
 
 use super::Row;
 use super::harness::check_reals;
 
-const MODES: [(&str, UpsampleMode); 8] = [
+const MODES: [(&str, UpsampleMode); 13] = [
     ("nearest floor", UpsampleMode::Nearest(Rounding::Floor)),
     ("nearest ceil", UpsampleMode::Nearest(Rounding::Ceil)),
     ("nearest prefer floor", UpsampleMode::Nearest(Rounding::PreferFloor)),
@@ -14,6 +14,11 @@ const MODES: [(&str, UpsampleMode); 8] = [
     ("cubic -0.75", UpsampleMode::Cubic { a: -0.75, exclude_outside: false }),
     ("cubic -0.5", UpsampleMode::Cubic { a: -0.5, exclude_outside: false }),
     ("cubic -0.5 exclude outside", UpsampleMode::Cubic { a: -0.5, exclude_outside: true }),
+    ("triangle antialiased", UpsampleMode::Filtered { filter: Filter::Triangle, antialias: true }),
+    ("lanczos 3", UpsampleMode::Filtered { filter: Filter::Lanczos { lobes: 3 }, antialias: false }),
+    ("gaussian antialiased", UpsampleMode::Filtered { filter: Filter::Gaussian, antialias: true }),
+    ("area", UpsampleMode::Area),
+    ("adaptive area", UpsampleMode::AdaptiveArea),
 ];
 
 fn coordinates<const R: usize>() -> [Coordinates<R>; 8] {

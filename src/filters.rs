@@ -1,0 +1,130 @@
+//! Filters that weigh the samples around an output sample's centre, and the windows and areas that they are taken over.
+
+use std::f64::consts::PI;
+
+use crate::taps::Tap;
+
+/// A symmetric filter, as a function of the distance in samples.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Filter {
+    /// `1 - |x|` up to 1: linear interpolation.
+    Triangle,
+    /// Keys' cubic, up to 2.
+    Cubic {
+        /// Keys' parameter: -0.5 in TensorFlow, in Pillow, and in PyTorch with antialiasing.
+        a: f64,
+    },
+    /// `sinc(x) * sinc(x / lobes)` up to `lobes`: 3 in Pillow and PyTorch, 3 and 5 in TensorFlow.
+    Lanczos {
+        /// Its radius in samples, 1 to 16.
+        lobes: u32,
+    },
+    /// `exp(-2 x²)` (σ = 0.5) up to 1.5: TensorFlow's.
+    Gaussian,
+    /// Mitchell and Netravali's cubic with B = C = 1/3, up to 2: TensorFlow's.
+    Mitchell,
+}
+
+impl Filter {
+    /// Distance from which on the weight is 0, in samples.
+    pub fn radius(&self) -> f64 {
+        match *self {
+            Self::Triangle => 1.0,
+            Self::Cubic { .. } | Self::Mitchell => 2.0,
+            Self::Lanczos { lobes } => lobes.into(),
+            Self::Gaussian => 1.5,
+        }
+    }
+
+    /// The weight of a sample at distance `x`.
+    pub fn weight(&self, x: f64) -> f64 {
+        let x = x.abs();
+        if x >= self.radius() {
+            return 0.0;
+        }
+        match *self {
+            Self::Triangle => 1.0 - x,
+            Self::Cubic { a } => keys(a, x),
+            Self::Lanczos { .. } if x == 0.0 => 1.0,
+            // Where the sine of a multiple of π is not quite 0.
+            Self::Lanczos { .. } if x.fract() == 0.0 => 0.0,
+            Self::Lanczos { lobes } => {
+                let (lobes, angle) = (f64::from(lobes), PI * x);
+                lobes * angle.sin() * (angle / lobes).sin() / (angle * angle)
+            }
+            Self::Gaussian => (-2.0 * x * x).exp(),
+            Self::Mitchell if x < 1.0 => ((7.0 * x / 6.0 - 2.0) * x) * x + 8.0 / 9.0,
+            Self::Mitchell => ((2.0 - 7.0 * x / 18.0) * x - 10.0 / 3.0) * x + 16.0 / 9.0,
+        }
+    }
+}
+
+/// Keys' cubic at a distance below 2.
+pub(crate) fn keys(a: f64, x: f64) -> f64 {
+    if x <= 1.0 { ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0 } else { ((a * x - 5.0 * a) * x + 8.0 * a) * x - 4.0 * a }
+}
+
+/// The samples of an input whose centres (at whole numbers and a half) lie within the filter around `centre`, the
+/// filter widened by `stretch`; those past the border are left out, and the weights sum to 1. Where none is left, the
+/// nearest sample.
+pub(crate) fn window(filter: Filter, centre: f64, stretch: f64, input: usize) -> Vec<Tap> {
+    let (reach, last) = (filter.radius() * stretch, input as f64 - 1.0);
+    let [first, end] = [(centre - reach - 0.5).ceil(), (centre + reach - 0.5).floor()].map(|x| x.clamp(0.0, last));
+    let weigh = |index: usize| Tap { index, weight: filter.weight((index as f64 + 0.5 - centre) / stretch) };
+    let mut taps: Vec<Tap> = (first as usize..=end as usize).map(weigh).collect();
+    let total: f64 = taps.iter().map(|tap| tap.weight).sum();
+    if total == 0.0 {
+        return vec![Tap { index: (centre - 0.5).round().clamp(0.0, last) as usize, weight: 1.0 }];
+    }
+    taps.iter_mut().for_each(|tap| tap.weight /= total);
+    taps
+}
+
+/// The samples that output `q` covers, each weighed by how much of it is covered; exact until the last division.
+pub(crate) fn covered(q: usize, input: usize, output: usize) -> impl Iterator<Item = Tap> {
+    // In units of 1/output of a sample: output q covers `input` of them.
+    let (start, end) = (q as u128 * input as u128, (q as u128 + 1) * input as u128);
+    let sample = output as u128;
+    let share = move |index: u128| end.min((index + 1) * sample) - start.max(index * sample);
+    let tap = move |index: u128| Tap { index: index as usize, weight: share(index) as f64 / input as f64 };
+    (start / sample..end.div_ceil(sample)).map(tap)
+}
+
+/// The samples that output `q` touches, all with the same weight.
+pub(crate) fn touched(q: usize, input: usize, output: usize) -> impl Iterator<Item = Tap> {
+    let touched: Vec<Tap> = covered(q, input, output).collect();
+    let weight = 1.0 / touched.len() as f64;
+    touched.into_iter().map(move |tap| Tap { weight, ..tap })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_are_1_in_the_middle_or_normalised_and_0_at_the_radius() {
+        for filter in [Filter::Triangle, Filter::Cubic { a: -0.5 }, Filter::Lanczos { lobes: 3 }] {
+            assert_eq!((filter.weight(0.0), filter.weight(filter.radius())), (1.0, 0.0));
+            assert!(filter.weight(1.0).abs() < 1e-15, "{filter:?} interpolates");
+        }
+        assert_eq!(Filter::Mitchell.weight(0.0), 8.0 / 9.0);
+        assert!((Filter::Mitchell.weight(1.0) - 1.0 / 18.0).abs() < 1e-15);
+        assert!((Filter::Gaussian.weight(0.5) - (-0.5f64).exp()).abs() < 1e-15);
+        assert!((Filter::Lanczos { lobes: 3 }.weight(1.5) + 0.135_094_911_523_117).abs() < 1e-12);
+    }
+
+    #[test]
+    fn windows_are_clipped_and_normalised() {
+        let taps = window(Filter::Triangle, 0.5, 2.0, 5);
+        assert_eq!(taps.iter().map(|tap| tap.index).collect::<Vec<_>>(), [0, 1, 2]);
+        assert!((taps[0].weight - 1.0 / 1.5).abs() < 1e-15 && taps[2].weight == 0.0);
+        assert_eq!(window(Filter::Triangle, -3.0, 1.0, 5), [Tap { index: 0, weight: 1.0 }]);
+    }
+
+    #[test]
+    fn areas_by_hand() {
+        let shares: Vec<_> = covered(1, 5, 3).map(|tap| (tap.index, tap.weight)).collect();
+        assert_eq!(shares, [(1, 0.2), (2, 0.6), (3, 0.2)]);
+        assert_eq!(touched(1, 5, 3).map(|tap| tap.weight).collect::<Vec<_>>(), [1.0 / 3.0; 3]);
+    }
+}
