@@ -98,6 +98,21 @@ impl Ratio {
         Self { numerator, denominator }
     }
 
+    /// This less a whole number.
+    pub(crate) fn minus(self, whole: i128) -> Self {
+        Self::new(self.numerator - whole * self.denominator, self.denominator)
+    }
+
+    /// A whole number divided by this, which is positive.
+    pub(crate) fn divide(self, whole: i128) -> Self {
+        Self::new(whole * self.denominator, self.numerator)
+    }
+
+    /// This, or 1 if it is more.
+    pub(crate) fn at_most_1(self) -> Self {
+        if self.numerator > self.denominator { Self::new(1, 1) } else { self }
+    }
+
     pub(crate) fn to_f64(self) -> f64 {
         self.numerator as f64 / self.denominator as f64
     }

@@ -2,6 +2,7 @@
 
 use std::f64::consts::PI;
 
+use crate::coordinates::Ratio;
 use crate::taps::Tap;
 
 /// A symmetric filter, as a function of the distance in samples.
@@ -75,6 +76,29 @@ pub(crate) fn window(filter: Filter, centre: f64, stretch: f64, input: usize) ->
     let total: f64 = taps.iter().map(|tap| tap.weight).sum();
     if total == 0.0 {
         return vec![Tap { index: (centre - 0.5).round().clamp(0.0, last) as usize, weight: 1.0 }];
+    }
+    taps.iter_mut().for_each(|tap| tap.weight /= total);
+    taps
+}
+
+/// The samples around `x` that a filter widened by `1 / shrink` reaches, as ONNX counts them: as many on either side,
+/// those past the border repeating the edge, or left out; the weights sum to 1.
+pub(crate) fn onnx_window(filter: Filter, x: Ratio, shrink: Ratio, exclude_outside: bool, input: usize) -> Vec<Tap> {
+    // The sample before x, or the one before that where x is a whole number, so that `beyond` is in (0, 1].
+    let base = x.ceil() - 1;
+    let beyond = x.minus(base).to_f64();
+    let reach = -shrink.divide(-(filter.radius().ceil() as i128)).floor() - 1;
+    let inside = 0..input as i128;
+    let weigh = |i: i128| {
+        let (index, distance) = (base + i, (i as f64 - beyond) * shrink.to_f64());
+        let excluded = exclude_outside && !inside.contains(&index);
+        let weight = if excluded { 0.0 } else { filter.weight(distance) };
+        Tap { index: index.clamp(0, inside.end - 1) as usize, weight }
+    };
+    let mut taps: Vec<Tap> = (-reach..=reach + 1).map(weigh).collect();
+    let total: f64 = taps.iter().map(|tap| tap.weight).sum();
+    if total == 0.0 {
+        return vec![Tap { index: base.clamp(0, inside.end - 1) as usize, weight: 1.0 }];
     }
     taps.iter_mut().for_each(|tap| tap.weight /= total);
     taps

@@ -17,6 +17,7 @@ mod pixel_shuffle;
 mod reference;
 mod taps;
 mod upsample;
+mod upsample_conventions;
 mod upsample_grad;
 mod zero_insertion;
 
@@ -32,7 +33,8 @@ pub use op::{Cost, Op, Operand};
 pub use pixel_shuffle::{ChannelOrder, PixelShuffle, ShuffleDirection};
 pub use reference::{Agreement, Mismatch, Reference};
 pub use taps::{Tap, TapTable};
-pub use upsample::{Coordinates, Interpolate, Rounding, TfResize, Upsample, UpsampleMode};
+pub use upsample::{Coordinates, Rounding, Upsample, UpsampleMode};
+pub use upsample_conventions::{AspectRatio, Interpolate, TfResize};
 pub use upsample_grad::UpsampleGrad;
 pub use zero_insertion::ZeroInsertion;
 

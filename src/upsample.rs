@@ -4,7 +4,7 @@ use ndarray::ArrayViewD;
 
 pub use crate::coordinates::Coordinates;
 use crate::coordinates::{Ratio, scale_ratio};
-use crate::filters::{Filter, covered, keys, touched, window};
+use crate::filters::{Filter, covered, keys, onnx_window, touched, window};
 use crate::geometry::{MAX_COORDINATE, at_most, check_elements, check_fields};
 use crate::op::{Op, Operand, split_shape};
 use crate::reference::{Reference, flush, widen};
@@ -46,61 +46,19 @@ pub enum UpsampleMode {
         /// against aliasing.
         antialias: bool,
     },
+    /// ONNX `antialias`: the same widening with the samples counted ONNX's way, the edge repeated, or left out.
+    OnnxAntialias {
+        /// [`Filter::Triangle`] for `linear`, [`Filter::Cubic`] for `cubic`.
+        filter: Filter,
+        /// Samples past the border get no weight, and the others are normalised again.
+        exclude_outside: bool,
+    },
     /// Those that the output covers, weighed by how much of each: TensorFlow's and OpenCV's `area`. Coordinates and
     /// scales play no part.
     Area,
     /// Those that the output touches, all with the same weight: PyTorch's `area`, adaptive average pooling. Coordinates
     /// and scales play no part.
     AdaptiveArea,
-}
-
-/// `mode` of `torch.nn.functional.interpolate`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Interpolate {
-    /// `nearest`: `floor(q * in / out)`.
-    Nearest,
-    /// `nearest-exact`: `floor((q + 0.5) * in / out)`.
-    NearestExact,
-    /// `linear`, `bilinear`, `trilinear`.
-    Linear {
-        /// Whether the corner samples keep their places.
-        align_corners: bool,
-    },
-    /// `bicubic`.
-    Cubic {
-        /// Whether the corner samples keep their places.
-        align_corners: bool,
-    },
-    /// `area`.
-    Area,
-    /// `antialias=True` with this filter: `bilinear`, `bicubic` (of parameter -0.5) or `lanczos` (of three lobes).
-    Antialias {
-        /// The filter.
-        filter: Filter,
-        /// Whether the corner samples keep their places.
-        align_corners: bool,
-    },
-}
-
-/// `method` of `tf.image.resize` (TensorFlow 2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TfResize {
-    /// `nearest`.
-    Nearest,
-    /// `bilinear`.
-    Bilinear,
-    /// `bicubic`.
-    Bicubic,
-    /// `area`.
-    Area,
-    /// `lanczos3`.
-    Lanczos3,
-    /// `lanczos5`.
-    Lanczos5,
-    /// `gaussian`.
-    Gaussian,
-    /// `mitchellcubic`.
-    MitchellCubic,
 }
 
 /// Upsampling over `R` spatial axes to any size, up or down.
@@ -157,42 +115,6 @@ impl<const R: usize> Upsample<R> {
         Ok(Self { batch, channels, input_size, output_size, ..Default::default() })
     }
 
-    /// `torch.nn.functional.interpolate`: mode and coordinates of `base` are replaced.
-    pub fn pytorch(base: Self, mode: Interpolate) -> Result<Self> {
-        let corners = |align| if align { Coordinates::AlignCorners } else { Coordinates::HalfPixel };
-        let cubic = UpsampleMode::Cubic { a: -0.75, exclude_outside: false };
-        let (mode, coordinates) = match mode {
-            Interpolate::Nearest => (UpsampleMode::Nearest(Rounding::Floor), Coordinates::Asymmetric),
-            Interpolate::NearestExact => (UpsampleMode::Nearest(Rounding::Floor), Coordinates::TfHalfPixelForNn),
-            Interpolate::Linear { align_corners } => (UpsampleMode::Linear, corners(align_corners)),
-            Interpolate::Cubic { align_corners } => (cubic, corners(align_corners)),
-            Interpolate::Area => (UpsampleMode::AdaptiveArea, Coordinates::HalfPixel),
-            Interpolate::Antialias { filter, align_corners } => {
-                (UpsampleMode::Filtered { filter, antialias: true }, corners(align_corners))
-            }
-        };
-        Self { mode, coordinates, ..base }.checked()
-    }
-
-    /// `tf.image.resize` (TensorFlow 2), whose pixel centres lie at a half: mode, coordinates and scales of `base` are
-    /// replaced. `antialias` has no effect on `nearest` and `area`.
-    pub fn tensorflow(base: Self, method: TfResize, antialias: bool) -> Result<Self> {
-        let filtered = |filter| UpsampleMode::Filtered { filter, antialias };
-        let mode = match method {
-            TfResize::Nearest => UpsampleMode::Nearest(Rounding::Floor),
-            TfResize::Bilinear => filtered(Filter::Triangle),
-            TfResize::Bicubic => filtered(Filter::Cubic { a: -0.5 }),
-            TfResize::Area => UpsampleMode::Area,
-            TfResize::Lanczos3 => filtered(Filter::Lanczos { lobes: 3 }),
-            TfResize::Lanczos5 => filtered(Filter::Lanczos { lobes: 5 }),
-            TfResize::Gaussian => filtered(Filter::Gaussian),
-            TfResize::MitchellCubic => filtered(Filter::Mitchell),
-        };
-        let nearest = method == TfResize::Nearest;
-        let coordinates = if nearest { Coordinates::TfHalfPixelForNn } else { Coordinates::HalfPixel };
-        Self { mode, coordinates, scales: None, ..base }.checked()
-    }
-
     /// The taps of one axis: the only place where coordinates are worked out, for shader and reference alike.
     ///
     /// # Panics
@@ -219,6 +141,9 @@ impl<const R: usize> Upsample<R> {
                     let stretch = if antialias { step.max(1.0) } else { 1.0 };
                     table.push(window(filter, centre, stretch, input), outside);
                 }
+                UpsampleMode::OnnxAntialias { filter, exclude_outside } => {
+                    table.push(onnx_window(filter, x, scale.at_most_1(), exclude_outside, input), outside);
+                }
                 UpsampleMode::Area => table.push(covered(q, input, output), false),
                 UpsampleMode::AdaptiveArea => table.push(touched(q, input, output), false),
             }
@@ -238,6 +163,10 @@ impl<const R: usize> Upsample<R> {
                 let stretch = if antialias { step.max(1.0) } else { 1.0 };
                 ((2.0 * filter.radius() * stretch).ceil() as usize + 1).min(input)
             }
+            UpsampleMode::OnnxAntialias { filter, .. } => {
+                let stretch = self.scale(axis).map_or(1.0, |scale| 1.0 / scale.at_most_1().to_f64());
+                2 * (filter.radius().ceil() * stretch).ceil() as usize
+            }
             UpsampleMode::Area | UpsampleMode::AdaptiveArea => (input.div_ceil(output.max(1)) + 1).min(input),
         }
     }
@@ -249,7 +178,7 @@ impl<const R: usize> Upsample<R> {
         }
     }
 
-    fn checked(self) -> Result<Self> {
+    pub(crate) fn checked(self) -> Result<Self> {
         self.check()?;
         Ok(self)
     }
@@ -264,12 +193,17 @@ impl<const R: usize> Upsample<R> {
         }
         at_most("channels", self.channels as u128, MAX_COORDINATE as u128)?;
         match self.mode {
-            UpsampleMode::Cubic { a, .. } | UpsampleMode::Filtered { filter: Filter::Cubic { a }, .. }
+            UpsampleMode::Cubic { a, .. }
+            | UpsampleMode::Filtered { filter: Filter::Cubic { a }, .. }
+            | UpsampleMode::OnnxAntialias { filter: Filter::Cubic { a }, .. }
                 if !(a.is_finite() && a.abs() <= 1e3) =>
             {
                 return Err(Error::Number { what: "the cubic's a", value: a, must: "finite, at most 1000 in size" });
             }
-            UpsampleMode::Filtered { filter: Filter::Lanczos { lobes }, .. } if !(1..=16).contains(&lobes) => {
+            UpsampleMode::Filtered { filter: Filter::Lanczos { lobes }, .. }
+            | UpsampleMode::OnnxAntialias { filter: Filter::Lanczos { lobes }, .. }
+                if !(1..=16).contains(&lobes) =>
+            {
                 return Err(Error::Number { what: "the lobes", value: lobes.into(), must: "1 to 16" });
             }
             _ => {}

@@ -1,7 +1,7 @@
 use ndarray::{ArrayD, IxDyn};
 
 use super::*;
-use crate::{Upsample1d, Upsample2d};
+use crate::{AspectRatio, Interpolate, TfResize, Upsample1d, Upsample2d};
 
 fn line(input: usize, output: usize, mode: UpsampleMode, coordinates: Coordinates<1>) -> Upsample1d {
     Upsample { input_size: [input], output_size: [output], mode, coordinates, ..Default::default() }
@@ -118,6 +118,42 @@ fn antialiasing_widens_the_filter() {
         let mode = UpsampleMode::Filtered { filter: Filter::Lanczos { lobes }, antialias: true };
         assert!(matches!(Upsample { mode, ..plain.clone() }.output(), Err(Error::Number { .. })));
     }
+}
+
+#[test]
+fn onnx_counts_as_many_samples_on_either_side() {
+    // 0.6 of four samples, half-pixel: x = 1/3; reach floor(1/0.6) = 1, samples -1 to 2 at 4/3, 1/3, 2/3, 5/3 of 0.6.
+    let mode = |exclude_outside| UpsampleMode::OnnxAntialias { filter: Filter::Triangle, exclude_outside };
+    let base = line(4, 2, mode(false), Coordinates::HalfPixel);
+    let repeated = Upsample { scales: Some([0.6]), ..base };
+    let total = 0.2 + 0.8 + 0.6;
+    let expected = [(0, 0.2 / total), (0, 0.8 / total), (1, 0.6 / total)];
+    let check = |up: &Upsample1d, expected: &[(usize, f64)]| {
+        let table = up.taps(0).unwrap();
+        let heavy: Vec<_> = table.at(0).iter().filter(|tap| tap.weight > 1e-12).collect();
+        assert_eq!(heavy.len(), expected.len(), "{heavy:?}");
+        for (tap, (index, weight)) in heavy.iter().zip(expected) {
+            assert!(tap.index == *index && (tap.weight - weight).abs() < 1e-12, "{tap:?}");
+        }
+    };
+    check(&repeated, &expected);
+    check(&Upsample { mode: mode(true), ..repeated }, &[(0, 0.8 / 1.4), (1, 0.6 / 1.4)]);
+    // Upwards it is plain linear interpolation.
+    let plain = line(4, 8, UpsampleMode::Linear, Coordinates::HalfPixel);
+    let data = [1.0, 5.0, -2.0, 3.0];
+    assert_eq!(values(&line(4, 8, mode(false), Coordinates::HalfPixel), &data), values(&plain, &data));
+}
+
+#[test]
+fn sizes_from_scales_and_aspect_ratios() {
+    let base = Upsample2d { input_size: [4, 10], ..Default::default() };
+    let scaled = Upsample::scaled(base.clone(), [0.6, 1.55]).unwrap();
+    assert_eq!((scaled.output_size, scaled.scales), ([2, 15], Some([0.6, 1.55])));
+    let fit = |policy| Upsample::keep_aspect_ratio(base.clone(), [7, 8], policy).unwrap().output_size;
+    assert_eq!(fit(AspectRatio::NotLarger), [3, 8]);
+    assert_eq!(fit(AspectRatio::NotSmaller), [7, 18]);
+    assert!(matches!(Upsample::scaled(base.clone(), [0.1, 1.0]), Err(Error::Zero { what: "output_size", axis: 0 })));
+    assert!(matches!(Upsample::scaled(base, [f64::NAN, 1.0]), Err(Error::Number { .. })));
 }
 
 #[test]

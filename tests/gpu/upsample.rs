@@ -5,7 +5,7 @@ use upconv::{Coordinates, Filter, Interpolate, Rounding, Upsample, Upsample1d, U
 use super::Row;
 use super::harness::check_reals;
 
-const MODES: [(&str, UpsampleMode); 13] = [
+const MODES: [(&str, UpsampleMode); 14] = [
     ("nearest floor", UpsampleMode::Nearest(Rounding::Floor)),
     ("nearest ceil", UpsampleMode::Nearest(Rounding::Ceil)),
     ("nearest prefer floor", UpsampleMode::Nearest(Rounding::PreferFloor)),
@@ -17,6 +17,7 @@ const MODES: [(&str, UpsampleMode); 13] = [
     ("triangle antialiased", UpsampleMode::Filtered { filter: Filter::Triangle, antialias: true }),
     ("lanczos 3", UpsampleMode::Filtered { filter: Filter::Lanczos { lobes: 3 }, antialias: false }),
     ("gaussian antialiased", UpsampleMode::Filtered { filter: Filter::Gaussian, antialias: true }),
+    ("onnx antialias", UpsampleMode::OnnxAntialias { filter: Filter::Cubic { a: -0.75 }, exclude_outside: true }),
     ("area", UpsampleMode::Area),
     ("adaptive area", UpsampleMode::AdaptiveArea),
 ];
