@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod activation;
+mod checkerboard;
 mod conv;
 mod conv_transpose;
 mod coordinates;
@@ -22,6 +23,7 @@ mod upsample_grad;
 mod zero_insertion;
 
 pub use activation::Activation;
+pub use checkerboard::Checkerboard;
 pub use conv::Conv;
 pub use conv_transpose::{ConvTranspose, TransposePadding};
 pub use error::{Error, Result};

@@ -1,7 +1,7 @@
 //! Pixel shuffle (sub-pixel rearrangement, depth to space) and its inverse: what they are, and their definition on the
 //! CPU.
 
-use ndarray::{ArrayD, ArrayViewD, IxDyn};
+use ndarray::{ArrayD, ArrayView, ArrayViewD, Axis, Dimension, IxDyn};
 
 use crate::geometry::{MAX_COORDINATE, at_most, check_elements, check_fields};
 use crate::op::{Op, Operand, split_shape};
@@ -97,6 +97,25 @@ impl<const R: usize> PixelShuffle<R> {
             *size = divide("input_size", spacious[axis], factor[axis])?;
         }
         Self { batch, channels, size, factor, order, direction: ShuffleDirection::ToDepth }.checked()
+    }
+
+    /// ICNR: the weight of a convolution before this shuffle (to space), from that of a convolution with `channels`
+    /// outputs: each kernel is repeated for every phase, so that the two together start as that convolution followed by
+    /// nearest-neighbour upsampling, without a checkerboard.
+    pub fn icnr<D: Dimension>(&self, kernel: ArrayView<f32, D>) -> Result<ArrayD<f32>> {
+        self.check()?;
+        let kernel = kernel.into_dyn();
+        if kernel.ndim() != R + 2 || kernel.shape()[0] != self.channels {
+            let expected = [&[self.channels], kernel.shape().get(1..).unwrap_or_default()].concat();
+            return Err(Error::Shape { operand: "kernel", expected, actual: kernel.shape().into() });
+        }
+        let block = self.block();
+        let deep = self.channels * block;
+        let source = (0..deep).map(|channel| match self.order {
+            ChannelOrder::ColumnRowDepth => channel / block,
+            ChannelOrder::DepthColumnRow => channel % self.channels,
+        });
+        Ok(kernel.select(Axis(0), &source.collect::<Vec<_>>()))
     }
 
     /// The gradient with respect to the input: the same samples moved back.
@@ -246,6 +265,25 @@ mod tests {
             let there = shuffle.reference(&[input.view()]).unwrap().to_f32();
             let back = shuffle.grad_input().reference(&[there.view()]).unwrap().to_f32();
             assert_eq!(back, input);
+        }
+    }
+
+    /// A convolution with an ICNR weight and a shuffle are the plain convolution, upsampled by repeating samples.
+    #[test]
+    fn icnr_starts_as_nearest_neighbour() {
+        for order in [ChannelOrder::ColumnRowDepth, ChannelOrder::DepthColumnRow] {
+            let shuffle = PixelShuffle2d { channels: 2, size: [3, 4], factor: [2, 3], order, ..Default::default() };
+            let kernel = ArrayD::from_shape_fn(IxDyn(&[2, 1, 1, 1]), |at| at[0] as f32 + 1.0);
+            let weight = shuffle.icnr(kernel.view()).unwrap();
+            assert_eq!(weight.shape(), [12, 1, 1, 1]);
+            let deep = ArrayD::from_shape_fn(IxDyn(&[1, 12, 3, 4]), |at| {
+                weight[[at[1], 0, 0, 0]] * (at[2] * 4 + at[3]) as f32
+            });
+            let output = shuffle.reference(&[deep.view()]).unwrap().values;
+            for (at, value) in output.indexed_iter() {
+                assert_eq!(*value, ((at[1] + 1) * (at[2] / 2 * 4 + at[3] / 3)) as f64);
+            }
+            assert!(matches!(shuffle.icnr(deep.view()), Err(Error::Shape { .. })));
         }
     }
 
