@@ -11,6 +11,9 @@ use crate::reference::{Reference, flush, widen};
 use crate::taps::{Tap, TapTable};
 use crate::{Error, Result};
 
+/// Most samples of a window that repeats the edge, and so is not bounded by the input: a scale of about a millionth.
+const MAX_WINDOW: u128 = 1 << 22;
+
 /// What ties and fractions become when a coordinate picks its nearest sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rounding {
@@ -211,6 +214,9 @@ impl<const R: usize> Upsample<R> {
         for axis in 0..R {
             self.scale(axis)?;
             self.coordinates.check(axis)?;
+            if matches!(self.mode, UpsampleMode::OnnxAntialias { .. }) {
+                at_most("the samples of a window", self.taps_per_axis(axis) as u128, MAX_WINDOW)?;
+            }
         }
         [self.input_size, self.output_size].iter().try_for_each(|size| check_elements(&self.shape(size)))
     }
@@ -286,7 +292,7 @@ impl<const R: usize> Op for Upsample<R> {
         let tables = (0..R).map(|axis| self.taps(axis)).collect::<Result<Vec<_>>>()?;
         let mut values = widen(&inputs[0]);
         let mut magnitudes: Vec<f64> = values.iter().map(|value| value.abs() * flush(*value)).collect();
-        let largest = magnitudes.iter().copied().fold(0.0, f64::max);
+        let largest = magnitudes.iter().copied().filter(|size| size.is_finite()).fold(0.0, f64::max);
         let (mut shape, mut gain) = (self.shape(&self.input_size), 1.0);
         for (axis, table) in tables.iter().enumerate() {
             values = table.apply(&values, &shape, axis + 2, |weight| weight)?;

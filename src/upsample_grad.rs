@@ -50,7 +50,7 @@ impl<const R: usize> Op for UpsampleGrad<R> {
     fn define(&self, inputs: &[ArrayViewD<f32>]) -> Result<Reference> {
         let mut values = widen(&inputs[0]);
         let mut magnitudes: Vec<f64> = values.iter().map(|value| value.abs() * flush(*value)).collect();
-        let largest = magnitudes.iter().copied().fold(0.0, f64::max);
+        let largest = magnitudes.iter().copied().filter(|size| size.is_finite()).fold(0.0, f64::max);
         let (mut shape, mut gain, mut roundings) = (inputs[0].shape().to_vec(), 1.0, 0);
         for axis in 0..R {
             let (table, size) = (self.forward.taps(axis)?, self.forward.input_size[axis]);

@@ -20,7 +20,7 @@ pub(crate) static DIRECT: Shader = Shader {
 
 impl<const R: usize> GpuOp for Conv<R> {
     fn recipes(&self, limits: &Limits) -> Vec<Recipe> {
-        recipes(&DIRECT, limits)
+        recipes(&[&DIRECT], limits)
     }
 
     fn lower(&self, request: Request<'_>) -> Result<Program> {

@@ -20,7 +20,7 @@ pub(crate) static GATHER: Shader = Shader {
 
 impl<const R: usize> GpuOp for ConvTranspose<R> {
     fn recipes(&self, limits: &Limits) -> Vec<Recipe> {
-        recipes(&GATHER, limits)
+        recipes(&[&GATHER], limits)
     }
 
     fn lower(&self, request: Request<'_>) -> Result<Program> {

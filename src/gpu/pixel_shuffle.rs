@@ -5,7 +5,7 @@ use std::ops::Range;
 use wgpu::Limits;
 
 use super::kernel::Shader;
-use super::params::{ShuffleParams, wrap};
+use super::params::{ShuffleParams, address, wrap};
 use super::program::{Dispatch, GpuOp, Program, Recipe, Request, Source, recipes};
 use super::relation::{span, spatial_stride};
 use super::windows::{Tile, Window, split};
@@ -23,11 +23,11 @@ pub(crate) static COPY: Shader = Shader {
 
 impl<const R: usize> GpuOp for PixelShuffle<R> {
     fn recipes(&self, limits: &Limits) -> Vec<Recipe> {
-        recipes(&COPY, limits)
+        recipes(&[&COPY], limits)
     }
 
     fn lower(&self, request: Request<'_>) -> Result<Program> {
-        let recipe = request.choose(Self::NAME, &COPY, &[&COPY])?;
+        let (shader, recipe) = request.choose(Self::NAME, &[&COPY])?;
         let operands = request.place(self)?;
         let to_depth = self.direction == ShuffleDirection::ToDepth;
         let [input, output] = [operands[0].layout.clone(), operands[1].layout.clone()];
@@ -48,7 +48,7 @@ impl<const R: usize> GpuOp for PixelShuffle<R> {
         };
         Ok(Program {
             op: Self::NAME,
-            shader: &COPY,
+            shader,
             constants: vec![
                 ("workgroup_size", recipe.workgroup_size.into()),
                 ("to_depth", f64::from(u8::from(to_depth))),
@@ -108,11 +108,7 @@ impl Shuffle {
 
     fn params(&self, window: &Window, row_threads: u32) -> ShuffleParams {
         let [batch, channels, d, h, w, _] = &window.tile;
-        // The address of the tile's first image, counted from the start of the window that is bound.
-        let base = |layout: &TensorLayout, operand: usize| {
-            let skipped = layout.offset() + batch.start * layout.strides()[0];
-            wrap(skipped).wrapping_sub((window.bytes[operand].start / 4) as u32)
-        };
+        let base = |layout, operand: usize| address(layout, &[batch.start], &window.bytes[operand]);
         let outer = |layout: &TensorLayout, axis: usize| wrap(layout.strides()[axis]);
         let [spacious_d, spacious_h, spacious_w] = std::array::from_fn(|i| wrap(spatial_stride(&self.spacious, i)));
         let [deep_d, deep_h, deep_w] = std::array::from_fn(|i| wrap(spatial_stride(&self.deep, i)));

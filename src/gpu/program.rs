@@ -103,11 +103,11 @@ pub trait GpuOp: Op {
 /// Workgroup sizes in order of preference; the last runs everywhere.
 const WORKGROUP_SIZES: [u32; 5] = [64, 128, 256, 32, 1];
 
-/// The recipes of one shader under these limits, best first.
-pub(crate) fn recipes(shader: &'static Shader, limits: &Limits) -> Vec<Recipe> {
-    let fits = |size: &u32| *size <= largest_workgroup(limits);
-    let recipe = |workgroup_size| Recipe { shader: shader.name, workgroup_size };
-    WORKGROUP_SIZES.into_iter().filter(fits).map(recipe).collect()
+/// The recipes of these shaders under these limits, best first.
+pub(crate) fn recipes(shaders: &[&'static Shader], limits: &Limits) -> Vec<Recipe> {
+    let sizes = WORKGROUP_SIZES.into_iter().filter(|&size| size <= largest_workgroup(limits));
+    let recipe = |shader: &&'static Shader, workgroup_size| Recipe { shader: shader.name, workgroup_size };
+    shaders.iter().flat_map(|shader| sizes.clone().map(move |size| recipe(shader, size))).collect()
 }
 
 fn largest_workgroup(limits: &Limits) -> u32 {
@@ -115,27 +115,24 @@ fn largest_workgroup(limits: &Limits) -> u32 {
 }
 
 impl Request<'_> {
-    /// The recipe to run: the forced one if it can, else the best. `shader` is the only one that fits the problem.
-    pub(crate) fn choose(&self, op: &'static str, shader: &'static Shader, shaders: &[&Shader]) -> Result<Recipe> {
+    /// The recipe to run, with its shader: the forced one if it can, else the best. `shaders` are those that fit the
+    /// problem, best first.
+    pub(crate) fn choose(&self, op: &'static str, shaders: &[&'static Shader]) -> Result<(&'static Shader, Recipe)> {
         if self.limits.max_compute_workgroups_per_dimension == 0 {
-            return Err(refused(shader.name, "max_compute_workgroups_per_dimension", 1, 0));
+            return Err(refused(op, "max_compute_workgroups_per_dimension", 1, 0));
         }
-        let Some(forced) = &self.options.recipe else {
-            let best = recipes(shader, self.limits).into_iter().next();
-            return best.ok_or_else(|| refused(shader.name, "max_compute_invocations_per_workgroup", 1, 0));
-        };
-        if !shaders.iter().any(|shader| shader.name == forced.shader) {
+        let best = || recipes(shaders, self.limits).into_iter().next();
+        let none = || refused(op, "max_compute_invocations_per_workgroup", 1, 0);
+        let Some(forced) = self.options.recipe.clone().or_else(best) else { return Err(none()) };
+        let Some(shader) = shaders.iter().find(|shader| shader.name == forced.shader) else {
             return Err(Error::RecipeUnknown { op, recipe: forced.to_string() });
-        }
-        if forced.shader != shader.name {
-            return Err(refused(&forced.to_string(), "taps of another mode than this op's", 1, 0));
-        }
+        };
         let (wanted, largest) = (forced.workgroup_size, largest_workgroup(self.limits));
         if !(1..=largest).contains(&wanted) {
             let what = "max_compute_invocations_per_workgroup";
             return Err(refused(&forced.to_string(), what, wanted.into(), largest.into()));
         }
-        Ok(forced.clone())
+        Ok((shader, forced))
     }
 
     /// The op's tensors where the caller placed them: inputs, then the output.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::kernel::Shader;
-use super::params::{AxisParams, ConvParams, wrap};
+use super::params::{AxisParams, ConvParams, address, wrap};
 use super::program::{Dispatch, Placed, Program, Request, Source};
 use super::windows::{Tile, Window, split};
 use crate::geometry::{Axis, Geometry, gcd};
@@ -39,7 +39,7 @@ pub(crate) fn lower<const R: usize, O: Op>(
     shader: &'static Shader,
     request: Request<'_>,
 ) -> Result<Program> {
-    let recipe = request.choose(O::NAME, shader, &[shader])?;
+    let (shader, recipe) = request.choose(O::NAME, &[shader])?;
     let operands = request.place(op)?;
     let relation = Relation::new(geometry, activation, direction, &operands);
     let dispatch = |window: Window| {
@@ -134,15 +134,10 @@ impl Relation {
     fn params(&self, window: &Window, row_threads: u32) -> ConvParams {
         let [batch, channels, .., reduction] = &window.tile;
         let [ins, outs] = self.per_group;
-        // Addresses count from the start of the window that is bound.
-        let base = |layout: &TensorLayout, operand: usize| {
-            wrap(layout.offset()).wrapping_sub((window.bytes[operand].start / 4) as u32)
-        };
+        let base = |layout, operand: usize| address(layout, &[], &window.bytes[operand]);
+        let from_first = |layout, operand: usize| address(layout, &[batch.start], &window.bytes[operand]);
         let last = window.bytes.len() - 1;
         let outer = |layout: &TensorLayout, axis: usize| wrap(layout.strides()[axis]);
-        let from_first = |layout: &TensorLayout, operand: usize| {
-            base(layout, operand).wrapping_add(wrap(batch.start).wrapping_mul(outer(layout, 0)))
-        };
         let weight_axes = if self.direction == Direction::WideToNarrow { [0, 1] } else { [1, 0] };
         let [d, h, w] = std::array::from_fn(|i| self.axis_params(i, &window.tile[i + 2]));
         let (_, [alpha, beta]) = activation_constants(self.activation);

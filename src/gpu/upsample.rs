@@ -5,7 +5,7 @@ use std::ops::Range;
 use wgpu::Limits;
 
 use super::kernel::Shader;
-use super::params::{UpsampleParams, wrap};
+use super::params::{UpsampleParams, address, wrap};
 use super::program::{Dispatch, GpuOp, Placed, Program, Recipe, Request, Source, recipes};
 use super::relation::{span, spatial_stride};
 use super::windows::{Tile, Window, split};
@@ -39,19 +39,19 @@ const OUTSIDE: u32 = u32::MAX;
 const END: u32 = u32::MAX - 1;
 
 impl<const R: usize> Upsample<R> {
-    fn shader(&self) -> &'static Shader {
-        if matches!(self.mode, UpsampleMode::Nearest(_)) { &NEAREST } else { &TAPS }
+    /// The shaders that can run it, best first: a copy is also a sum of one tap.
+    fn shaders(&self) -> Vec<&'static Shader> {
+        if matches!(self.mode, UpsampleMode::Nearest(_)) { vec![&NEAREST, &TAPS] } else { vec![&TAPS] }
     }
 }
 
 impl<const R: usize> GpuOp for Upsample<R> {
     fn recipes(&self, limits: &Limits) -> Vec<Recipe> {
-        recipes(self.shader(), limits)
+        recipes(&self.shaders(), limits)
     }
 
     fn lower(&self, request: Request<'_>) -> Result<Program> {
-        let shader = self.shader();
-        let recipe = request.choose(Self::NAME, shader, &[&NEAREST, &TAPS])?;
+        let (shader, recipe) = request.choose(Self::NAME, &self.shaders())?;
         let operands = request.place(self)?;
         check_tables(self, request.limits)?;
         let tables = three::<R>(|axis| self.taps(axis))?;
@@ -64,11 +64,11 @@ impl<const R: usize> GpuOp for Upsample<R> {
 /// The gradient is the same sum over the transposed tables.
 impl<const R: usize> GpuOp for UpsampleGrad<R> {
     fn recipes(&self, limits: &Limits) -> Vec<Recipe> {
-        recipes(&TAPS, limits)
+        recipes(&[&TAPS], limits)
     }
 
     fn lower(&self, request: Request<'_>) -> Result<Program> {
-        let recipe = request.choose(Self::NAME, &TAPS, &[&TAPS])?;
+        let (shader, recipe) = request.choose(Self::NAME, &[&TAPS])?;
         let operands = request.place(self)?;
         let forward = &self.forward;
         check_tables(forward, request.limits)?;
@@ -78,7 +78,7 @@ impl<const R: usize> GpuOp for UpsampleGrad<R> {
             Ok(table)
         })?;
         let sizes = [forward.batch, forward.channels];
-        let resize = Resize::new(&TAPS, tables, &operands, 0.0);
+        let resize = Resize::new(shader, tables, &operands, 0.0);
         lower(Self::NAME, recipe, resize, operands, sizes, request)
     }
 }
@@ -176,11 +176,7 @@ impl Resize {
 
     fn params(&self, window: &Window, row_threads: u32) -> UpsampleParams {
         let [batch, channels, d, h, w, _] = &window.tile;
-        // The address of the tile's first image and channel, counted from the start of the window that is bound.
-        let base = |layout: &TensorLayout, operand: usize| {
-            let skipped = layout.offset() + batch.start * layout.strides()[0] + channels.start * layout.strides()[1];
-            wrap(skipped).wrapping_sub((window.bytes[operand].start / 4) as u32)
-        };
+        let base = |layout, operand: usize| address(layout, &[batch.start, channels.start], &window.bytes[operand]);
         let outer = |layout: &TensorLayout, axis: usize| wrap(layout.strides()[axis]);
         let [x_d, x_h, x_w] = std::array::from_fn(|i| wrap(spatial_stride(&self.input, i)));
         let [y_d, y_h, y_w] = std::array::from_fn(|i| wrap(spatial_stride(&self.output, i)));

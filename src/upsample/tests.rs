@@ -144,6 +144,25 @@ fn onnx_counts_as_many_samples_on_either_side() {
     assert_eq!(values(&line(4, 8, mode(false), Coordinates::HalfPixel), &data), values(&plain, &data));
 }
 
+/// An infinity takes the bound away where it takes part, and nowhere else.
+#[test]
+fn an_infinity_stays_where_it_is() {
+    let up = line(5, 10, UpsampleMode::Linear, Coordinates::HalfPixel);
+    let gradient = Upsample { input_size: [10], output_size: [5], ..up.clone() }.grad_input();
+    let x = ArrayD::from_shape_vec(IxDyn(&[1, 1, 5]), vec![1.0, 2.0, 3.0, 4.0, f32::INFINITY]).unwrap();
+    for reference in [up.reference(&[x.view()]).unwrap(), gradient.reference(&[x.view()]).unwrap()] {
+        let bounds = [0, 4, 9].map(|q| reference.bound(&[0, 0, q]).is_finite());
+        assert_eq!(bounds, [true, true, false]);
+    }
+}
+
+#[test]
+fn a_window_without_end_is_refused() {
+    let mode = UpsampleMode::OnnxAntialias { filter: Filter::Triangle, exclude_outside: false };
+    let narrow = Upsample { scales: Some([1e-8]), ..line(5, 1, mode, Coordinates::HalfPixel) };
+    assert!(matches!(narrow.taps(0), Err(Error::TooLarge { value: 200_000_000, .. })), "{:?}", narrow.taps(0).err());
+}
+
 #[test]
 fn sizes_from_scales_and_aspect_ratios() {
     let base = Upsample2d { input_size: [4, 10], ..Default::default() };

@@ -1,9 +1,12 @@
 //! Upsampling: every mode with every coordinate convention, up and down, in one to three dimensions.
 
-use upconv::{Coordinates, Filter, Interpolate, Rounding, Upsample, Upsample1d, Upsample2d, Upsample3d, UpsampleMode};
+use upconv::gpu::GpuOp;
+use upconv::{
+    Coordinates, Filter, Interpolate, PlanOptions, Rounding, Upsample, Upsample1d, Upsample2d, Upsample3d, UpsampleMode,
+};
 
 use super::Row;
-use super::harness::check_reals;
+use super::harness::{Data, check_reals, compare, inputs, run_plan};
 
 const MODES: [(&str, UpsampleMode); 14] = [
     ("nearest floor", UpsampleMode::Nearest(Rounding::Floor)),
@@ -64,6 +67,16 @@ pub fn rows() -> Vec<Row> {
     rows.push(Row::new("1d a side past 2048", |gpu| {
         let base = Upsample1d { input_size: [2500], output_size: [5003], ..Default::default() };
         check_reals(gpu, &Upsample1d::pytorch(base, Interpolate::NearestExact).map_err(|e| e.to_string())?, "long")
+    }));
+    rows.push(Row::new("2d nearest by the general shader", |gpu| {
+        let up = Upsample2d { channels: 3, input_size: [4, 7], output_size: [9, 5], ..Default::default() };
+        for recipe in up.recipes(&gpu.device().limits()) {
+            let options = PlanOptions { recipe: Some(recipe), ..Default::default() };
+            let plan = gpu.planner().plan(&up, &options).map_err(|e| e.to_string())?;
+            let inputs = inputs(&up, "recipes", Data::Reals)?;
+            compare(&up, &inputs, &run_plan(gpu, &up, &plan, &options, &inputs)?, Data::Integers)?;
+        }
+        Ok(())
     }));
     rows.push(Row::new("2d an empty batch", move |gpu| {
         check_reals(gpu, &Upsample2d { batch: 0, input_size: [3, 4], output_size: [6, 8], ..planes.clone() }, "empty")
