@@ -98,11 +98,6 @@ impl Ratio {
         Self { numerator, denominator }
     }
 
-    /// This less a whole number.
-    pub(crate) fn minus(self, whole: i128) -> Self {
-        Self::new(self.numerator - whole * self.denominator, self.denominator)
-    }
-
     /// A whole number divided by this, which is positive.
     pub(crate) fn divide(self, whole: i128) -> Self {
         Self::new(whole * self.denominator, self.numerator)

@@ -84,9 +84,8 @@ pub(crate) fn window(filter: Filter, centre: f64, stretch: f64, input: usize) ->
 /// The samples around `x` that a filter widened by `1 / shrink` reaches, as ONNX counts them: as many on either side,
 /// those past the border repeating the edge, or left out; the weights sum to 1.
 pub(crate) fn onnx_window(filter: Filter, x: Ratio, shrink: Ratio, exclude_outside: bool, input: usize) -> Vec<Tap> {
-    // The sample before x, or the one before that where x is a whole number, so that `beyond` is in (0, 1].
-    let base = x.ceil() - 1;
-    let beyond = x.minus(base).to_f64();
+    // ONNX counts from the sample before a whole x; that moves only an end of the window where the weight is 0.
+    let (base, beyond) = (x.floor(), x.fraction());
     let reach = -shrink.divide(-(filter.radius().ceil() as i128)).floor() - 1;
     let inside = 0..input as i128;
     let weigh = |i: i128| {
