@@ -51,10 +51,10 @@ override has_bias: bool = false;
 override activation: u32 = 0u;
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> w: array<f32>;
-@group(0) @binding(3) var<storage, read> b: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<In>;
+@group(0) @binding(2) var<storage, read> w: array<In>;
+@group(0) @binding(3) var<storage, read> b: array<In>;
+@group(0) @binding(4) var<storage, read_write> y: array<Out>;
 
 struct Taps {
     first: i32, // first tap that lands in the input
@@ -132,9 +132,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
 
     var sum = 0.0;
     if (params.accumulate != 0u) {
-        sum = y[y_at];
+        sum = f32(y[y_at]);
     } else if (has_bias) {
-        sum = b[params.b_base + channel * params.b_stride];
+        sum = f32(b[params.b_base + channel * params.b_stride]);
     }
     for (var c = 0u; c < params.count_in; c++) {
         var x_slice = x_plane;
@@ -146,7 +146,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
                 var x_at = x_row;
                 var w_at = w_row;
                 for (var k = 0; k < taps_w.count; k++) {
-                    sum += x[x_at] * w[w_at];
+                    sum += f32(x[x_at]) * f32(w[w_at]);
                     x_at += x_step.z;
                     w_at += params.w.w_stride;
                 }
@@ -162,5 +162,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if (params.finish != 0u) {
         sum = activate(sum);
     }
-    y[y_at] = sum;
+    y[y_at] = Out(sum);
 }

@@ -36,11 +36,11 @@ struct Params {
 override workgroup_size: u32 = 64;
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<In>;
 @group(0) @binding(2) var<storage, read> table_d: array<vec2<u32>>; // a row each: (index, weight as bits)
 @group(0) @binding(3) var<storage, read> table_h: array<vec2<u32>>;
 @group(0) @binding(4) var<storage, read> table_w: array<vec2<u32>>;
-@group(0) @binding(5) var<storage, read_write> y: array<f32>;
+@group(0) @binding(5) var<storage, read_write> y: array<Out>;
 
 const OUTSIDE = 0xffffffffu; // an index that stands for the extrapolation value
 
@@ -62,10 +62,10 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let h = table_h[params.table_h + row].x;
     let w = table_w[params.table_w + column].x;
 
-    var value = params.extrapolation;
+    var value = Out(params.extrapolation);
     if (d != OUTSIDE && h != OUTSIDE && w != OUTSIDE) {
-        value = x[params.x_base + n * params.x_batch + channel * params.x_channel
-            + d * params.x_d + h * params.x_h + w * params.x_w];
+        value = Out(x[params.x_base + n * params.x_batch + channel * params.x_channel
+            + d * params.x_d + h * params.x_h + w * params.x_w]);
     }
     y[params.y_base + n * params.y_batch + channel * params.y_channel
         + slice * params.y_d + row * params.y_h + column * params.y_w] = value;

@@ -39,11 +39,11 @@ struct Params {
 override workgroup_size: u32 = 64;
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<In>;
 @group(0) @binding(2) var<storage, read> table_d: array<vec2<u32>>; // (index, weight as bits)
 @group(0) @binding(3) var<storage, read> table_h: array<vec2<u32>>;
 @group(0) @binding(4) var<storage, read> table_w: array<vec2<u32>>;
-@group(0) @binding(5) var<storage, read_write> y: array<f32>;
+@group(0) @binding(5) var<storage, read_write> y: array<Out>;
 
 const OUTSIDE = 0xffffffffu; // an index that stands for the extrapolation value
 const END = 0xfffffffeu;     // an index that stands for no more taps
@@ -88,7 +88,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
                     if (w.x == END) {
                         break;
                     }
-                    row_sum += bitcast<f32>(w.y) * x[line + w.x * params.x_w];
+                    row_sum += bitcast<f32>(w.y) * f32(x[line + w.x * params.x_w]);
                 }
                 slice_sum += bitcast<f32>(h.y) * row_sum;
             }
@@ -96,5 +96,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         }
     }
     y[params.y_base + n * params.y_batch + channel * params.y_channel
-        + slice * params.y_d + row * params.y_h + column * params.y_w] = value;
+        + slice * params.y_d + row * params.y_h + column * params.y_w] = Out(value);
 }

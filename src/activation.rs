@@ -79,6 +79,7 @@ impl Activation {
             magnitudes: reference.magnitudes.mapv(|magnitude| magnitude * steepest),
             roundings: reference.roundings + 1,
             slack,
+            ..reference
         }
     }
 }

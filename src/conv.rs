@@ -1,13 +1,11 @@
 //! Convolution: what it is, its sizes in every convention, and its definition on the CPU.
 
-use ndarray::ArrayViewD;
-
 use crate::geometry::{
     Axis, Geometry, MAX_COORDINATE, Padding, Pads, check_layer, conv_size, same_total, span, split_padding,
 };
 use crate::op::{Op, Operand, split_shape};
-use crate::reference::{Reference, Sums, for_each_run, widen};
-use crate::{Activation, Error, Result};
+use crate::reference::{Reference, Sums, for_each_run};
+use crate::{Activation, Error, Result, TensorView};
 
 /// A convolution over `R` spatial axes (cross-correlation, as in every framework), in PyTorch's words.
 ///
@@ -160,10 +158,10 @@ impl<const R: usize> Op for Conv<R> {
     }
 
     /// One tap at a time over the whole image, where the shader takes one output at a time over all taps.
-    fn define(&self, inputs: &[ArrayViewD<f32>]) -> Result<Reference> {
+    fn define(&self, inputs: &[TensorView]) -> Result<Reference> {
         let geometry = self.geometry()?;
         let shape = geometry.narrow_shape();
-        let (input, weight) = (widen(&inputs[0]), widen(&inputs[1]));
+        let (input, weight) = (inputs[0].widen(), inputs[1].widen());
         let mut sums = Sums::zeros(&shape)?;
         for_each_run(&geometry, |run| {
             for i in 0..run.len {

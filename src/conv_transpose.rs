@@ -1,14 +1,14 @@
 //! Transposed convolution: what it is, its sizes in every convention, and its definition on the CPU.
 
-use ndarray::{ArrayD, ArrayViewD};
+use ndarray::ArrayD;
 
 use crate::geometry::{
     Axis, Geometry, MAX_COORDINATE, Padding, Pads, check_layer, conv_transpose_size, span, split_padding,
 };
 use crate::memory::zeros;
 use crate::op::{Op, Operand, split_shape};
-use crate::reference::{Reference, Sums, for_each_run, widen};
-use crate::{Activation, Error, Result};
+use crate::reference::{Reference, Sums, for_each_run};
+use crate::{Activation, Error, Result, TensorView};
 
 /// A transposed convolution ("deconvolution") over `R` spatial axes, in PyTorch's words.
 ///
@@ -318,10 +318,10 @@ impl<const R: usize> Op for ConvTranspose<R> {
     }
 
     /// Scatters: every input sample is spread over the output by every tap, where the shader gathers.
-    fn define(&self, inputs: &[ArrayViewD<f32>]) -> Result<Reference> {
+    fn define(&self, inputs: &[TensorView]) -> Result<Reference> {
         let geometry = self.geometry()?;
         let shape = geometry.wide_shape();
-        let (input, weight) = (widen(&inputs[0]), widen(&inputs[1]));
+        let (input, weight) = (inputs[0].widen(), inputs[1].widen());
         let mut sums = Sums::zeros(&shape)?;
         for_each_run(&geometry, |run| {
             for i in 0..run.len {

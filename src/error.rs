@@ -1,5 +1,7 @@
 //! Every way in which a call can be refused: one variant per broken rule, each with its numbers.
 
+use crate::{DataType, FloatType};
+
 /// Why a descriptor, a layout, a binding or a run was refused.
 ///
 /// The variants up to [`Error::RecipeRefused`] are the caller's mistakes, found before any GPU object exists.
@@ -115,6 +117,16 @@ pub enum Error {
         /// The tensor's shape.
         actual: Vec<usize>,
     },
+    /// A tensor's elements are not of the op's type.
+    #[error("{operand} holds {actual:?} elements; the op takes {expected:?}")]
+    DataType {
+        /// Which tensor.
+        operand: &'static str,
+        /// The op's type.
+        expected: DataType,
+        /// The tensor's type.
+        actual: DataType,
+    },
     /// A shape has the wrong number of axes.
     #[error("{operand} has {actual} axes, {expected} are expected")]
     Rank {
@@ -190,13 +202,15 @@ pub enum Error {
         /// The usage's name in wgpu.
         usage: &'static str,
     },
-    /// An input lies in the output's buffer.
+    /// Two tensors, of which one is written, lie in the same buffer.
     #[error(
-        "{operand} and output lie in the same buffer; a dispatch that writes a buffer may not read it, at any offset"
+        "{operand} and {output} lie in the same buffer; a dispatch that writes a buffer may not use it twice, at any offset"
     )]
     Aliased {
-        /// The input.
+        /// The one.
         operand: &'static str,
+        /// The one that is written.
+        output: &'static str,
     },
     /// One output element alone needs more of a tensor than a binding can hold.
     #[error(
@@ -241,6 +255,30 @@ pub enum Error {
         wanted: u64,
         /// What there is.
         available: u64,
+    },
+    /// The device was made without a feature that the plan needs.
+    #[error("{what} needs the device feature {feature}, which this device was made without")]
+    MissingFeature {
+        /// What needs it.
+        what: &'static str,
+        /// The feature's name in wgpu.
+        feature: &'static str,
+    },
+    /// The op has no shader for tensors stored so.
+    #[error("{op} takes no tensors stored as {storage:?}")]
+    StorageUnsupported {
+        /// The op.
+        op: &'static str,
+        /// The storage asked for.
+        storage: FloatType,
+    },
+    /// Some of an op's inputs are stored as f32, some as f16.
+    #[error("{singles} inputs hold f32 and {halves} f16; one op's numbers are stored alike")]
+    MixedStorage {
+        /// Inputs of f32.
+        singles: usize,
+        /// Inputs of f16.
+        halves: usize,
     },
     /// This machine has no memory for a result.
     #[error("{what} would take {bytes} bytes, more than this machine gives")]

@@ -16,10 +16,11 @@ mod memory;
 mod op;
 mod pixel_shuffle;
 mod reference;
+mod separable;
 mod taps;
+mod tensor;
 mod upsample;
 mod upsample_conventions;
-mod upsample_grad;
 mod zero_insertion;
 
 pub use activation::Activation;
@@ -34,12 +35,14 @@ pub use layout::TensorLayout;
 pub use op::{Cost, Op, Operand};
 pub use pixel_shuffle::{ChannelOrder, PixelShuffle, ShuffleDirection};
 pub use reference::{Agreement, Mismatch, Reference};
+pub use separable::{Separable, SeparableGrad};
 pub use taps::{Tap, TapTable};
+pub use tensor::{DataType, Element, FloatType, Tensor, TensorView};
 pub use upsample::{Coordinates, Rounding, Upsample, UpsampleMode};
 pub use upsample_conventions::{AspectRatio, Interpolate, TfResize};
-pub use upsample_grad::UpsampleGrad;
 pub use zero_insertion::ZeroInsertion;
 
+pub use half;
 pub use ndarray;
 pub use wgpu;
 
@@ -68,8 +71,8 @@ pub type Upsample2d = Upsample<2>;
 /// Upsampling of three spatial axes.
 pub type Upsample3d = Upsample<3>;
 /// The gradient of an upsampling of one spatial axis.
-pub type UpsampleGrad1d = UpsampleGrad<1>;
+pub type UpsampleGrad1d = SeparableGrad<Upsample<1>>;
 /// The gradient of an upsampling of two spatial axes.
-pub type UpsampleGrad2d = UpsampleGrad<2>;
+pub type UpsampleGrad2d = SeparableGrad<Upsample<2>>;
 /// The gradient of an upsampling of three spatial axes.
-pub type UpsampleGrad3d = UpsampleGrad<3>;
+pub type UpsampleGrad3d = SeparableGrad<Upsample<3>>;

@@ -1,22 +1,29 @@
 //! What every op has: named tensors, a cost, and a reference.
 
-use ndarray::{ArrayView, ArrayViewD, Dimension};
+use ndarray::ArrayD;
 
 use crate::reference::Reference;
-use crate::{Error, Result};
+use crate::{DataType, Error, Result, TensorView};
 
 /// A tensor that an op reads or writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operand {
-    /// `"input"`, `"weight"`, `"bias"` or `"output"`.
+    /// Such as `"input"`, `"weight"`, `"bias"` or `"output"`.
     pub name: &'static str,
     /// Lengths of its axes, in the op's logical order.
     pub shape: Vec<usize>,
+    /// What its elements are.
+    pub data_type: DataType,
 }
 
 impl Operand {
     pub(crate) fn new(name: &'static str, shape: Vec<usize>) -> Self {
-        Self { name, shape }
+        Self { name, shape, data_type: DataType::Float }
+    }
+
+    /// A tensor of integers.
+    pub(crate) fn integers(name: &'static str, shape: Vec<usize>) -> Self {
+        Self { name, shape, data_type: DataType::I32 }
     }
 }
 
@@ -37,24 +44,45 @@ pub trait Op {
     /// The tensors that it reads, in the order in which every call takes them. Refuses a descriptor that breaks a rule.
     fn inputs(&self) -> Result<Vec<Operand>>;
 
-    /// The tensor that it writes. Refuses a descriptor that breaks a rule.
+    /// The tensor that it writes, the first one if there are several. Refuses a descriptor that breaks a rule.
     fn output(&self) -> Result<Operand>;
+
+    /// All tensors that it writes. Those after the first hold integers.
+    fn outputs(&self) -> Result<Vec<Operand>> {
+        Ok(vec![self.output()?])
+    }
 
     /// Products that are summed.
     fn multiply_adds(&self) -> Result<u128>;
 
     /// The definition on the CPU, summed in f64; see [`Op::reference`].
     #[doc(hidden)]
-    fn define(&self, inputs: &[ArrayViewD<f32>]) -> Result<Reference>;
+    fn define(&self, inputs: &[TensorView]) -> Result<Reference>;
+
+    /// The definition of the outputs after the first; see [`Op::reference_integers`].
+    #[doc(hidden)]
+    fn define_integers(&self, _inputs: &[TensorView]) -> Result<Vec<ArrayD<i32>>> {
+        Ok(Vec::new())
+    }
 
     /// Computes the op on the CPU in f64, with the bound that an f32 sum in any order must keep.
     ///
-    /// `inputs` are those of [`Op::inputs`], of any strides. With a bias, whose rank differs, pass views made
-    /// `into_dyn()`.
-    fn reference<D: Dimension>(&self, inputs: &[ArrayView<f32, D>]) -> Result<Reference> {
-        let views: Vec<_> = inputs.iter().map(|view| view.view().into_dyn()).collect();
+    /// `inputs` are those of [`Op::inputs`], of any strides. Where their ranks or types differ, as with a bias, pass
+    /// views made `into_dyn()`, or [`TensorView`]s.
+    fn reference<'a, V: Into<TensorView<'a>> + Clone>(&self, inputs: &[V]) -> Result<Reference> {
+        self.define(&self.views(inputs)?)
+    }
+
+    /// Computes the outputs after the first on the CPU. A GPU must give the same integers.
+    fn reference_integers<'a, V: Into<TensorView<'a>> + Clone>(&self, inputs: &[V]) -> Result<Vec<ArrayD<i32>>> {
+        self.define_integers(&self.views(inputs)?)
+    }
+
+    #[doc(hidden)]
+    fn views<'a, V: Into<TensorView<'a>> + Clone>(&self, inputs: &[V]) -> Result<Vec<TensorView<'a>>> {
+        let views: Vec<TensorView> = inputs.iter().map(|view| view.clone().into()).collect();
         self.check_inputs(&views)?;
-        self.define(&views)
+        Ok(views)
     }
 
     /// FLOPs and bytes.
@@ -63,17 +91,23 @@ pub trait Op {
         let reads = self.inputs()?.iter().map(count).fold(0u64, u64::saturating_add);
         Ok(Cost {
             flops: u64::try_from(self.multiply_adds()?.saturating_mul(2)).unwrap_or(u64::MAX),
-            bytes: reads.saturating_add(count(&self.output()?)),
+            bytes: self.outputs()?.iter().map(count).fold(reads, u64::saturating_add),
         })
     }
 
-    /// Refuses a list of tensors whose number or shapes are not the op's.
-    fn check_inputs(&self, views: &[ArrayViewD<f32>]) -> Result<()> {
+    /// Refuses a list of tensors whose number, shapes or types are not the op's.
+    fn check_inputs(&self, views: &[TensorView]) -> Result<()> {
         let expected = self.inputs()?;
         if views.len() != expected.len() {
             return Err(Error::OperandCount { op: Self::NAME, expected: expected.len(), actual: views.len() });
         }
-        expected.into_iter().zip(views).try_for_each(|(operand, view)| check_shape(operand, view.shape()))
+        expected.into_iter().zip(views).try_for_each(|(operand, view)| {
+            let (expected, actual) = (operand.data_type, view.data_type());
+            if expected != actual {
+                return Err(Error::DataType { operand: operand.name, expected, actual });
+            }
+            check_shape(operand, view.shape())
+        })
     }
 }
 

@@ -1,12 +1,12 @@
 //! Pixel shuffle (sub-pixel rearrangement, depth to space) and its inverse: what they are, and their definition on the
 //! CPU.
 
-use ndarray::{ArrayD, ArrayView, ArrayViewD, Axis, Dimension, IxDyn};
+use ndarray::{ArrayD, ArrayView, Axis, Dimension, IxDyn};
 
 use crate::geometry::{MAX_COORDINATE, at_most, check_elements, check_fields};
 use crate::op::{Op, Operand, split_shape};
 use crate::reference::Reference;
-use crate::{Error, Result};
+use crate::{Error, Result, TensorView};
 
 /// Which way samples move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -188,7 +188,7 @@ impl<const R: usize> Op for PixelShuffle<R> {
     }
 
     /// The textbooks' reshape, transpose, reshape, where the shader works out one address for each sample.
-    fn define(&self, inputs: &[ArrayViewD<f32>]) -> Result<Reference> {
+    fn define(&self, inputs: &[TensorView]) -> Result<Reference> {
         // The deep side with its channels taken apart, and for each axis of that its place in the spacious side taken
         // apart: (batch, channel, size, factor, size, factor, ...).
         let phases = self.factor.iter().copied();
@@ -209,7 +209,7 @@ impl<const R: usize> Op for PixelShuffle<R> {
         let mut order = vec![0; places.len()];
         places.iter().enumerate().for_each(|(from, &to)| order[to] = from);
 
-        let input = inputs[0].mapv(f64::from);
+        let input = ArrayD::from_shape_vec(inputs[0].shape(), inputs[0].widen()).expect("as many as its shape has");
         let values = match self.direction {
             ShuffleDirection::ToSpace => rearrange(input, &parts, &order, &self.spacious_shape()),
             ShuffleDirection::ToDepth => {
@@ -218,7 +218,7 @@ impl<const R: usize> Op for PixelShuffle<R> {
             }
         };
         let magnitudes = values.mapv(f64::abs);
-        Ok(Reference { values, magnitudes, roundings: 0, slack: 0.0 })
+        Ok(Reference::new(values, magnitudes, 0))
     }
 }
 

@@ -1,11 +1,12 @@
 //! A result in f64 with the error that an f32 computation of it may have.
 
+use half::f16;
 use ndarray::{ArrayD, ArrayView, ArrayViewD, Dimension, IxDyn};
 
-use crate::Result;
 use crate::geometry::Geometry;
 use crate::memory::zeros;
 use crate::op::{Operand, check_shape};
+use crate::{FloatType, Result, TensorView};
 
 /// Half an ulp of 1 in f32: the largest relative error of one rounding.
 const UNIT: f64 = 1.0 / (1u64 << 24) as f64;
@@ -21,6 +22,8 @@ pub struct Reference {
     pub roundings: usize,
     /// Error allowed besides, for functions that devices compute with an error of their own.
     pub slack: f64,
+    /// What the result is stored as.
+    pub storage: FloatType,
 }
 
 /// How close an f32 result came.
@@ -49,28 +52,48 @@ pub struct Mismatch {
 }
 
 impl Reference {
+    pub(crate) fn new(values: ArrayD<f64>, magnitudes: ArrayD<f64>, roundings: usize) -> Self {
+        Self { values, magnitudes, roundings, slack: 0.0, storage: FloatType::F32 }
+    }
+
+    /// The reference of the same op with its result stored as f16: rounded once more, up or down, subnormals perhaps
+    /// flushed to 0.
+    pub fn stored_as_f16(self) -> Self {
+        Self { storage: FloatType::F16, ..self }
+    }
+
     /// Largest error that a plain f32 sum of an element's terms may have, in whatever order it is summed:
     /// `roundings · 2⁻²⁴ · Σ|x·w|`, and the smallest normal f32 for each rounding, as a GPU may flush subnormals;
     /// [`Self::slack`] besides.
     ///
     /// Infinite where Σ|x·w| passes half of f32's range, so that a partial sum may overflow, and where a NaN or an
     /// infinity takes part: WGSL makes no promise there.
+    ///
+    /// Stored as f16 a result may be off by another 2⁻¹⁰ of its value, or 2⁻¹⁴; past 65504 it may be infinite.
     pub fn bound(&self, index: &[usize]) -> f64 {
-        bound(self.roundings as f64, self.magnitudes[index]) + self.slack
+        self.bound_of(self.values[index], self.magnitudes[index])
+    }
+
+    fn bound_of(&self, value: f64, magnitude: f64) -> f64 {
+        let sum = bound(self.roundings as f64, magnitude) + self.slack;
+        match self.storage {
+            FloatType::F32 => sum,
+            FloatType::F16 if value.abs() + sum >= f64::from(f16::MAX) => f64::INFINITY,
+            FloatType::F16 => sum + (value.abs() + sum) / 1024.0 + f64::from(f16::MIN_POSITIVE),
+        }
     }
 
     /// Compares an f32 result with the bound, element by element.
     pub fn check<D: Dimension>(&self, actual: ArrayView<f32, D>) -> Result<Result<Agreement, Mismatch>> {
-        let allowed = self.roundings as f64;
-        self.compare(actual.into_dyn(), |magnitude| bound(allowed, magnitude) + self.slack)
+        self.compare(actual.into_dyn(), |value, magnitude| self.bound_of(value, magnitude))
     }
 
     /// Compares with `==`: for integers with Σ|x·w| < 2²⁴, whose f32 sum is exact in any order.
     pub fn check_exact<D: Dimension>(&self, actual: ArrayView<f32, D>) -> Result<Result<Agreement, Mismatch>> {
-        self.compare(actual.into_dyn(), |_| 0.0)
+        self.compare(actual.into_dyn(), |_, _| 0.0)
     }
 
-    fn compare(&self, actual: ArrayViewD<f32>, bound: impl Fn(f64) -> f64) -> Result<Result<Agreement, Mismatch>> {
+    fn compare(&self, actual: ArrayViewD<f32>, bound: impl Fn(f64, f64) -> f64) -> Result<Result<Agreement, Mismatch>> {
         check_shape(Operand::new("output", self.values.shape().into()), actual.shape())?;
         let mut agreement = Agreement { worst_ulps: 0.0, allowed_ulps: self.roundings as f64 };
         let mut worst: Option<(f64, Mismatch)> = None;
@@ -78,7 +101,7 @@ impl Reference {
         for ((index, &expected), (&magnitude, &actual)) in
             self.values.indexed_iter().zip(self.magnitudes.iter().zip(actual.iter()))
         {
-            let (error, bound) = ((f64::from(actual) - expected).abs(), bound(magnitude));
+            let (error, bound) = ((f64::from(actual) - expected).abs(), bound(expected, magnitude));
             // Written so that a NaN counts as outside, but an infinite bound allows everything.
             if bound == f64::INFINITY || error <= bound {
                 if error > 0.0 && error.is_finite() && magnitude > 0.0 {
@@ -136,23 +159,19 @@ impl Sums {
     }
 
     /// Adds each channel's bias to a row-major (N, C, spatial...) output.
-    pub(crate) fn add_bias(&mut self, bias: &ArrayViewD<f32>, elements_per_channel: usize) {
+    pub(crate) fn add_bias(&mut self, bias: &TensorView, elements_per_channel: usize) {
+        let bias = bias.widen();
         let channels = bias.len();
         for element in 0..self.values.len() {
             let channel = element / elements_per_channel % channels;
-            self.add(element, f64::from(bias[[channel]]), 1.0);
+            self.add(element, bias[channel], 1.0);
         }
     }
 
     pub(crate) fn finish(self, shape: &[usize], roundings: usize) -> Reference {
         let array = |sums| ArrayD::from_shape_vec(IxDyn(shape), sums).expect("as many sums as the shape has elements");
-        Reference { values: array(self.values), magnitudes: array(self.magnitudes), roundings, slack: 0.0 }
+        Reference::new(array(self.values), array(self.magnitudes), roundings)
     }
-}
-
-/// A tensor in f64, row-major, whatever its strides were.
-pub(crate) fn widen(view: &ArrayViewD<f32>) -> Vec<f64> {
-    view.iter().map(|&value| f64::from(value)).collect()
 }
 
 /// A run of narrow elements that one weight joins to wide elements `step` apart; all are offsets into row-major tensors.

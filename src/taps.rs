@@ -36,6 +36,24 @@ impl TapTable {
         Self { starts: vec![0, 1], entries: vec![Tap { index: 0, weight: 1.0 }], outside: vec![false] }
     }
 
+    /// Every sample as it is.
+    pub(crate) fn identity(samples: usize) -> Result<Self> {
+        let mut table = Self::with_capacity(samples, 1)?;
+        (0..samples).for_each(|index| table.push([Tap { index, weight: 1.0 }], false));
+        Ok(table)
+    }
+
+    /// Whether it leaves `samples` as they are.
+    pub(crate) fn is_identity(&self, samples: usize) -> bool {
+        let kept = |q: usize| !self.outside[q] && matches!(*self.at(q), [Tap { index, weight: 1.0 }] if index == q);
+        self.len() == samples && (0..samples).all(kept)
+    }
+
+    /// Whether an output takes the extrapolation value.
+    pub(crate) fn has_outside(&self) -> bool {
+        self.outside.contains(&true)
+    }
+
     /// Adds the next output.
     pub(crate) fn push(&mut self, taps: impl IntoIterator<Item = Tap>, outside: bool) {
         self.entries.extend(taps.into_iter().filter(|tap| tap.weight != 0.0));

@@ -1,15 +1,14 @@
 //! Upsampling (resizing, up or down): what it is, its coordinate conventions, and its definition on the CPU.
 
-use ndarray::ArrayViewD;
-
 pub use crate::coordinates::Coordinates;
 use crate::coordinates::{Ratio, scale_ratio};
 use crate::filters::{Filter, covered, keys, onnx_window, touched, window};
 use crate::geometry::{MAX_COORDINATE, at_most, check_elements, check_fields};
 use crate::op::{Op, Operand, split_shape};
-use crate::reference::{Reference, flush, widen};
+use crate::reference::Reference;
+use crate::separable::{self, Separable, SeparableGrad};
 use crate::taps::{Tap, TapTable};
-use crate::{Error, Result};
+use crate::{Error, Result, TensorView};
 
 /// Most samples of a window that repeats the edge, and so is not bounded by the input: a scale of about a millionth.
 const MAX_WINDOW: u128 = 1 << 22;
@@ -118,60 +117,16 @@ impl<const R: usize> Upsample<R> {
         Ok(Self { batch, channels, input_size, output_size, ..Default::default() })
     }
 
-    /// The taps of one axis: the only place where coordinates are worked out, for shader and reference alike.
+    /// The gradient with respect to the input.
     ///
-    /// # Panics
-    ///
-    /// Where there is no such axis: `axis` must be less than `R`.
-    pub fn taps(&self, axis: usize) -> Result<TapTable> {
-        self.check()?;
-        let (input, output) = (self.input_size[axis], self.output_size[axis]);
-        let scale = self.scale(axis)?;
-        let mut table = TapTable::with_capacity(output, self.taps_per_axis(axis))?;
-        let crop = matches!(self.coordinates, Coordinates::TfCropAndResize { .. });
-        for q in 0..output {
-            let x = self.coordinates.locate(axis, q, input, output, scale);
-            let outside = crop && x.is_outside(input);
-            match self.mode {
-                UpsampleMode::Nearest(rounding) => table.push([nearest(x, rounding, input)], outside),
-                UpsampleMode::Linear => table.push(linear(x, input), outside),
-                UpsampleMode::Cubic { a, exclude_outside } => {
-                    table.push(cubic(x, a, exclude_outside, input), outside);
-                }
-                UpsampleMode::Filtered { filter, antialias } => {
-                    let step = self.coordinates.step(input, output, scale);
-                    let centre = self.coordinates.centre(q, x, step);
-                    let stretch = if antialias { step.max(1.0) } else { 1.0 };
-                    table.push(window(filter, centre, stretch, input), outside);
-                }
-                UpsampleMode::OnnxAntialias { filter, exclude_outside } => {
-                    table.push(onnx_window(filter, x, scale.at_most_1(), exclude_outside, input), outside);
-                }
-                UpsampleMode::Area => table.push(covered(q, input, output), false),
-                UpsampleMode::AdaptiveArea => table.push(touched(q, input, output), false),
-            }
-        }
-        Ok(table)
-    }
-
-    /// Samples that an output is made of along an axis, at most. A size or scale that [`Op::output`] refuses counts as 1.
-    pub fn taps_per_axis(&self, axis: usize) -> usize {
-        let (input, output) = (self.input_size[axis], self.output_size[axis]);
-        match self.mode {
-            UpsampleMode::Nearest(_) => 1,
-            UpsampleMode::Linear => 2,
-            UpsampleMode::Cubic { .. } => 4,
-            UpsampleMode::Filtered { filter, antialias } => {
-                let step = self.scale(axis).map_or(1.0, |scale| self.coordinates.step(input, output, scale));
-                let stretch = if antialias { step.max(1.0) } else { 1.0 };
-                ((2.0 * filter.radius() * stretch).ceil() as usize + 1).min(input)
-            }
-            UpsampleMode::OnnxAntialias { filter, .. } => {
-                let stretch = self.scale(axis).map_or(1.0, |scale| 1.0 / scale.at_most_1().to_f64());
-                2 * (filter.radius().ceil() * stretch).ceil() as usize
-            }
-            UpsampleMode::Area | UpsampleMode::AdaptiveArea => (input.div_ceil(output.max(1)) + 1).min(input),
-        }
+    /// ```
+    /// use upconv::{Op, Upsample2d};
+    /// let up = Upsample2d { input_size: [4, 4], output_size: [8, 8], ..Default::default() };
+    /// assert_eq!(up.grad_input().output()?.shape, [1, 1, 4, 4]);
+    /// # Ok::<(), upconv::Error>(())
+    /// ```
+    pub fn grad_input(&self) -> SeparableGrad<Self> {
+        SeparableGrad { forward: self.clone() }
     }
 
     fn scale(&self, axis: usize) -> Result<Ratio> {
@@ -279,43 +234,73 @@ impl<const R: usize> Op for Upsample<R> {
 
     /// A copy counts none; else as many as the output with most samples has, for each.
     fn multiply_adds(&self) -> Result<u128> {
-        let shape = self.output()?.shape;
-        if matches!(self.mode, UpsampleMode::Nearest(_)) {
-            return Ok(0);
-        }
-        let taps = (0..R).map(|axis| self.taps_per_axis(axis));
-        Ok(shape.into_iter().chain(taps).fold(1u128, |n, factor| n.saturating_mul(factor as u128)))
+        separable::multiply_adds(self)
     }
 
-    /// One axis after the other over the whole image, where the shader takes one output over all axes.
-    fn define(&self, inputs: &[ArrayViewD<f32>]) -> Result<Reference> {
-        let tables = (0..R).map(|axis| self.taps(axis)).collect::<Result<Vec<_>>>()?;
-        let mut values = widen(&inputs[0]);
-        let mut magnitudes: Vec<f64> = values.iter().map(|value| value.abs() * flush(*value)).collect();
-        let largest = magnitudes.iter().copied().filter(|size| size.is_finite()).fold(0.0, f64::max);
-        let (mut shape, mut gain) = (self.shape(&self.input_size), 1.0);
-        for (axis, table) in tables.iter().enumerate() {
-            values = table.apply(&values, &shape, axis + 2, |weight| weight)?;
-            magnitudes = table.apply(&magnitudes, &shape, axis + 2, f64::abs)?;
-            shape[axis + 2] = self.output_size[axis];
-            gain *= table.gain();
-        }
-        // The shader sums axis by axis: where a row's sum may overflow, a small weight that follows does not help.
-        if largest * gain > f64::from(f32::MAX) / 2.0 {
-            magnitudes.fill(f64::INFINITY);
-        }
-        let array = |values| ndarray::ArrayD::from_shape_vec(shape.clone(), values).expect("resampled to this shape");
-        let (mut values, mut magnitudes) = (array(values), array(magnitudes));
-        for (axis, table) in tables.iter().enumerate() {
-            for q in (0..table.len()).filter(|&q| table.is_outside(q)) {
-                values.index_axis_mut(ndarray::Axis(axis + 2), q).fill(self.extrapolation_value.into());
-                magnitudes.index_axis_mut(ndarray::Axis(axis + 2), q).fill(f64::from(self.extrapolation_value).abs());
+    fn define(&self, inputs: &[TensorView]) -> Result<Reference> {
+        separable::forward(self, &inputs[0])
+    }
+}
+
+impl<const R: usize> Separable for Upsample<R> {
+    const GRAD_NAME: &'static str = "upsample_grad";
+
+    fn taps(&self, axis: usize) -> Result<TapTable> {
+        self.check()?;
+        let (input, output) = (self.input_size[axis], self.output_size[axis]);
+        let scale = self.scale(axis)?;
+        let mut table = TapTable::with_capacity(output, self.taps_per_axis(axis))?;
+        let crop = matches!(self.coordinates, Coordinates::TfCropAndResize { .. });
+        for q in 0..output {
+            let x = self.coordinates.locate(axis, q, input, output, scale);
+            let outside = crop && x.is_outside(input);
+            match self.mode {
+                UpsampleMode::Nearest(rounding) => table.push([nearest(x, rounding, input)], outside),
+                UpsampleMode::Linear => table.push(linear(x, input), outside),
+                UpsampleMode::Cubic { a, exclude_outside } => {
+                    table.push(cubic(x, a, exclude_outside, input), outside);
+                }
+                UpsampleMode::Filtered { filter, antialias } => {
+                    let step = self.coordinates.step(input, output, scale);
+                    let centre = self.coordinates.centre(q, x, step);
+                    let stretch = if antialias { step.max(1.0) } else { 1.0 };
+                    table.push(window(filter, centre, stretch, input), outside);
+                }
+                UpsampleMode::OnnxAntialias { filter, exclude_outside } => {
+                    table.push(onnx_window(filter, x, scale.at_most_1(), exclude_outside, input), outside);
+                }
+                UpsampleMode::Area => table.push(covered(q, input, output), false),
+                UpsampleMode::AdaptiveArea => table.push(touched(q, input, output), false),
             }
         }
-        // A copy rounds nothing; else each axis rounds its weight, a product and its sum.
-        let copies = matches!(self.mode, UpsampleMode::Nearest(_));
-        let roundings = if copies { 0 } else { tables.iter().map(|table| table.longest() + 2).sum() };
-        Ok(Reference { values, magnitudes, roundings, slack: 0.0 })
+        Ok(table)
+    }
+
+    fn taps_per_axis(&self, axis: usize) -> usize {
+        let (input, output) = (self.input_size[axis], self.output_size[axis]);
+        match self.mode {
+            UpsampleMode::Nearest(_) => 1,
+            UpsampleMode::Linear => 2,
+            UpsampleMode::Cubic { .. } => 4,
+            UpsampleMode::Filtered { filter, antialias } => {
+                let step = self.scale(axis).map_or(1.0, |scale| self.coordinates.step(input, output, scale));
+                let stretch = if antialias { step.max(1.0) } else { 1.0 };
+                ((2.0 * filter.radius() * stretch).ceil() as usize + 1).min(input)
+            }
+            UpsampleMode::OnnxAntialias { filter, .. } => {
+                let stretch = self.scale(axis).map_or(1.0, |scale| 1.0 / scale.at_most_1().to_f64());
+                2 * (filter.radius().ceil() * stretch).ceil() as usize
+            }
+            UpsampleMode::Area | UpsampleMode::AdaptiveArea => (input.div_ceil(output.max(1)) + 1).min(input),
+        }
+    }
+
+    fn extrapolation(&self) -> f32 {
+        self.extrapolation_value
+    }
+
+    fn is_copy(&self) -> bool {
+        matches!(self.mode, UpsampleMode::Nearest(_))
     }
 }
 

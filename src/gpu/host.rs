@@ -4,15 +4,15 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_intrusive::channel::shared::{OneshotReceiver, oneshot_channel};
-use ndarray::{Array, ArrayView, ArrayViewD, Dimension};
+use ndarray::{ArrayView, Dimension};
 use wgpu::{
     Adapter, AdapterInfo, Backends, Buffer, BufferUsages, Device, ErrorFilter, Features, Instance, InstanceDescriptor,
     Limits, MapMode, Queue,
 };
 
-use super::{GpuOp, PlanOptions, Planner};
+use super::Planner;
 use crate::geometry::at_most;
-use crate::{Error, Result};
+use crate::{Element, Error, Result, TensorView};
 
 /// A GPU device of the library's own.
 ///
@@ -87,7 +87,7 @@ impl Gpu {
         let offered = adapter.limits();
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("upconv::host::device"),
-            required_features: adapter.features() & Features::TIMESTAMP_QUERY,
+            required_features: adapter.features() & (Features::TIMESTAMP_QUERY | Features::SHADER_F16),
             required_limits: Limits {
                 max_buffer_size: offered.max_buffer_size,
                 max_storage_buffer_binding_size: offered.max_storage_buffer_binding_size,
@@ -126,55 +126,12 @@ impl Gpu {
         &self.planner
     }
 
-    /// Uploads the inputs, runs the op and reads the output back, waiting for it. Inputs are those of
-    /// [`Op::inputs`](crate::Op::inputs), of any strides; the output is row-major.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub fn run<O: GpuOp, D: Dimension>(&self, op: &O, inputs: &[ArrayView<f32, D>]) -> Result<Array<f32, D>> {
-        let (output, shape) = pollster::block_on(self.dispatch(op, inputs))?;
-        to_array(self.download(&output, 0, bytes_of(&shape))?, shape)
-    }
-
-    /// [`Gpu::run`] as a future. The work is submitted at the first poll.
-    pub async fn run_async<O: GpuOp, D: Dimension>(
-        &self,
-        op: &O,
-        inputs: &[ArrayView<'_, f32, D>],
-    ) -> Result<Array<f32, D>> {
-        let (output, shape) = self.dispatch(op, inputs).await?;
-        to_array(self.download_async(&output, 0, bytes_of(&shape)).await?, shape)
-    }
-
-    /// Uploads and submits; gives the output's buffer and shape.
-    async fn dispatch<O: GpuOp, D: Dimension>(
-        &self,
-        op: &O,
-        inputs: &[ArrayView<'_, f32, D>],
-    ) -> Result<(Buffer, Vec<usize>)> {
-        let views: Vec<_> = inputs.iter().map(|view| view.view().into_dyn()).collect();
-        op.check_inputs(&views)?;
-        let shape = op.output()?.shape;
-        let (output, failure) = self.scoped(|| {
-            let plan = self.planner.plan(op, &PlanOptions::default())?;
-            let buffers = views.iter().map(|view| self.fill(view.view())).collect::<Result<Vec<_>>>()?;
-            let output = self.allocate("output", bytes_of(&shape))?;
-            let slices: Vec<_> = buffers.iter().map(|buffer| buffer.slice(..)).collect();
-            let bound = plan.bind(&slices, output.slice(..))?;
-            let mut encoder = self.encoder();
-            let label = Some("upconv::host::pass");
-            bound.encode(
-                &mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label, timestamp_writes: None }),
-            );
-            self.queue.submit([encoder.finish()]);
-            Ok(output)
-        });
-        Ok((self.outcome(output, failure.await)?, shape))
-    }
-
     /// A storage buffer that holds a tensor row-major, whatever the view's strides. A buffer is never empty: it holds at
     /// least one element.
     #[cfg(not(target_arch = "wasm32"))]
-    pub fn upload(&self, view: ArrayViewD<f32>) -> Result<Buffer> {
-        let (buffer, failure) = self.scoped(|| self.fill(view));
+    pub fn upload<'a>(&self, tensor: impl Into<TensorView<'a>>) -> Result<Buffer> {
+        let view = tensor.into();
+        let (buffer, failure) = self.scoped(|| self.fill(&view));
         pollster::block_on(async { self.outcome(buffer, failure.await) })
     }
 
@@ -185,21 +142,34 @@ impl Gpu {
         pollster::block_on(async { self.outcome(buffer, failure.await) })
     }
 
-    fn fill(&self, view: ArrayViewD<f32>) -> Result<Buffer> {
-        let buffer = self.allocate("input", view.len() as u64 * 4)?;
+    pub(super) fn fill(&self, view: &TensorView) -> Result<Buffer> {
+        match view {
+            TensorView::F32(view) => self.fill_with(view.view()),
+            TensorView::F16(view) => self.fill_with(view.view()),
+            TensorView::I32(view) => self.fill_with(view.view()),
+        }
+    }
+
+    fn fill_with<T: Element, D: Dimension>(&self, view: ArrayView<T, D>) -> Result<Buffer> {
         let standard = view.as_standard_layout();
-        if let Some(values) = standard.as_slice() {
-            self.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(values));
+        let bytes: &[u8] = standard.as_slice().map(bytemuck::cast_slice).unwrap_or_default();
+        let buffer = self.allocate("input", bytes.len() as u64)?;
+        // A queue writes whole words: an odd number of f16 has its last one written with a zero.
+        let (words, rest) = bytes.split_at(bytes.len() / 4 * 4);
+        self.queue.write_buffer(&buffer, 0, words);
+        if !rest.is_empty() {
+            let last = [rest[0], rest[1], 0, 0];
+            self.queue.write_buffer(&buffer, words.len() as u64, &last);
         }
         Ok(buffer)
     }
 
-    fn allocate(&self, name: &str, bytes: u64) -> Result<Buffer> {
+    pub(super) fn allocate(&self, name: &str, bytes: u64) -> Result<Buffer> {
         let limit = self.device.limits().max_buffer_size;
         at_most("a buffer's size in bytes (max_buffer_size)", bytes.into(), limit.into())?;
         Ok(self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(&format!("upconv::host::{name}")),
-            size: bytes.max(4),
+            size: bytes.next_multiple_of(4).max(4),
             usage: BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST,
             mapped_at_creation: false,
         }))
@@ -259,7 +229,11 @@ impl Gpu {
         Ok(bytemuck::pod_collect_to_vec(&view))
     }
 
-    fn encoder(&self) -> wgpu::CommandEncoder {
+    pub(super) fn enqueue(&self, encoder: wgpu::CommandEncoder) {
+        self.queue.submit([encoder.finish()]);
+    }
+
+    pub(super) fn encoder(&self) -> wgpu::CommandEncoder {
         let label = Some("upconv::host::encoder");
         self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label })
     }
@@ -294,7 +268,10 @@ impl Gpu {
     }
 
     /// Does some work and catches what the device says of it.
-    fn scoped<T, F: FnOnce() -> T>(&self, work: F) -> (T, impl Future<Output = Option<wgpu::Error>> + use<T, F>) {
+    pub(super) fn scoped<T, F: FnOnce() -> T>(
+        &self,
+        work: F,
+    ) -> (T, impl Future<Output = Option<wgpu::Error>> + use<T, F>) {
         let filters = [ErrorFilter::OutOfMemory, ErrorFilter::Internal, ErrorFilter::Validation];
         let [memory, internal, validation] = filters.map(|filter| self.device.push_error_scope(filter));
         let value = work();
@@ -307,7 +284,7 @@ impl Gpu {
     }
 
     /// The value, unless the device was lost or failed.
-    fn outcome<T>(&self, value: Result<T>, failure: Option<wgpu::Error>) -> Result<T> {
+    pub(super) fn outcome<T>(&self, value: Result<T>, failure: Option<wgpu::Error>) -> Result<T> {
         match failure {
             Some(wgpu::Error::OutOfMemory { source }) => Err(self.lost_or(Error::OutOfMemory(source.to_string()))),
             Some(error) => Err(self.lost_or(Error::Device(error.to_string()))),
@@ -328,16 +305,6 @@ impl Gpu {
 struct Reading {
     staging: Buffer,
     mapped: OneshotReceiver<Result<(), wgpu::BufferAsyncError>>,
-}
-
-fn bytes_of(shape: &[usize]) -> u64 {
-    shape.iter().product::<usize>() as u64 * 4
-}
-
-fn to_array<D: Dimension>(values: Vec<f32>, shape: Vec<usize>) -> Result<Array<f32, D>> {
-    let array = ndarray::ArrayD::from_shape_vec(shape.clone(), values).ok();
-    let array = array.and_then(|array| array.into_dimensionality().ok());
-    array.ok_or(Error::Rank { operand: "output", expected: shape.len(), actual: D::NDIM.unwrap_or(0) })
 }
 
 /// Those of these back ends that the environment and the build let through.

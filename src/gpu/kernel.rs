@@ -6,16 +6,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use wgpu::{BindGroup, BindGroupLayout, Buffer, BufferBinding, BufferUsages, ComputePipeline, Device};
 
 use super::params::Field;
-use super::program::Program;
+use super::program::{Program, Step, Storage};
+use crate::FloatType;
 
 /// A WGSL file with what the host knows of it. A test compares the two.
 #[derive(Debug)]
 pub struct Shader {
     /// File name without its ending: `<op>_<algorithm>`.
     pub(crate) name: &'static str,
-    pub(crate) source: &'static str,
-    /// Read-only storage bindings, from binding 1 on. The output follows them; binding 0 is the uniform.
+    /// The text, or as many as there are [`Storage`]s: f32 to f32, f32 to f16, f16 to f32, f16 to f16.
+    pub(crate) sources: &'static [&'static str],
+    /// Read-only storage bindings, from binding 1 on; binding 0 is the uniform.
     pub(crate) reads: u32,
+    /// Bindings that it writes, after those that it reads.
+    pub(crate) writes: u32,
     /// The uniform struct.
     #[cfg_attr(not(test), allow(dead_code, reason = "read by the layout test"))]
     pub(crate) fields: &'static [Field],
@@ -24,6 +28,32 @@ pub struct Shader {
     #[cfg_attr(not(test), allow(dead_code, reason = "read by the layout test"))]
     pub(crate) overrides: &'static [&'static str],
 }
+
+impl Shader {
+    /// Whether there is a text for tensors stored as f16.
+    pub(crate) fn has_f16(&self) -> bool {
+        self.sources.len() > 1
+    }
+
+    /// The text for these types. [`Request::choose`](super::program::Request::choose) has refused those that there are not.
+    fn source(&self, storage: Storage) -> &'static str {
+        let half = |storage| usize::from(storage == FloatType::F16);
+        self.sources[2 * half(storage.input) + half(storage.output)]
+    }
+}
+
+/// The text of a shader for each [`Storage`]: its file after a prelude that names the types.
+macro_rules! with_storage {
+    ($file:literal) => {
+        &[
+            concat!(include_str!("../../shaders/prelude/f32_f32.wgsl"), include_str!($file)),
+            concat!(include_str!("../../shaders/prelude/f32_f16.wgsl"), include_str!($file)),
+            concat!(include_str!("../../shaders/prelude/f16_f32.wgsl"), include_str!($file)),
+            concat!(include_str!("../../shaders/prelude/f16_f16.wgsl"), include_str!($file)),
+        ]
+    };
+}
+pub(crate) use with_storage;
 
 /// A compiled shader and the layout of its bindings.
 #[derive(Clone, Debug)]
@@ -38,55 +68,53 @@ pub(crate) struct KernelCache {
     kernels: Mutex<HashMap<Key, Arc<Kernel>>>,
 }
 
-type Key = (&'static str, Vec<(&'static str, u64)>);
+type Key = (&'static str, Storage, Vec<(&'static str, u64)>);
 
 impl KernelCache {
-    pub(crate) fn get(&self, device: &Device, program: &Program) -> Arc<Kernel> {
-        let constants = program.constants.iter().map(|&(name, value)| (name, value.to_bits())).collect();
+    pub(crate) fn get(&self, device: &Device, op: &str, step: &Step) -> Arc<Kernel> {
+        let constants = step.constants.iter().map(|&(name, value)| (name, value.to_bits())).collect();
         let mut kernels = self.kernels.lock().unwrap_or_else(PoisonError::into_inner);
-        let make = || Arc::new(Kernel::new(device, program));
-        kernels.entry((program.shader.name, constants)).or_insert_with(make).clone()
+        let make = || Arc::new(Kernel::new(device, op, step));
+        kernels.entry((step.shader.name, step.storage, constants)).or_insert_with(make).clone()
     }
 }
 
 impl Kernel {
-    fn new(device: &Device, program: &Program) -> Self {
-        let shader = program.shader;
+    fn new(device: &Device, op: &str, step: &Step) -> Self {
+        let shader = step.shader;
+        let label = |object| label(op, shader, object);
         let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-            label: Some(&label(program, "layout")),
+            label: Some(&label("layout")),
             entries: &layout_entries(shader),
         });
         let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label: Some(&label(program, "pipeline_layout")),
+            label: Some(&label("pipeline_layout")),
             bind_group_layouts: &[Some(&layout)],
             immediate_size: 0,
         });
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: Some(&label(program, "shader")),
-            source: wgpu::ShaderSource::Wgsl(shader.source.into()),
+            label: Some(&label("shader")),
+            source: wgpu::ShaderSource::Wgsl(shader.source(step.storage).into()),
         });
         let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some(&label(program, "pipeline")),
+            label: Some(&label("pipeline")),
             layout: Some(&pipeline_layout),
             module: &module,
             entry_point: Some("main"),
-            compilation_options: wgpu::PipelineCompilationOptions {
-                constants: &program.constants,
-                ..Default::default()
-            },
+            compilation_options: wgpu::PipelineCompilationOptions { constants: &step.constants, ..Default::default() },
             cache: None,
         });
         Self { pipeline, layout }
     }
 
-    /// A group for one dispatch: the uniform, the read-only bindings, the output.
-    pub(crate) fn bind_group(&self, device: &Device, program: &Program, bindings: &[BufferBinding]) -> BindGroup {
+    /// A group for one dispatch: the uniform, the bindings that are read, those that are written.
+    pub(crate) fn bind_group(&self, device: &Device, label: &str, bindings: &[BufferBinding]) -> BindGroup {
         let entries = bindings.iter().enumerate().map(|(binding, buffer)| wgpu::BindGroupEntry {
             binding: binding as u32,
             resource: wgpu::BindingResource::Buffer(buffer.clone()),
         });
         device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some(&label(program, "bind_group")),
+            label: Some(label),
             layout: &self.layout,
             entries: &entries.collect::<Vec<_>>(),
         })
@@ -107,14 +135,14 @@ fn layout_entries(shader: &Shader) -> Vec<wgpu::BindGroupLayoutEntry> {
     let storage = |read_only| wgpu::BufferBindingType::Storage { read_only };
     let mut entries = vec![entry(0, wgpu::BufferBindingType::Uniform, shader.params_size)];
     entries.extend((1..=shader.reads).map(|binding| entry(binding, storage(true), 0)));
-    entries.push(entry(shader.reads + 1, storage(false), 0));
+    entries.extend((1..=shader.writes).map(|binding| entry(shader.reads + binding, storage(false), 0)));
     entries
 }
 
 /// The buffers that a plan owns, filled at creation.
 #[derive(Debug)]
 pub(crate) struct PlanBuffers {
-    /// One uniform struct per dispatch, `pitch` bytes apart.
+    /// One uniform struct per dispatch of all steps, `pitch` bytes apart.
     pub(crate) params: Buffer,
     pub(crate) pitch: u64,
     pub(crate) tables: Vec<Buffer>,
@@ -123,11 +151,13 @@ pub(crate) struct PlanBuffers {
 impl PlanBuffers {
     pub(crate) fn new(device: &Device, program: &Program) -> Self {
         let alignment = u64::from(device.limits().min_uniform_buffer_offset_alignment);
-        let pitch = program.shader.params_size.next_multiple_of(alignment);
-        let filled = |name, contents: &[u8], usage| filled(device, &label(program, name), contents, usage);
+        let largest = program.steps.iter().map(|step| step.shader.params_size).max();
+        let pitch = largest.unwrap_or(alignment).next_multiple_of(alignment);
+        let filled = |name, contents: &[u8], usage| filled(device, &program.label(name), contents, usage);
+        let dispatches = || program.steps.iter().flat_map(|step| &step.dispatches);
         // A plan without dispatches keeps one unused, since a buffer cannot be empty.
-        let mut params = vec![0; pitch as usize * program.dispatches.len().max(1)];
-        for (slot, dispatch) in params.chunks_exact_mut(pitch as usize).zip(&program.dispatches) {
+        let mut params = vec![0; pitch as usize * dispatches().count().max(1)];
+        for (slot, dispatch) in params.chunks_exact_mut(pitch as usize).zip(dispatches()) {
             slot[..dispatch.params.len()].copy_from_slice(&dispatch.params);
         }
         Self {
@@ -155,8 +185,30 @@ fn filled(device: &Device, label: &str, contents: &[u8], usage: BufferUsages) ->
     buffer
 }
 
+/// The workspaces of a plan that was given none.
+pub(crate) fn workspaces(device: &Device, program: &Program) -> Vec<Buffer> {
+    let make = |&size: &u64| {
+        device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(&program.label("workspace")),
+            size,
+            usage: BufferUsages::STORAGE,
+            mapped_at_creation: false,
+        })
+    };
+    program.workspaces.iter().map(make).collect()
+}
+
+impl Program {
+    fn label(&self, object: &str) -> String {
+        format!("upconv::{}::{}::{object}", self.op, algorithm(self.op, self.recipe.shader))
+    }
+}
+
 /// `upconv::<op>::<algorithm>::<object>`.
-fn label(program: &Program, object: &str) -> String {
-    let algorithm = program.shader.name.strip_prefix(program.op).unwrap_or(program.shader.name);
-    format!("upconv::{}::{}::{object}", program.op, algorithm.trim_start_matches('_'))
+pub(crate) fn label(op: &str, shader: &Shader, object: &str) -> String {
+    format!("upconv::{op}::{}::{object}", algorithm(op, shader.name))
+}
+
+fn algorithm<'a>(op: &str, shader: &'a str) -> &'a str {
+    shader.strip_prefix(op).unwrap_or(shader).trim_start_matches('_')
 }

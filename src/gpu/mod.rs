@@ -23,48 +23,51 @@ mod params;
 mod pixel_shuffle;
 mod program;
 mod relation;
+mod resample;
+mod run;
 #[cfg(not(target_arch = "wasm32"))]
 mod timing;
 mod upsample;
 mod windows;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use wgpu::{
-    BindGroup, BufferBinding, BufferSize, BufferSlice, BufferUsages, ComputePass, ComputePipeline, Device, Limits,
+    BindGroup, BufferBinding, BufferSize, BufferSlice, BufferUsages, ComputePass, ComputePipeline, Device, Features,
+    Limits,
 };
 
 pub use host::Gpu;
 use kernel::{Kernel, KernelCache, PlanBuffers};
 pub use program::{Dispatch, GpuOp, PlanOptions, Recipe};
-use program::{Placed, Program, Request, Source};
+use program::{Placed, Program, Request, Source, Step};
 #[cfg(not(target_arch = "wasm32"))]
 pub use timing::Timing;
 
-use crate::{Conv, ConvTranspose, Cost, Error, Result, Upsample};
+use crate::{Conv, ConvTranspose, Cost, Error, FloatType, Result, Upsample};
 
 /// Every shader of the crate.
 #[cfg(test)]
 static SHADERS: [&kernel::Shader; 5] =
-    [&conv::DIRECT, &conv_transpose::GATHER, &pixel_shuffle::COPY, &upsample::NEAREST, &upsample::TAPS];
+    [&conv::DIRECT, &conv_transpose::GATHER, &pixel_shuffle::COPY, &upsample::NEAREST, &resample::TAPS];
 
 /// The limits that a device must offer for this op: wgpu's defaults, with `max_buffer_size` raised where a tensor needs
 /// a larger buffer. Larger tensors than a binding holds are split, so no other limit has to rise.
 pub fn required_limits<O: GpuOp>(op: &O, options: &PlanOptions) -> Result<Limits> {
     let unbounded = Limits { max_buffer_size: u64::MAX, ..Limits::default() };
-    let program = op.lower(Request { limits: &unbounded, options })?;
+    let program = op.lower(Request { limits: &unbounded, features: Features::all(), options })?;
     let tensors = program.operands.iter().map(Placed::bytes);
     let tables = program.tables.iter().map(|table| table.len() as u64);
     let defaults = Limits::default();
-    let max_buffer_size = tensors.chain(tables).fold(defaults.max_buffer_size, u64::max);
+    let own = tables.chain(program.workspaces);
+    let max_buffer_size = tensors.chain(own).fold(defaults.max_buffer_size, u64::max);
     Ok(Limits { max_buffer_size, ..defaults })
 }
 
-impl Placed {
-    /// Bytes from the start of a slice to the end of the last element.
-    fn bytes(&self) -> u64 {
-        self.layout.end() as u64 * 4
-    }
+/// The features that a device must have for these options: `SHADER_F16` for tensors stored as f16.
+pub fn required_features(options: &PlanOptions) -> Features {
+    if options.storage == FloatType::F16 { Features::SHADER_F16 } else { Features::empty() }
 }
 
 /// Makes plans for one device and keeps the pipelines that it compiled.
@@ -104,10 +107,10 @@ impl Planner {
 
     /// A plan for any op, with layouts or a recipe of the caller's choice.
     pub fn plan<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Plan> {
-        let program = op.lower(Request { limits: &self.limits, options })?;
+        let program = op.lower(Request { limits: &self.limits, features: self.device.features(), options })?;
         let cost = op.cost()?;
         Ok(Plan {
-            kernel: self.kernels.get(&self.device, &program),
+            kernels: program.steps.iter().map(|step| self.kernels.get(&self.device, program.op, step)).collect(),
             buffers: PlanBuffers::new(&self.device, &program),
             alignment: self.limits.min_storage_buffer_offset_alignment.into(),
             device: self.device.clone(),
@@ -138,7 +141,7 @@ pub struct Plan {
     device: Device,
     alignment: u64,
     program: Program,
-    kernel: Arc<Kernel>,
+    kernels: Vec<Arc<Kernel>>,
     buffers: PlanBuffers,
     cost: Cost,
 }
@@ -154,101 +157,155 @@ impl Plan {
         self.cost
     }
 
-    /// The dispatches that it records; none where the batch is empty.
-    pub fn dispatches(&self) -> &[Dispatch] {
-        &self.program.dispatches
+    /// The dispatches that it records, step after step; none where the batch is empty.
+    pub fn dispatches(&self) -> Vec<&Dispatch> {
+        self.program.steps.iter().flat_map(|step| &step.dispatches).collect()
     }
 
-    /// Binds the plan to buffers: the inputs in the op's order (`input`, `weight`, `bias` if there is one), then the
+    /// Bytes of each workspace that it needs between its passes.
+    pub fn workspaces(&self) -> &[u64] {
+        &self.program.workspaces
+    }
+
+    /// Binds the plan to buffers: the inputs in the op's order (`input`, `weight`, `bias` if there is one), and the
     /// output. Every slice must start at a multiple of `min_storage_buffer_offset_alignment`, lie in a buffer with
-    /// `STORAGE` usage, and hold its layout; a layout's offset counts from the slice's start.
+    /// `STORAGE` usage, and hold its layout; a layout's offset counts from the slice's start, and a slice of f16 is a
+    /// multiple of four bytes. Workspaces are made here, if there are any.
     pub fn bind(&self, inputs: &[BufferSlice<'_>], output: BufferSlice<'_>) -> Result<Bound> {
-        let (operands, op) = (&self.program.operands, self.program.op);
-        if inputs.len() + 1 != operands.len() {
-            return Err(Error::OperandCount { op, expected: operands.len() - 1, actual: inputs.len() });
-        }
-        let slices = [inputs, &[output]].concat();
-        for (operand, slice) in operands.iter().zip(&slices) {
-            self.check_slice(operand, slice)?;
-        }
-        if let Some(aliased) = inputs.iter().position(|slice| slice.buffer() == output.buffer()) {
-            return Err(Error::Aliased { operand: operands[aliased].name });
-        }
-        let group = |(number, dispatch): (usize, &Dispatch)| {
-            let bindings = self.bindings(number, dispatch, &slices);
-            (self.kernel.bind_group(&self.device, &self.program, &bindings), dispatch.workgroups)
-        };
-        let groups = self.program.dispatches.iter().enumerate().map(group).collect();
-        Ok(Bound { pipeline: self.kernel.pipeline.clone(), groups })
+        self.bind_buffers(Buffers { inputs, outputs: &[output], workspaces: &[] })
     }
 
-    fn check_slice(&self, operand: &Placed, slice: &BufferSlice<'_>) -> Result<()> {
-        let (name, alignment) = (operand.name, self.alignment);
-        if !slice.buffer().usage().contains(BufferUsages::STORAGE) {
-            return Err(Error::MissingUsage { operand: name, usage: "STORAGE" });
+    /// [`Plan::bind`] for several outputs, or with workspaces of the caller's, which plans that do not run at the same
+    /// time can share.
+    pub fn bind_buffers(&self, buffers: Buffers<'_>) -> Result<Bound> {
+        let Buffers { inputs, outputs, workspaces } = buffers;
+        let slices = [inputs, outputs].concat();
+        self.check_slices(inputs.len(), &slices)?;
+        if !workspaces.is_empty() {
+            self.check_workspaces(workspaces, &slices)?;
+            return Ok(self.record(&slices, workspaces));
         }
-        if slice.offset() % alignment != 0 {
-            return Err(Error::Misaligned { operand: name, offset: slice.offset(), alignment });
+        let own = kernel::workspaces(&self.device, &self.program);
+        Ok(self.record(&slices, &own.iter().map(|buffer| buffer.slice(..)).collect::<Vec<_>>()))
+    }
+
+    fn record(&self, slices: &[BufferSlice<'_>], workspaces: &[BufferSlice<'_>]) -> Bound {
+        let mut number = 0;
+        let steps = self.program.steps.iter().zip(&self.kernels).map(|(step, kernel)| {
+            let label = kernel::label(self.program.op, step.shader, "bind_group");
+            let group = |dispatch: &Dispatch| {
+                let bindings = self.bindings(number, step, dispatch, slices, workspaces);
+                number += 1;
+                (kernel.bind_group(&self.device, &label, &bindings), dispatch.workgroups)
+            };
+            (kernel.pipeline.clone(), step.dispatches.iter().map(group).collect())
+        });
+        Bound { steps: steps.collect() }
+    }
+
+    /// Refuses slices that are too few, too small, or in each other's way.
+    fn check_slices(&self, inputs: usize, slices: &[BufferSlice<'_>]) -> Result<()> {
+        let (operands, op) = (&self.program.operands, self.program.op);
+        let counts = [(self.program.inputs, inputs), (operands.len() - self.program.inputs, slices.len() - inputs)];
+        for (expected, actual) in counts {
+            if expected != actual {
+                return Err(Error::OperandCount { op, expected, actual });
+            }
         }
-        if slice.size() < operand.bytes() {
-            return Err(Error::BufferTooSmall { operand: name, needed: operand.bytes(), available: slice.size() });
+        for (operand, slice) in operands.iter().zip(slices) {
+            self.check_slice(operand.name, operand.bytes(), slice)?;
+        }
+        for written in inputs..slices.len() {
+            if let Some(other) = slices[..written].iter().position(|slice| slice.buffer() == slices[written].buffer()) {
+                return Err(Error::Aliased { operand: operands[other].name, output: operands[written].name });
+            }
         }
         Ok(())
     }
 
-    /// Uniform, read-only bindings and output of one dispatch.
+    fn check_workspaces(&self, workspaces: &[BufferSlice<'_>], slices: &[BufferSlice<'_>]) -> Result<()> {
+        let (expected, actual, operand) = (self.program.workspaces.len(), workspaces.len(), "workspace");
+        if expected != actual {
+            return Err(Error::OperandCount { op: self.program.op, expected, actual });
+        }
+        for (number, (&needed, workspace)) in self.program.workspaces.iter().zip(workspaces).enumerate() {
+            self.check_slice(operand, needed, workspace)?;
+            let earlier = slices.iter().chain(&workspaces[..number]);
+            if let Some(other) = earlier.enumerate().find(|(_, slice)| slice.buffer() == workspace.buffer()) {
+                let operand = self.program.operands.get(other.0).map_or(operand, |placed| placed.name);
+                return Err(Error::Aliased { operand, output: "workspace" });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_slice(&self, operand: &'static str, needed: u64, slice: &BufferSlice<'_>) -> Result<()> {
+        let alignment = self.alignment;
+        if !slice.buffer().usage().contains(BufferUsages::STORAGE) {
+            return Err(Error::MissingUsage { operand, usage: "STORAGE" });
+        }
+        if slice.offset() % alignment != 0 {
+            return Err(Error::Misaligned { operand, offset: slice.offset(), alignment });
+        }
+        if slice.size() < needed {
+            return Err(Error::BufferTooSmall { operand, needed, available: slice.size() });
+        }
+        Ok(())
+    }
+
+    /// The uniform and the storage bindings of the dispatch of this number.
     fn bindings<'a>(
         &'a self,
-        number: usize,
+        number: u64,
+        step: &Step,
         dispatch: &Dispatch,
         slices: &[BufferSlice<'a>],
+        workspaces: &[BufferSlice<'a>],
     ) -> Vec<BufferBinding<'a>> {
-        let window = |operand: usize| {
-            let (slice, bytes) = (slices[operand], &dispatch.windows[operand]);
-            BufferBinding {
-                buffer: slice.buffer(),
-                offset: slice.offset() + bytes.start,
-                size: BufferSize::new(bytes.end - bytes.start),
-            }
-        };
         let params = BufferBinding {
             buffer: &self.buffers.params,
-            offset: self.buffers.pitch * number as u64,
-            size: BufferSize::new(self.program.shader.params_size),
+            offset: self.buffers.pitch * number,
+            size: BufferSize::new(step.shader.params_size),
         };
-        let mut bindings = vec![params];
-        for source in &self.program.reads {
-            bindings.push(match source {
-                Source::Operand(operand) => window(*operand),
-                Source::Table(table) => {
-                    let bytes = &dispatch.tables[*table];
-                    BufferBinding {
-                        buffer: &self.buffers.tables[*table],
-                        offset: bytes.start,
-                        size: BufferSize::new(bytes.end - bytes.start),
-                    }
-                }
-            });
-        }
-        bindings.push(window(slices.len() - 1));
-        bindings
+        let window = |(source, bytes): (&Source, &Range<u64>)| {
+            let (buffer, offset) = match *source {
+                Source::Operand(operand) => (slices[operand].buffer(), slices[operand].offset()),
+                Source::Table(table) => (&self.buffers.tables[table], 0),
+                Source::Workspace(workspace) => (workspaces[workspace].buffer(), workspaces[workspace].offset()),
+            };
+            BufferBinding { buffer, offset: offset + bytes.start, size: BufferSize::new(bytes.end - bytes.start) }
+        };
+        let windows = step.bindings.iter().zip(&dispatch.windows).map(window);
+        std::iter::once(params).chain(windows).collect()
     }
+}
+
+/// What a plan is bound to; see [`Plan::bind_buffers`].
+#[derive(Clone, Copy, Debug)]
+pub struct Buffers<'a> {
+    /// The inputs in the op's order.
+    pub inputs: &'a [BufferSlice<'a>],
+    /// The outputs in the op's order, each in a buffer of its own.
+    pub outputs: &'a [BufferSlice<'a>],
+    /// As many as [`Plan::workspaces`] has sizes, each in a buffer of its own; or none, and the plan makes its own.
+    pub workspaces: &'a [BufferSlice<'a>],
 }
 
 /// A plan with its buffers, ready to be recorded any number of times.
 #[derive(Clone, Debug)]
 pub struct Bound {
-    pipeline: ComputePipeline,
-    groups: Vec<(BindGroup, [u32; 2])>,
+    steps: Vec<(ComputePipeline, Vec<(BindGroup, [u32; 2])>)>,
 }
 
 impl Bound {
     /// Records the dispatches. Creates nothing and cannot fail. It sets the pass's pipeline and bind group 0.
     pub fn encode(&self, pass: &mut ComputePass<'_>) {
-        pass.set_pipeline(&self.pipeline);
-        for (group, [x, y]) in &self.groups {
-            pass.set_bind_group(0, group, &[]);
-            pass.dispatch_workgroups(*x, *y, 1);
+        for (pipeline, groups) in &self.steps {
+            pass.set_pipeline(pipeline);
+            for (group, [x, y]) in groups {
+                pass.set_bind_group(0, group, &[]);
+                pass.dispatch_workgroups(*x, *y, 1);
+            }
         }
     }
 }

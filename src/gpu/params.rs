@@ -1,10 +1,6 @@
 //! The uniform structs of the shaders, field by field as in WGSL; a test compares them with the shaders.
 
-use std::ops::Range;
-
 use bytemuck::{Pod, Zeroable};
-
-use crate::TensorLayout;
 
 /// A field of a uniform struct: its name and WGSL type. Every field takes four bytes but a nested struct.
 #[derive(Clone, Copy, Debug)]
@@ -180,12 +176,4 @@ uniform! {
 /// lies inside a window of fewer than 2³² elements, even where a base or a stride by itself does not fit.
 pub(crate) fn wrap(elements: usize) -> u32 {
     elements as u32
-}
-
-/// The address of a tensor's element at these indices of its first axes, and 0 of the others, counted from the start of
-/// the bytes that are bound.
-pub(crate) fn address(layout: &TensorLayout, first: &[usize], bound: &Range<u64>) -> u32 {
-    let skipped = first.iter().zip(layout.strides()).map(|(&index, &stride)| wrap(index).wrapping_mul(wrap(stride)));
-    let element = skipped.fold(wrap(layout.offset()), u32::wrapping_add);
-    element.wrapping_sub((bound.start / 4) as u32)
 }

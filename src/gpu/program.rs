@@ -3,12 +3,14 @@
 use std::fmt;
 use std::ops::Range;
 
-use wgpu::Limits;
+use wgpu::{Features, Limits};
 
 use super::kernel::Shader;
-use super::windows::{Bounds, Tile, fold, outputs};
+use super::params::wrap;
+use super::windows::{Bindable, Bounds, Tile, Window, fold, outputs, split};
+use crate::geometry::at_most;
 use crate::op::check_shape;
-use crate::{Error, Op, Operand, Result, TensorLayout};
+use crate::{DataType, Error, FloatType, Op, Operand, Result, TensorLayout};
 
 /// How an op is run: which shader, with which workgroup. Printable, comparable, and enough to force the same choice
 /// again through [`PlanOptions::recipe`].
@@ -18,11 +20,14 @@ pub struct Recipe {
     pub shader: &'static str,
     /// Threads in a workgroup.
     pub workgroup_size: u32,
+    /// Steps, of which each but the last leaves its result in a workspace for the next.
+    pub passes: u32,
 }
 
 impl fmt::Display for Recipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} wg{}", self.shader, self.workgroup_size)
+        write!(f, "{} wg{}", self.shader, self.workgroup_size)?;
+        if self.passes > 1 { write!(f, " passes{}", self.passes) } else { Ok(()) }
     }
 }
 
@@ -35,8 +40,14 @@ pub struct PlanOptions {
     pub weight: Option<TensorLayout>,
     /// Where the bias lies.
     pub bias: Option<TensorLayout>,
+    /// Where the gradient of the forward output lies, for an op that takes it beside another input.
+    pub grad_output: Option<TensorLayout>,
+    /// Where a pooling's indices lie, as an input or as an output.
+    pub indices: Option<TensorLayout>,
     /// Where the output goes. No two of its elements may share an address.
     pub output: Option<TensorLayout>,
+    /// What every floating-point tensor of the op is stored as. Sums are f32.
+    pub storage: FloatType,
     /// The recipe to run; refused, never swapped, if this problem or device cannot run it.
     pub recipe: Option<Recipe>,
 }
@@ -46,10 +57,9 @@ pub struct PlanOptions {
 pub struct Dispatch {
     /// Workgroups in x and y.
     pub workgroups: [u32; 2],
-    /// For each input, then the output: the bytes that are bound, from the start of the caller's slice.
+    /// For each storage binding of the shader: the bytes that are bound, from the start of the caller's slice or of the
+    /// plan's own buffer.
     pub windows: Vec<Range<u64>>,
-    /// The bytes of each of the plan's own tables that are bound.
-    pub(crate) tables: Vec<Range<u64>>,
     /// The uniform struct's bytes.
     pub(crate) params: Vec<u8>,
 }
@@ -59,35 +69,92 @@ pub struct Dispatch {
 pub struct Placed {
     pub(crate) name: &'static str,
     pub(crate) layout: TensorLayout,
+    /// Bytes of an element.
+    pub(crate) element: u64,
 }
 
-/// What a read-only binding of the shader holds.
-#[derive(Clone, Copy, Debug)]
+impl Placed {
+    /// Where an op's own tensor of f32 lies in a workspace.
+    pub(crate) fn workspace(shape: &[usize]) -> Self {
+        Self { name: "workspace", layout: TensorLayout::contiguous(shape), element: 4 }
+    }
+
+    /// Bytes from the start of a slice to the end of the last element, as many as can be bound.
+    pub(crate) fn bytes(&self) -> u64 {
+        (self.layout.end() as u64 * self.element).next_multiple_of(4)
+    }
+
+    /// The address of the element at these indices of the first axes, and 0 of the others, in elements from the start of
+    /// the bytes that are bound.
+    pub(crate) fn address(&self, first: &[usize], bound: &Range<u64>) -> u32 {
+        let strides = self.layout.strides();
+        let skipped = first.iter().zip(strides).map(|(&index, &stride)| wrap(index).wrapping_mul(wrap(stride)));
+        let element = skipped.fold(wrap(self.layout.offset()), u32::wrapping_add);
+        element.wrapping_sub((bound.start / self.element) as u32)
+    }
+
+    /// The stride of an axis, modulo 2³².
+    pub(crate) fn stride(&self, axis: usize) -> u32 {
+        wrap(self.layout.strides()[axis])
+    }
+}
+
+/// What a binding of a shader holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// An operand, by its number.
+    /// An operand, by its number: inputs, then outputs.
     Operand(usize),
     /// A table of the plan's own, by its number.
     Table(usize),
+    /// A workspace, by its number.
+    Workspace(usize),
+}
+
+/// What a shader's inputs and its output are stored as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Storage {
+    pub(crate) input: FloatType,
+    pub(crate) output: FloatType,
+}
+
+impl Storage {
+    /// The same for all.
+    pub(crate) fn all(storage: FloatType) -> Self {
+        Self { input: storage, output: storage }
+    }
+}
+
+/// Dispatches of one shader, each of which may need what the step before wrote.
+#[derive(Clone, Debug)]
+pub struct Step {
+    pub(crate) shader: &'static Shader,
+    pub(crate) storage: Storage,
+    pub(crate) constants: Vec<(&'static str, f64)>,
+    /// The storage bindings, from binding 1 on.
+    pub(crate) bindings: Vec<Source>,
+    pub(crate) dispatches: Vec<Dispatch>,
 }
 
 /// Everything that a plan will do, before any GPU object exists.
 #[derive(Clone, Debug)]
 pub struct Program {
     pub(crate) op: &'static str,
-    pub(crate) shader: &'static Shader,
     pub(crate) recipe: Recipe,
-    pub(crate) constants: Vec<(&'static str, f64)>,
-    /// Inputs, then the output.
+    /// Inputs, then outputs.
     pub(crate) operands: Vec<Placed>,
-    pub(crate) reads: Vec<Source>,
+    /// How many of them are inputs.
+    pub(crate) inputs: usize,
     pub(crate) tables: Vec<Vec<u8>>,
-    pub(crate) dispatches: Vec<Dispatch>,
+    /// Bytes of each workspace.
+    pub(crate) workspaces: Vec<u64>,
+    pub(crate) steps: Vec<Step>,
 }
 
 /// What a device offers and the caller asked for.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
     pub(crate) limits: &'a Limits,
+    pub(crate) features: Features,
     pub(crate) options: &'a PlanOptions,
 }
 
@@ -100,14 +167,31 @@ pub trait GpuOp: Op {
     fn lower(&self, request: Request<'_>) -> Result<Program>;
 }
 
+/// A way to run an op, whatever the workgroup.
+#[derive(Clone, Copy)]
+pub(crate) struct Candidate {
+    pub(crate) shader: &'static Shader,
+    pub(crate) passes: u32,
+}
+
+impl From<&'static Shader> for Candidate {
+    fn from(shader: &'static Shader) -> Self {
+        Self { shader, passes: 1 }
+    }
+}
+
 /// Workgroup sizes in order of preference; the last runs everywhere.
 const WORKGROUP_SIZES: [u32; 5] = [64, 128, 256, 32, 1];
 
-/// The recipes of these shaders under these limits, best first.
-pub(crate) fn recipes(shaders: &[&'static Shader], limits: &Limits) -> Vec<Recipe> {
+/// The recipes of these candidates under these limits, best first.
+pub(crate) fn recipes(candidates: &[Candidate], limits: &Limits) -> Vec<Recipe> {
     let sizes = WORKGROUP_SIZES.into_iter().filter(|&size| size <= largest_workgroup(limits));
-    let recipe = |shader: &&'static Shader, workgroup_size| Recipe { shader: shader.name, workgroup_size };
-    shaders.iter().flat_map(|shader| sizes.clone().map(move |size| recipe(shader, size))).collect()
+    let recipe = |candidate: &Candidate, workgroup_size| Recipe {
+        shader: candidate.shader.name,
+        workgroup_size,
+        passes: candidate.passes,
+    };
+    candidates.iter().flat_map(|candidate| sizes.clone().map(move |size| recipe(candidate, size))).collect()
 }
 
 fn largest_workgroup(limits: &Limits) -> u32 {
@@ -115,61 +199,108 @@ fn largest_workgroup(limits: &Limits) -> u32 {
 }
 
 impl Request<'_> {
-    /// The recipe to run, with its shader: the forced one if it can, else the best. `shaders` are those that fit the
+    /// The recipe to run, with its shader: the forced one if it can, else the best. `candidates` are those that fit the
     /// problem, best first.
-    pub(crate) fn choose(&self, op: &'static str, shaders: &[&'static Shader]) -> Result<(&'static Shader, Recipe)> {
+    pub(crate) fn choose(&self, op: &'static str, candidates: &[Candidate]) -> Result<(Candidate, Recipe)> {
         if self.limits.max_compute_workgroups_per_dimension == 0 {
             return Err(refused(op, "max_compute_workgroups_per_dimension", 1, 0));
         }
-        let best = || recipes(shaders, self.limits).into_iter().next();
+        let best = || recipes(candidates, self.limits).into_iter().next();
         let none = || refused(op, "max_compute_invocations_per_workgroup", 1, 0);
         let Some(forced) = self.options.recipe.clone().or_else(best) else { return Err(none()) };
-        let Some(shader) = shaders.iter().find(|shader| shader.name == forced.shader) else {
+        let same = |candidate: &&Candidate| (candidate.shader.name, candidate.passes) == (forced.shader, forced.passes);
+        let Some(&candidate) = candidates.iter().find(same) else {
             return Err(Error::RecipeUnknown { op, recipe: forced.to_string() });
         };
+        self.check_storage(op, candidate.shader)?;
         let (wanted, largest) = (forced.workgroup_size, largest_workgroup(self.limits));
         if !(1..=largest).contains(&wanted) {
             let what = "max_compute_invocations_per_workgroup";
             return Err(refused(&forced.to_string(), what, wanted.into(), largest.into()));
         }
-        Ok((shader, forced))
+        Ok((candidate, forced))
     }
 
-    /// The op's tensors where the caller placed them: inputs, then the output.
+    fn check_storage(&self, op: &'static str, shader: &Shader) -> Result<()> {
+        let storage = self.options.storage;
+        if storage == FloatType::F32 {
+            return Ok(());
+        }
+        if !shader.has_f16() {
+            return Err(Error::StorageUnsupported { op, storage });
+        }
+        if !self.features.contains(Features::SHADER_F16) {
+            return Err(Error::MissingFeature { what: "f16 storage", feature: "SHADER_F16" });
+        }
+        Ok(())
+    }
+
+    /// The op's tensors where the caller placed them: inputs, then outputs.
     pub(crate) fn place<O: Op>(&self, op: &O) -> Result<Vec<Placed>> {
-        let operands: Vec<Operand> = op.inputs()?.into_iter().chain([op.output()?]).collect();
+        let (inputs, outputs) = (op.inputs()?, op.outputs()?);
+        let written = inputs.len();
         let options = self.options;
         let mut given = [
             ("input", options.input.as_ref()),
             ("weight", options.weight.as_ref()),
             ("bias", options.bias.as_ref()),
+            ("grad_output", options.grad_output.as_ref()),
+            ("indices", options.indices.as_ref()),
             ("output", options.output.as_ref()),
         ];
-        let place = |operand: Operand| {
+        let place = |(number, operand): (usize, Operand)| {
             let name = operand.name;
+            let element = match (operand.data_type, options.storage) {
+                (DataType::Float, FloatType::F16) => 2,
+                _ => 4,
+            };
             let layout = given.iter_mut().find(|(given, _)| *given == name).and_then(|(_, layout)| layout.take());
             let layout = layout.cloned().unwrap_or_else(|| TensorLayout::contiguous(&operand.shape));
             check_shape(operand, layout.shape())?;
             layout.checked_end()?;
-            if name == "output" {
+            if number >= written {
                 layout.check_injective()?;
             }
-            Ok(Placed { name, layout })
+            Ok(Placed { name, layout, element })
         };
-        let placed = operands.into_iter().map(place).collect::<Result<Vec<_>>>()?;
+        let placed = inputs.into_iter().chain(outputs).enumerate().map(place).collect::<Result<Vec<_>>>()?;
         match given.iter().find(|(_, layout)| layout.is_some()) {
             Some(&(operand, _)) => Err(Error::UnknownOperand { op: O::NAME, operand }),
             None => Ok(placed),
         }
     }
 
-    pub(crate) fn bounds(&self, recipe: &Recipe) -> Bounds {
-        Bounds::new(self.limits, recipe.workgroup_size)
+    /// Refuses a workspace that no buffer of this device holds.
+    pub(crate) fn check_workspace(&self, placed: &Placed) -> Result<u64> {
+        placed.layout.checked_end()?;
+        let bytes = placed.bytes().max(4);
+        let limit = self.limits.max_buffer_size.into();
+        at_most("a workspace's size in bytes (max_buffer_size)", bytes.into(), limit)?;
+        Ok(bytes)
     }
 
-    /// Workgroups for a tile, in x and y.
-    pub(crate) fn fold(&self, recipe: &Recipe, tile: &Tile) -> [u32; 2] {
-        fold(outputs(tile) as u64, recipe.workgroup_size, self.limits.max_compute_workgroups_per_dimension)
+    /// The dispatches that compute a tile, one thread per output element; none where it is empty. `spans` says which
+    /// elements of each of `operands` a part of the tile touches, `params` gives the uniform of a window and of the
+    /// threads in a row of workgroups.
+    pub(crate) fn dispatches<P: bytemuck::Pod>(
+        &self,
+        recipe: &Recipe,
+        tile: Tile,
+        operands: &[Bindable],
+        spans: impl Fn(&Tile) -> Vec<Range<usize>>,
+        params: impl Fn(&Window, u32) -> P,
+    ) -> Result<Vec<Dispatch>> {
+        if tile.iter().any(Range::is_empty) {
+            return Ok(Vec::new());
+        }
+        let limit = self.limits.max_compute_workgroups_per_dimension;
+        let bounds = Bounds::new(self.limits, recipe.workgroup_size, self.options.storage == FloatType::F32);
+        let dispatch = |window: Window| {
+            let workgroups = fold(outputs(&window.tile) as u64, recipe.workgroup_size, limit);
+            let params = params(&window, workgroups[0] * recipe.workgroup_size);
+            Dispatch { workgroups, params: bytemuck::bytes_of(&params).to_vec(), windows: window.bytes }
+        };
+        Ok(split(tile, &bounds, operands, spans)?.into_iter().map(dispatch).collect())
     }
 }
 

@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use super::kernel::Shader;
-use super::params::{AxisParams, ConvParams, address, wrap};
-use super::program::{Dispatch, Placed, Program, Request, Source};
-use super::windows::{Tile, Window, split};
+use super::params::{AxisParams, ConvParams, wrap};
+use super::program::{Placed, Program, Request, Source, Step, Storage};
+use super::windows::{Bindable, Tile, Window};
 use crate::geometry::{Axis, Geometry, gcd};
 use crate::{Activation, Op, Result, TensorLayout};
 
@@ -25,10 +25,10 @@ struct Relation {
     axes: [Axis; 3],
     /// Input and output channels of one group.
     per_group: [usize; 2],
-    input: TensorLayout,
-    weight: TensorLayout,
-    bias: Option<TensorLayout>,
-    output: TensorLayout,
+    input: Placed,
+    weight: Placed,
+    bias: Option<Placed>,
+    output: Placed,
 }
 
 pub(crate) fn lower<const R: usize, O: Op>(
@@ -39,37 +39,31 @@ pub(crate) fn lower<const R: usize, O: Op>(
     shader: &'static Shader,
     request: Request<'_>,
 ) -> Result<Program> {
-    let (shader, recipe) = request.choose(O::NAME, &[shader])?;
+    let (_, recipe) = request.choose(O::NAME, &[shader.into()])?;
     let operands = request.place(op)?;
     let relation = Relation::new(geometry, activation, direction, &operands);
-    let dispatch = |window: Window| {
-        let workgroups = request.fold(&recipe, &window.tile);
-        let params = relation.params(&window, workgroups[0] * recipe.workgroup_size);
-        Dispatch { workgroups, params: bytemuck::bytes_of(&params).to_vec(), windows: window.bytes, tables: Vec::new() }
-    };
-    let dispatches = if relation.output.is_empty() {
-        Vec::new()
-    } else {
-        let names: Vec<_> = operands.iter().map(|operand| operand.name).collect();
-        let windows = split(relation.tile(geometry), &request.bounds(&recipe), &names, |tile| relation.spans(tile))?;
-        windows.into_iter().map(dispatch).collect()
-    };
     let has_bias = relation.bias.is_some();
-    Ok(Program {
-        op: O::NAME,
+    let dispatches = request.dispatches(
+        &recipe,
+        relation.tile(geometry),
+        &relation.bindables(),
+        |tile| relation.spans(tile),
+        |window, row_threads| relation.params(window, row_threads),
+    )?;
+    let step = Step {
         shader,
+        storage: Storage::all(request.options.storage),
         constants: vec![
             ("workgroup_size", recipe.workgroup_size.into()),
             ("has_bias", f64::from(u8::from(has_bias))),
             ("activation", activation_constants(activation).0),
         ],
-        recipe,
-        operands,
         // Without a bias its binding, which the shader never reads then, holds the weight.
-        reads: vec![Source::Operand(0), Source::Operand(1), Source::Operand(if has_bias { 2 } else { 1 })],
-        tables: Vec::new(),
+        bindings: [0, 1, if has_bias { 2 } else { 1 }, operands.len() - 1].map(Source::Operand).to_vec(),
         dispatches,
-    })
+    };
+    let inputs = operands.len() - 1;
+    Ok(Program { op: O::NAME, recipe, operands, inputs, tables: Vec::new(), workspaces: Vec::new(), steps: vec![step] })
 }
 
 impl Relation {
@@ -80,17 +74,17 @@ impl Relation {
         operands: &[Placed],
     ) -> Self {
         let sides = [geometry.wide_per_group(), geometry.narrow_per_group()];
-        let layout = |name: &str| operands.iter().find(|operand| operand.name == name).map(|o| o.layout.clone());
-        let required = |name| layout(name).unwrap_or_else(|| TensorLayout::contiguous(&[]));
+        let bias = operands.iter().find(|operand| operand.name == "bias").cloned();
+        let output = operands.len() - 1;
         Self {
             direction,
             activation,
             axes: geometry.axes3(),
             per_group: if direction == Direction::WideToNarrow { sides } else { [sides[1], sides[0]] },
-            input: required("input"),
-            weight: required("weight"),
-            bias: layout("bias"),
-            output: required("output"),
+            input: operands[0].clone(),
+            weight: operands[1].clone(),
+            bias,
+            output: operands[output].clone(),
         }
     }
 
@@ -105,7 +99,11 @@ impl Relation {
         [0..geometry.batch, 0..outs * geometry.groups, d, h, w, 0..ins]
     }
 
-    /// The elements of input, weight, bias (if any) and output that a tile touches.
+    fn bindables(&self) -> [Bindable; 4] {
+        [&self.input, &self.weight, self.bias.as_ref().unwrap_or(&self.weight), &self.output].map(Bindable::from)
+    }
+
+    /// The elements of input, weight, bias (or weight) and output that a tile touches.
     fn spans(&self, tile: &Tile) -> Vec<Range<usize>> {
         let [batch, channels, d, h, w, reduction] = tile;
         let [ins, outs] = self.per_group;
@@ -124,20 +122,17 @@ impl Relation {
                 [inputs.clone(), channels.start - first..channels.end - first]
             }
         };
-        let mut spans =
-            vec![span(&self.input, [batch.clone(), inputs], source), span(&self.weight, weight_channels, kernel)];
-        spans.extend(self.bias.as_ref().map(|bias| bias.span(std::slice::from_ref(channels))));
-        spans.push(span(&self.output, [batch.clone(), channels.clone()], [d.clone(), h.clone(), w.clone()]));
-        spans
+        let weight = span(&self.weight.layout, weight_channels, kernel);
+        let bias = self.bias.as_ref().map_or(weight.clone(), |bias| bias.layout.span(std::slice::from_ref(channels)));
+        let outputs = span(&self.output.layout, [batch.clone(), channels.clone()], [d.clone(), h.clone(), w.clone()]);
+        vec![span(&self.input.layout, [batch.clone(), inputs], source), weight, bias, outputs]
     }
 
     fn params(&self, window: &Window, row_threads: u32) -> ConvParams {
         let [batch, channels, .., reduction] = &window.tile;
         let [ins, outs] = self.per_group;
-        let base = |layout, operand: usize| address(layout, &[], &window.bytes[operand]);
-        let from_first = |layout, operand: usize| address(layout, &[batch.start], &window.bytes[operand]);
-        let last = window.bytes.len() - 1;
-        let outer = |layout: &TensorLayout, axis: usize| wrap(layout.strides()[axis]);
+        let base = |placed: &Placed, binding: usize| placed.address(&[], &window.bytes[binding]);
+        let from_first = |placed: &Placed, binding: usize| placed.address(&[batch.start], &window.bytes[binding]);
         let weight_axes = if self.direction == Direction::WideToNarrow { [0, 1] } else { [1, 0] };
         let [d, h, w] = std::array::from_fn(|i| self.axis_params(i, &window.tile[i + 2]));
         let (_, [alpha, beta]) = activation_constants(self.activation);
@@ -154,16 +149,16 @@ impl Relation {
             count_in: wrap(reduction.len()),
             accumulate: u32::from(reduction.start > 0),
             x_base: from_first(&self.input, 0),
-            x_batch: outer(&self.input, 0),
-            x_channel: outer(&self.input, 1),
+            x_batch: self.input.stride(0),
+            x_channel: self.input.stride(1),
             w_base: base(&self.weight, 1),
-            w_out: outer(&self.weight, weight_axes[0]),
-            w_in: outer(&self.weight, weight_axes[1]),
+            w_out: self.weight.stride(weight_axes[0]),
+            w_in: self.weight.stride(weight_axes[1]),
             b_base: self.bias.as_ref().map_or(0, |bias| base(bias, 2)),
-            b_stride: self.bias.as_ref().map_or(0, |bias| outer(bias, 0)),
-            y_base: from_first(&self.output, last),
-            y_batch: outer(&self.output, 0),
-            y_channel: outer(&self.output, 1),
+            b_stride: self.bias.as_ref().map_or(0, |bias| bias.stride(0)),
+            y_base: from_first(&self.output, 3),
+            y_batch: self.output.stride(0),
+            y_channel: self.output.stride(1),
             row_threads,
             finish: u32::from(reduction.end == ins),
             alpha,
@@ -185,9 +180,9 @@ impl Relation {
             inverse: inverse(index_step, tap_step),
             tap_step: tap_step as i32,
             index_step: index_step as i32,
-            x_stride: wrap(spatial_stride(&self.input, i)),
-            w_stride: wrap(spatial_stride(&self.weight, i)),
-            y_stride: wrap(spatial_stride(&self.output, i)),
+            x_stride: spatial_stride(&self.input, i),
+            w_stride: spatial_stride(&self.weight, i),
+            y_stride: spatial_stride(&self.output, i),
             first: wrap(outputs.start),
             count: wrap(outputs.len()),
         }
@@ -206,9 +201,10 @@ fn activation_constants(activation: Activation) -> (f64, [f32; 2]) {
     }
 }
 
-/// The stride of the `i`-th of three spatial axes; 0 for one that the tensor lacks.
-pub(crate) fn spatial_stride(layout: &TensorLayout, i: usize) -> usize {
-    (i + layout.strides().len()).checked_sub(3).filter(|&axis| axis >= 2).map_or(0, |axis| layout.strides()[axis])
+/// The stride of the `i`-th of three spatial axes, modulo 2³²; 0 for one that the tensor lacks.
+pub(crate) fn spatial_stride(placed: &Placed, i: usize) -> u32 {
+    let rank = placed.layout.shape().len();
+    (i + rank).checked_sub(3).filter(|&axis| axis >= 2).map_or(0, |axis| placed.stride(axis))
 }
 
 /// The addresses of a box; a spatial range that is empty, as where only padding is met, counts as its first sample,
@@ -242,9 +238,9 @@ mod tests {
 
     #[test]
     fn missing_axes_have_no_stride() {
-        let line = TensorLayout::contiguous(&[2, 3, 5]);
+        let line = Placed::workspace(&[2, 3, 5]);
         assert_eq!([0, 1, 2].map(|i| spatial_stride(&line, i)), [0, 0, 1]);
-        let volume = TensorLayout::contiguous(&[2, 3, 4, 5, 6]);
+        let volume = Placed::workspace(&[2, 3, 4, 5, 6]);
         assert_eq!([0, 1, 2].map(|i| spatial_stride(&volume, i)), [30, 6, 1]);
     }
 }

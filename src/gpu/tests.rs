@@ -3,16 +3,18 @@
 
 use std::path::{Path, PathBuf};
 
-use wgpu::naga::{self, AddressSpace, ScalarKind, StorageAccess, TypeInner};
+use wgpu::naga::{self, AddressSpace, ScalarKind, StorageAccess, TypeInner, valid::Capabilities};
 
 use super::params::{Field, Kind};
 use super::*;
 use crate::{Conv2d, ConvTranspose2d, TensorLayout, Upsample2d};
 
-fn parse(shader: &kernel::Shader) -> naga::Module {
-    let module =
-        naga::front::wgsl::parse_str(shader.source).unwrap_or_else(|e| panic!("{}", e.emit_to_string(shader.source)));
-    let mut validator = naga::valid::Validator::new(Default::default(), naga::valid::Capabilities::empty());
+/// One of a shader's texts. The first needs no feature.
+fn parse(shader: &kernel::Shader, text: usize) -> naga::Module {
+    let source = shader.sources[text];
+    let module = naga::front::wgsl::parse_str(source).unwrap_or_else(|e| panic!("{}", e.emit_to_string(source)));
+    let needed = if text == 0 { Capabilities::empty() } else { Capabilities::SHADER_FLOAT16 };
+    let mut validator = naga::valid::Validator::new(Default::default(), needed);
     validator.validate(&module).unwrap_or_else(|error| panic!("{}: {error:?}", shader.name));
     module
 }
@@ -45,33 +47,38 @@ fn check_fields(shader: &str, module: &naga::Module, inner: &TypeInner, fields: 
 #[test]
 fn uniforms_bindings_and_overrides_are_the_hosts() {
     for shader in SHADERS {
-        let module = parse(shader);
-        let mut globals: Vec<_> = module.global_variables.iter().filter_map(|(_, v)| Some((v.binding?, v))).collect();
-        globals.sort_by_key(|(binding, _)| binding.binding);
-        assert_eq!(globals.len() as u32, shader.reads + 2, "{}", shader.name);
-        for (number, (binding, variable)) in globals.iter().enumerate() {
-            assert_eq!((binding.group, binding.binding), (0, number as u32), "{}", shader.name);
-            let expected = match number as u32 {
-                0 => AddressSpace::Uniform,
-                n if n <= shader.reads => AddressSpace::Storage { access: StorageAccess::LOAD },
-                _ => AddressSpace::Storage { access: StorageAccess::LOAD | StorageAccess::STORE },
-            };
-            assert_eq!(variable.space, expected, "{} binding {number}", shader.name);
-        }
-        let params = &module.types[globals[0].1.ty].inner;
-        let size = check_fields(shader.name, &module, params, shader.fields);
-        assert_eq!(u64::from(size), shader.params_size, "{}", shader.name);
-        let overrides: Vec<_> = module.overrides.iter().filter_map(|(_, item)| item.name.as_deref()).collect();
-        assert_eq!(overrides, shader.overrides, "{}", shader.name);
-        assert_eq!(module.entry_points.len(), 1, "{}", shader.name);
-        assert_eq!(module.entry_points[0].name, "main");
+        assert!(matches!(shader.sources.len(), 1 | 4), "{}", shader.name);
+        (0..shader.sources.len()).for_each(|text| check_shader(shader, &parse(shader, text)));
     }
+}
+
+fn check_shader(shader: &kernel::Shader, module: &naga::Module) {
+    let mut globals: Vec<_> = module.global_variables.iter().filter_map(|(_, v)| Some((v.binding?, v))).collect();
+    globals.sort_by_key(|(binding, _)| binding.binding);
+    assert_eq!(globals.len() as u32, 1 + shader.reads + shader.writes, "{}", shader.name);
+    for (number, (binding, variable)) in globals.iter().enumerate() {
+        assert_eq!((binding.group, binding.binding), (0, number as u32), "{}", shader.name);
+        let expected = match number as u32 {
+            0 => AddressSpace::Uniform,
+            n if n <= shader.reads => AddressSpace::Storage { access: StorageAccess::LOAD },
+            _ => AddressSpace::Storage { access: StorageAccess::LOAD | StorageAccess::STORE },
+        };
+        assert_eq!(variable.space, expected, "{} binding {number}", shader.name);
+    }
+    let params = &module.types[globals[0].1.ty].inner;
+    let size = check_fields(shader.name, module, params, shader.fields);
+    assert_eq!(u64::from(size), shader.params_size, "{}", shader.name);
+    let overrides: Vec<_> = module.overrides.iter().filter_map(|(_, item)| item.name.as_deref()).collect();
+    assert_eq!(overrides, shader.overrides, "{}", shader.name);
+    assert_eq!(module.entry_points.len(), 1, "{}", shader.name);
+    assert_eq!(module.entry_points[0].name, "main");
 }
 
 #[test]
 fn every_shader_file_is_registered_and_named_by_its_op() {
     let files = files("shaders", "wgsl");
-    let mut names: Vec<_> = files.iter().filter_map(|path| path.file_stem()?.to_str()).collect();
+    let whole = files.iter().filter(|path| !path.components().any(|part| part.as_os_str() == "prelude"));
+    let mut names: Vec<_> = whole.filter_map(|path| path.file_stem()?.to_str()).collect();
     let mut registered: Vec<_> = SHADERS.iter().map(|shader| shader.name).collect();
     names.sort_unstable();
     registered.sort_unstable();
@@ -79,7 +86,11 @@ fn every_shader_file_is_registered_and_named_by_its_op() {
 }
 
 fn lowered<O: GpuOp>(op: &O, limits: &Limits, options: &PlanOptions) -> Program {
-    op.lower(Request { limits, options }).unwrap()
+    op.lower(Request { limits, features: Features::all(), options }).unwrap()
+}
+
+fn dispatches(program: &Program) -> Vec<&Dispatch> {
+    program.steps.iter().flat_map(|step| &step.dispatches).collect()
 }
 
 #[test]
@@ -97,9 +108,9 @@ fn a_small_problem_is_one_dispatch_over_whole_tensors() {
     let conv =
         Conv2d { in_channels: 3, out_channels: 5, input_size: [6, 7], kernel_size: [3, 3], ..Default::default() };
     let program = lowered(&conv, &Limits::default(), &PlanOptions::default());
-    assert_eq!(program.dispatches.len(), 1);
-    assert_eq!(program.dispatches[0].windows, [0..3 * 42 * 4, 0..135 * 4, 0..5 * 20 * 4]);
-    assert_eq!(program.dispatches[0].workgroups, [2, 1]);
+    assert_eq!(dispatches(&program).len(), 1);
+    assert_eq!(dispatches(&program)[0].windows, [0..3 * 42 * 4, 0..135 * 4, 0..135 * 4, 0..5 * 20 * 4]);
+    assert_eq!(dispatches(&program)[0].workgroups, [2, 1]);
 }
 
 /// Every `override` of a shader is given a value; one forgotten would keep its default in silence.
@@ -112,17 +123,22 @@ fn programs_set_every_override() {
     let linear = Upsample2d { mode: crate::UpsampleMode::Linear, ..Default::default() };
     let shuffle = lowered(&crate::PixelShuffle2d::default(), &limits, &options);
     let programs = [conv, up, nearest, lowered(&linear, &limits, &options), shuffle];
+    let mut seen = std::collections::HashSet::new();
     for program in &programs {
-        let names: Vec<_> = program.constants.iter().map(|(name, _)| *name).collect();
-        assert_eq!(names, program.shader.overrides, "{}", program.shader.name);
+        for step in &program.steps {
+            let names: Vec<_> = step.constants.iter().map(|(name, _)| *name).collect();
+            assert_eq!(names, step.shader.overrides, "{}", step.shader.name);
+            assert_eq!(step.bindings.len() as u32, step.shader.reads + step.shader.writes, "{}", step.shader.name);
+            seen.insert(step.shader.name);
+        }
     }
-    assert_eq!(programs.len(), SHADERS.len());
+    assert_eq!(seen.len(), SHADERS.len());
 }
 
 #[test]
 fn an_empty_batch_has_no_dispatch() {
     let up = Upsample2d { batch: 0, input_size: [2, 2], output_size: [4, 4], ..Default::default() };
-    assert!(lowered(&up, &Limits::default(), &PlanOptions::default()).dispatches.is_empty());
+    assert!(lowered(&up, &Limits::default(), &PlanOptions::default()).steps[0].dispatches.is_empty());
 }
 
 /// A tensor of more than 2³² elements is split, and each window's addresses fit 32 bits.
@@ -133,9 +149,9 @@ fn tensors_past_32_bit_indices_are_split() {
     let limits = Limits { max_storage_buffer_binding_size: 1 << 36, max_buffer_size: 1 << 36, ..Limits::default() };
     let program = lowered(&up, &limits, &PlanOptions::default());
     let bytes = 3 * 700 * 1500 * 1500 * 4;
-    let largest = program.dispatches.iter().map(|dispatch| dispatch.windows[1].end - dispatch.windows[1].start).max();
-    assert!(largest.unwrap() <= 1 << 33 && program.dispatches.len() > 2);
-    assert_eq!(program.dispatches.iter().map(|dispatch| dispatch.windows[1].end).max(), Some(bytes));
+    let largest = dispatches(&program).iter().map(|dispatch| dispatch.windows[4].end - dispatch.windows[4].start).max();
+    assert!(largest.unwrap() <= 1 << 33 && dispatches(&program).len() > 2);
+    assert_eq!(dispatches(&program).iter().map(|dispatch| dispatch.windows[4].end).max(), Some(bytes));
     assert_eq!(required_limits(&up, &PlanOptions::default()).unwrap().max_buffer_size, bytes);
     let line = crate::Upsample1d { output_size: [40_000_000], ..Default::default() };
     assert_eq!(required_limits(&line, &PlanOptions::default()).unwrap().max_buffer_size, 320_000_000);
@@ -148,16 +164,17 @@ fn layouts_and_limits_that_cannot_be_are_refused() {
     let pitched = TensorLayout::row_pitch(&[1, 1, 4, 4], usize::MAX);
     for input in [far, pitched] {
         let options = PlanOptions { input: Some(input), ..Default::default() };
-        let refused = conv.lower(Request { limits: &Limits::default(), options: &options });
+        let refused =
+            conv.lower(Request { limits: &Limits::default(), features: Features::empty(), options: &options });
         assert!(matches!(refused, Err(Error::TooLarge { .. })), "{refused:?}");
     }
     let options = PlanOptions::default();
     let none = Limits { max_compute_workgroups_per_dimension: 0, ..Limits::default() };
-    let refused = conv.lower(Request { limits: &none, options: &options });
+    let refused = conv.lower(Request { limits: &none, features: Features::empty(), options: &options });
     assert!(matches!(refused, Err(Error::RecipeRefused { available: 0, .. })), "{refused:?}");
     let one = Limits { max_compute_workgroups_per_dimension: 1, ..Limits::default() };
     let large = Conv2d { input_size: [1024, 1024], ..Default::default() };
-    let refused = large.lower(Request { limits: &one, options: &options });
+    let refused = large.lower(Request { limits: &one, features: Features::empty(), options: &options });
     let limit_name = "max_compute_workgroups_per_dimension";
     assert_eq!(refused.err(), Some(Error::TooManyWindows { limit_name, limit: 1, max: 4096 }));
 }
@@ -173,8 +190,8 @@ fn crops_are_split_until_they_fit() {
         ..Default::default()
     };
     let program = lowered(&crop, &Limits::default(), &PlanOptions::default());
-    let largest = program.dispatches.iter().map(|dispatch| dispatch.windows[0].end - dispatch.windows[0].start).max();
-    assert!(program.dispatches.len() > 1 && largest.unwrap() <= 128 << 20);
+    let largest = dispatches(&program).iter().map(|dispatch| dispatch.windows[0].end - dispatch.windows[0].start).max();
+    assert!(dispatches(&program).len() > 1 && largest.unwrap() <= 128 << 20);
 }
 
 #[test]
@@ -184,7 +201,7 @@ fn layouts_move_the_window() {
     let options = PlanOptions { input: Some(input), ..Default::default() };
     let program = lowered(&conv, &Limits::default(), &options);
     // Byte 400 lies in the window that begins at byte 256.
-    assert_eq!(program.dispatches[0].windows[0], 256..464);
+    assert_eq!(dispatches(&program)[0].windows[0], 256..464);
 }
 
 fn files(folder: &str, ending: &str) -> Vec<PathBuf> {

@@ -4,13 +4,14 @@ use std::ops::Range;
 
 use wgpu::Limits;
 
+use super::program::Placed;
 use crate::{Error, Result};
 
-/// What one dispatch computes: ranges of batch, output channels, the three spatial output axes, and the input channels
-/// of each group that it sums.
+/// What one dispatch computes: ranges of batch, output channels, the three spatial output axes, and of what it sums (the
+/// input channels of each group, say).
 pub type Tile = [Range<usize>; 6];
 
-/// Index of the summed channels in a [`Tile`]. The others are output axes.
+/// Index of what is summed in a [`Tile`]. The others are output axes.
 pub(crate) const REDUCTION: usize = 5;
 
 /// Most dispatches that one plan may hold.
@@ -23,8 +24,22 @@ const MAX_ELEMENTS: u64 = 1 << 31;
 /// The limit that windows keep.
 const BINDING: &str = "max_storage_buffer_binding_size";
 
-/// Bytes of an element.
-const ELEMENT: u64 = 4;
+/// A binding's size and offset are multiples of this.
+const WORD: u64 = 4;
+
+/// What a window is cut from.
+#[derive(Clone, Copy)]
+pub(crate) struct Bindable {
+    pub(crate) name: &'static str,
+    /// Bytes of an element.
+    pub(crate) element: u64,
+}
+
+impl From<&Placed> for Bindable {
+    fn from(placed: &Placed) -> Self {
+        Self { name: placed.name, element: placed.element }
+    }
+}
 
 /// What a dispatch may bind and compute.
 pub(crate) struct Bounds {
@@ -32,28 +47,37 @@ pub(crate) struct Bounds {
     alignment: u64,
     workgroups: u64,
     threads: u64,
+    /// Axes of a tile that may be halved: not what is summed, where a partial sum would be rounded to less than f32.
+    axes: usize,
 }
 
 impl Bounds {
-    pub(crate) fn new(limits: &Limits, workgroup_size: u32) -> Self {
+    /// `sums` says whether a sum may be split: it goes on from what is stored in the output.
+    pub(crate) fn new(limits: &Limits, workgroup_size: u32, sums: bool) -> Self {
         let workgroups = u64::from(limits.max_compute_workgroups_per_dimension);
         Self {
-            binding: limits.max_storage_buffer_binding_size.min(MAX_ELEMENTS * ELEMENT),
-            alignment: u64::from(limits.min_storage_buffer_offset_alignment).max(ELEMENT),
+            binding: limits.max_storage_buffer_binding_size / WORD * WORD,
+            alignment: u64::from(limits.min_storage_buffer_offset_alignment).max(WORD),
             workgroups,
             threads: workgroups.pow(2).saturating_mul(workgroup_size.into()).min(MAX_ELEMENTS),
+            axes: if sums { REDUCTION + 1 } else { REDUCTION },
         }
     }
 
-    /// The bytes to bind for a span of elements: from an aligned byte to the span's end.
-    fn window(&self, span: &Range<usize>) -> Range<u64> {
-        let start = span.start as u64 * ELEMENT;
-        start - start % self.alignment..span.end as u64 * ELEMENT
+    /// The bytes to bind for a span of elements: from an aligned byte to the word in which the span ends.
+    fn window(&self, bindable: &Bindable, span: &Range<usize>) -> Range<u64> {
+        let [start, end] = [span.start, span.end].map(|element| element as u64 * bindable.element);
+        start - start % self.alignment..end.next_multiple_of(WORD)
     }
 
-    fn bytes(&self, span: &Range<usize>) -> u64 {
-        let window = self.window(span);
+    fn bytes(&self, bindable: &Bindable, span: &Range<usize>) -> u64 {
+        let window = self.window(bindable, span);
         window.end - window.start
+    }
+
+    /// The most that may be bound.
+    fn limit(&self, bindable: &Bindable) -> u64 {
+        self.binding.min(MAX_ELEMENTS * bindable.element)
     }
 }
 
@@ -63,27 +87,28 @@ pub(crate) struct Window {
     pub(crate) bytes: Vec<Range<u64>>,
 }
 
-/// Halves `tile` until every operand's window fits. `spans` says which elements of each operand a tile touches,
-/// `names` what the operands are called. The sum over a split reduction stays in order: for each output, the windows
-/// come with ascending input channels.
+/// Halves `tile` until every operand's window fits. `spans` says which elements of each operand a tile touches. The sum
+/// over a split reduction stays in order: for each output, the windows come with ascending summed indices.
 pub(crate) fn split(
     tile: Tile,
     bounds: &Bounds,
-    names: &[&'static str],
+    operands: &[Bindable],
     spans: impl Fn(&Tile) -> Vec<Range<usize>>,
 ) -> Result<Vec<Window>> {
     let mut windows = Vec::new();
     let mut open = vec![tile];
     while let Some(tile) = open.pop() {
         let touched = spans(&tile);
-        let over = touched.iter().position(|span| bounds.bytes(span) > bounds.binding);
+        let mut bound = operands.iter().zip(&touched);
+        let over = bound.position(|(operand, span)| bounds.bytes(operand, span) > bounds.limit(operand));
         let (axis, limit) = match over {
-            Some(operand) => {
-                let size = |tile: &Tile| bounds.bytes(&spans(tile)[operand]);
-                let axis = narrowing_axis(&tile, &size).ok_or_else(|| Error::WindowTooLarge {
-                    operand: names[operand],
+            Some(number) => {
+                let operand = &operands[number];
+                let size = |tile: &Tile| bounds.bytes(operand, &spans(tile)[number]);
+                let axis = narrowing_axis(&tile, bounds.axes, &size).ok_or_else(|| Error::WindowTooLarge {
+                    operand: operand.name,
                     needed: size(&tile),
-                    limit: bounds.binding,
+                    limit: bounds.limit(operand),
                     limit_name: BINDING,
                 })?;
                 (axis, (BINDING, bounds.binding))
@@ -92,7 +117,8 @@ pub(crate) fn split(
                 (longest_axis(&tile), ("max_compute_workgroups_per_dimension", bounds.workgroups))
             }
             None => {
-                windows.push(Window { bytes: touched.iter().map(|span| bounds.window(span)).collect(), tile });
+                let windows_of = operands.iter().zip(&touched).map(|(operand, span)| bounds.window(operand, span));
+                windows.push(Window { bytes: windows_of.collect(), tile });
                 continue;
             }
         };
@@ -107,12 +133,12 @@ pub(crate) fn split(
 
 /// The axis whose halving shrinks an operand's window most: by its larger half, then by its smaller one (the outputs of a
 /// crop may be read in one half only), then the longest. None for a single output and input channel.
-fn narrowing_axis(tile: &Tile, size: &impl Fn(&Tile) -> u64) -> Option<usize> {
+fn narrowing_axis(tile: &Tile, axes: usize, size: &impl Fn(&Tile) -> u64) -> Option<usize> {
     let rank = |axis: usize| {
         let [first, second] = halves(tile, axis).each_ref().map(size);
         (first.max(second), first.min(second), std::cmp::Reverse(tile[axis].len()))
     };
-    (0..tile.len()).filter(|&axis| tile[axis].len() > 1).min_by_key(|&axis| rank(axis))
+    (0..axes).filter(|&axis| tile[axis].len() > 1).min_by_key(|&axis| rank(axis))
 }
 
 fn longest_axis(tile: &Tile) -> usize {
@@ -144,7 +170,7 @@ mod tests {
     use super::*;
 
     fn bounds(binding: u64) -> Bounds {
-        Bounds { binding, alignment: 256, workgroups: 65535, threads: 1 << 20 }
+        Bounds { binding, alignment: 256, workgroups: 65535, threads: 1 << 20, axes: 6 }
     }
 
     /// One operand of `[2, 4, 1, 8, 16]` elements, contiguous.
@@ -155,11 +181,13 @@ mod tests {
         std::iter::once(reach(|r| r.start)..reach(|r| r.end - 1) + 1).collect()
     }
 
+    const OUTPUT: [Bindable; 1] = [Bindable { name: "output", element: 4 }];
+
     const FULL: Tile = [0..2, 0..4, 0..1, 0..8, 0..16, 0..1];
 
     #[test]
     fn what_fits_is_one_window() {
-        let windows = split(FULL, &bounds(4096), &["output"], spans).unwrap();
+        let windows = split(FULL, &bounds(4096), &OUTPUT, spans).unwrap();
         assert_eq!(windows.len(), 1);
         assert_eq!((windows[0].bytes.len(), &windows[0].bytes[0]), (1, &(0..4096)));
     }
@@ -167,7 +195,7 @@ mod tests {
     #[test]
     fn windows_cover_every_output_once_and_keep_the_limit() {
         for binding in [256, 512, 1024, 2048, 4095] {
-            let windows = split(FULL, &bounds(binding), &["output"], spans).unwrap();
+            let windows = split(FULL, &bounds(binding), &OUTPUT, spans).unwrap();
             assert!(
                 windows.iter().all(|w| w.bytes[0].end - w.bytes[0].start <= binding && w.bytes[0].start % 256 == 0)
             );
@@ -189,14 +217,14 @@ mod tests {
 
     #[test]
     fn an_impossible_limit_is_named() {
-        let error = split(FULL, &bounds(3), &["output"], spans).err().unwrap();
+        let error = split(FULL, &bounds(3), &OUTPUT, spans).err().unwrap();
         assert!(matches!(error, Error::WindowTooLarge { operand: "output", needed: 4, limit: 3, .. }), "{error:?}");
     }
 
     #[test]
     fn a_split_sum_ascends() {
         let strided = |tile: &Tile| std::iter::once(tile[5].start * 64..tile[5].end * 64).collect();
-        let windows = split([0..1, 0..1, 0..1, 0..1, 0..1, 0..8], &bounds(512), &["input"], strided).unwrap();
+        let windows = split([0..1, 0..1, 0..1, 0..1, 0..1, 0..8], &bounds(512), &OUTPUT, strided).unwrap();
         let order: Vec<_> = windows.iter().map(|w| w.tile[5].clone()).collect();
         assert_eq!(order, [0..2, 2..4, 4..6, 6..8]);
     }

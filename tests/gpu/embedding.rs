@@ -57,7 +57,7 @@ fn refusals(gpu: &Gpu) -> Outcome {
     expect(bind(copy_only.slice(..), y.slice(..)), Error::MissingUsage { operand: "input", usage: "STORAGE" })?;
 
     let aliased = bind(large.slice(..1024), large.slice(1024..));
-    expect(aliased, Error::Aliased { operand: "input" })?;
+    expect(aliased, Error::Aliased { operand: "input", output: "output" })?;
 
     let missing = plan.bind(&[x.slice(..)], y.slice(..));
     expect(missing, Error::OperandCount { op: "conv_transpose", expected: 2, actual: 1 })
@@ -124,7 +124,7 @@ fn recipes(gpu: &Gpu) -> Outcome {
         let options = PlanOptions { recipe: Some(recipe), ..Default::default() };
         gpu.planner().plan(&problem(), &options).map(|plan| plan.recipe().clone())
     };
-    let gather = |workgroup_size| Recipe { shader: "conv_transpose_gather", workgroup_size };
+    let gather = |workgroup_size| Recipe { shader: "conv_transpose_gather", workgroup_size, passes: 1 };
     for recipe in upconv::gpu::GpuOp::recipes(&problem(), &gpu.device().limits()) {
         if forced(recipe.clone()) != Ok(recipe.clone()) {
             return Err(format!("{recipe} was not taken"));
@@ -132,7 +132,7 @@ fn recipes(gpu: &Gpu) -> Outcome {
     }
     let what = "max_compute_invocations_per_workgroup";
     let refused = Error::RecipeRefused { recipe: gather(4096).to_string(), what, wanted: 4096, available: 256 };
-    let unknown = Recipe { shader: "conv_direct", workgroup_size: 64 };
+    let unknown = Recipe { shader: "conv_direct", workgroup_size: 64, passes: 1 };
     let missing = Error::RecipeUnknown { op: "conv_transpose", recipe: unknown.to_string() };
     match (forced(gather(4096)), forced(unknown)) {
         (Err(first), Err(second)) if first == refused && second == missing => Ok(()),

@@ -16,7 +16,7 @@ fn tensor((size, values): ([usize; 2], &'static [f32])) -> ArrayView4<'static, f
 }
 
 fn run<O: GpuOp>(gpu: &Gpu, op: &O, inputs: &[ArrayView4<f32>]) -> Result<Array4<f32>, String> {
-    gpu.run::<O, Ix4>(op, inputs).map_err(|error| error.to_string())
+    gpu.run::<O, f32, Ix4>(op, inputs).map_err(|error| error.to_string())
 }
 
 /// Within an ulp of the largest number, as the computed ones were rounded once from f64; the printed ones are integers.

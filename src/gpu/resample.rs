@@ -1,0 +1,339 @@
+//! Separable ops and their gradients on the GPU: in one pass over all axes, or in one pass for each.
+
+use std::ops::Range;
+
+use wgpu::Limits;
+
+use super::kernel::{Shader, with_storage};
+use super::params::{UpsampleParams, wrap};
+use super::program::{Candidate, GpuOp, Placed, Program, Recipe, Request, Source, Step, Storage, recipes};
+use super::relation::{span, spatial_stride};
+use super::windows::{Bindable, Tile, Window};
+use crate::geometry::at_most;
+use crate::{Op, Result, Separable, SeparableGrad, TapTable};
+
+/// One thread per output element sums its taps.
+pub(crate) static TAPS: Shader = Shader {
+    name: "upsample_taps",
+    sources: with_storage!("../../shaders/upsample_taps.wgsl"),
+    reads: 4,
+    writes: 1,
+    fields: UpsampleParams::FIELDS,
+    params_size: size_of::<UpsampleParams>() as u64,
+    overrides: &["workgroup_size"],
+};
+
+/// Bytes of a table's entry: an index and a weight.
+const ENTRY: u64 = 8;
+
+/// First in a row, in place of an index: the extrapolation value.
+const OUTSIDE: u32 = u32::MAX;
+
+/// In a row, in place of an index: no more taps.
+const END: u32 = u32::MAX - 1;
+
+/// The gradient is the same sum over the transposed tables.
+impl<T: Separable> GpuOp for SeparableGrad<T> {
+    fn recipes(&self, limits: &Limits) -> Vec<Recipe> {
+        Resample::recipes(self, limits)
+    }
+
+    fn lower(&self, request: Request<'_>) -> Result<Program> {
+        Resample::backward(self, &request)?.lower_sums()
+    }
+}
+
+/// What a resampling is, whichever op it belongs to.
+pub(crate) struct Resample<'a> {
+    request: &'a Request<'a>,
+    op: &'static str,
+    operands: Vec<Placed>,
+    /// Batch and channels.
+    outer: [usize; 2],
+    /// Input samples on three axes.
+    sizes: [usize; 3],
+    tables: [TapTable; 3],
+    extrapolation: f32,
+}
+
+/// What only the number of passes depends on.
+trait Tables {
+    /// The tables of three axes; those that a problem lacks come first and take their one sample.
+    fn three(&self, limits: &Limits) -> Result<[TapTable; 3]>;
+}
+
+impl<T: Separable> Tables for T {
+    fn three(&self, limits: &Limits) -> Result<[TapTable; 3]> {
+        three(&self.output()?.shape, |axis, size| {
+            check_table(size, self.taps_per_axis(axis), limits)?;
+            self.taps(axis)
+        })
+    }
+}
+
+impl<T: Separable> Tables for SeparableGrad<T> {
+    fn three(&self, limits: &Limits) -> Result<[TapTable; 3]> {
+        three(&self.output()?.shape, |axis, size| {
+            check_table(self.forward.output()?.shape[axis + 2], self.forward.taps_per_axis(axis), limits)?;
+            let table = self.forward.taps(axis)?.transpose(size)?;
+            check_table(table.len(), row_length(&table), limits)?;
+            Ok(table)
+        })
+    }
+}
+
+impl<'a> Resample<'a> {
+    pub(crate) fn forward<T: Separable>(op: &T, request: &'a Request<'a>) -> Result<Self> {
+        Self::new(op, op.three(request.limits)?, op.extrapolation(), request)
+    }
+
+    fn backward<T: Separable>(op: &SeparableGrad<T>, request: &'a Request<'a>) -> Result<Self> {
+        Self::new(op, op.three(request.limits)?, 0.0, request)
+    }
+
+    fn new<O: Op>(op: &O, tables: [TapTable; 3], extrapolation: f32, request: &'a Request<'a>) -> Result<Self> {
+        let operands = request.place(op)?;
+        let shape = operands[0].layout.shape();
+        let sizes =
+            std::array::from_fn(|i| (i + shape.len()).checked_sub(3).filter(|&i| i >= 2).map_or(1, |i| shape[i]));
+        Ok(Self { request, op: O::NAME, outer: [shape[0], shape[1]], sizes, operands, tables, extrapolation })
+    }
+
+    /// The recipes of an op whose outputs are sums; none where its tables cannot be made.
+    #[allow(private_bounds, reason = "implemented by every separable op and its gradient")]
+    pub(crate) fn recipes<O: Op + Tables>(op: &O, limits: &Limits) -> Vec<Recipe> {
+        let Ok((tables, input)) = op.three(limits).and_then(|tables| Ok((tables, op.inputs()?.swap_remove(0)))) else {
+            return Vec::new();
+        };
+        let rank = input.shape.len();
+        let sizes =
+            std::array::from_fn(|i| (i + rank).checked_sub(3).filter(|&i| i >= 2).map_or(1, |i| input.shape[i]));
+        recipes(&candidates(&tables, sizes), limits)
+    }
+
+    pub(crate) fn lower_sums(self) -> Result<Program> {
+        let candidates = candidates(&self.tables, self.sizes);
+        self.lower(&candidates)
+    }
+
+    pub(crate) fn lower(self, candidates: &[Candidate]) -> Result<Program> {
+        let (candidate, recipe) = self.request.choose(self.op, candidates)?;
+        let passes: Vec<Vec<usize>> = if candidate.passes > 1 {
+            resampled(&self.tables, self.sizes).map(|axis| vec![axis]).collect()
+        } else {
+            vec![vec![0, 1, 2]]
+        };
+        let workspaces = self.workspaces(&passes)?;
+        let longest = self.sizes.iter().copied().chain(self.tables.iter().map(TapTable::len)).max().unwrap_or(1);
+        let identity = if passes.len() > 1 { TapTable::identity(longest)? } else { TapTable::unit() };
+        let mut sizes = self.sizes;
+        let mut steps = Vec::new();
+        for (number, axes) in passes.iter().enumerate() {
+            axes.iter().for_each(|&axis| sizes[axis] = self.tables[axis].len());
+            // Where it reads and writes: the op's tensors, or the workspaces in turn.
+            let [first, last] = [number == 0, number + 1 == passes.len()];
+            let storage = self.request.options.storage;
+            let pass = Pass {
+                tables: std::array::from_fn(|i| if axes.contains(&i) { &self.tables[i] } else { &identity }),
+                numbers: std::array::from_fn(|i| if axes.contains(&i) { i } else { 3 }),
+                sizes,
+                input: if first { &self.operands[0] } else { &workspaces[number - 1] },
+                output: if last { &self.operands[1] } else { &workspaces[number] },
+                ends: [
+                    if first { Source::Operand(0) } else { Source::Workspace((number - 1) % 2) },
+                    if last { Source::Operand(1) } else { Source::Workspace(number % 2) },
+                ],
+                storage: Storage {
+                    input: if first { storage } else { Default::default() },
+                    output: if last { storage } else { Default::default() },
+                },
+            };
+            steps.push(self.step(candidate.shader, &recipe, &pass)?);
+        }
+        let mut tables: Vec<_> = self.tables.iter().map(table_bytes).collect();
+        tables.extend((passes.len() > 1).then(|| table_bytes(&identity)));
+        let mut sizes = vec![0; workspaces.len().min(2)];
+        for (number, workspace) in workspaces.iter().enumerate() {
+            sizes[number % 2] = self.request.check_workspace(workspace)?.max(sizes[number % 2]);
+        }
+        Ok(Program { op: self.op, recipe, operands: self.operands, inputs: 1, tables, workspaces: sizes, steps })
+    }
+
+    /// What lies between the passes.
+    fn workspaces(&self, passes: &[Vec<usize>]) -> Result<Vec<Placed>> {
+        let mut sizes = self.sizes;
+        let mut workspaces = Vec::new();
+        for axes in &passes[..passes.len() - 1] {
+            axes.iter().for_each(|&axis| sizes[axis] = self.tables[axis].len());
+            let placed = Placed::workspace(&[&self.outer[..], &sizes].concat());
+            self.request.check_workspace(&placed)?;
+            workspaces.push(placed);
+        }
+        Ok(workspaces)
+    }
+
+    fn step(&self, shader: &'static Shader, recipe: &Recipe, pass: &Pass) -> Result<Step> {
+        let [d, h, w] = pass.sizes.map(|size| 0..size);
+        let table = Bindable { name: "tap table", element: ENTRY };
+        let dispatches = self.request.dispatches(
+            recipe,
+            [0..self.outer[0], 0..self.outer[1], d, h, w, 0..1],
+            &[pass.input.into(), table, table, table, pass.output.into()],
+            |tile| pass.spans(tile),
+            |window, row_threads| pass.params(window, row_threads, self.extrapolation),
+        )?;
+        let [from, to] = pass.ends;
+        let tables = pass.numbers.map(Source::Table);
+        Ok(Step {
+            shader,
+            storage: pass.storage,
+            constants: vec![("workgroup_size", recipe.workgroup_size.into())],
+            bindings: [&[from], &tables[..], &[to]].concat(),
+            dispatches,
+        })
+    }
+}
+
+/// One pass, or one and a pass for each axis that changes: whichever is cheaper first. Axis by axis, the shader's order
+/// of operations stays what it is in one pass: columns, rows, slices.
+fn candidates(tables: &[TapTable; 3], sizes: [usize; 3]) -> Vec<Candidate> {
+    let changing: Vec<usize> = resampled(tables, sizes).collect();
+    let whole = Candidate::from(&TAPS);
+    // A product with an extrapolation value would not be that value to the bit.
+    if changing.len() < 2 || tables.iter().any(TapTable::has_outside) {
+        return vec![whole];
+    }
+    let apart = Candidate { shader: &TAPS, passes: changing.len() as u32 };
+    // Loads and stores of an image: a tap's weight and sample, and the result.
+    let work = |sizes: [usize; 3], taps: usize| sizes.iter().product::<usize>() as f64 * (taps as f64 + 2.0);
+    let taps = tables.each_ref().map(TapTable::longest);
+    let at_once = work(tables.each_ref().map(TapTable::len), taps.iter().product());
+    let mut between = sizes;
+    let one_by_one: f64 = changing
+        .iter()
+        .map(|&axis| {
+            between[axis] = tables[axis].len();
+            work(between, taps[axis])
+        })
+        .sum();
+    if one_by_one < at_once * 0.75 { vec![apart, whole] } else { vec![whole, apart] }
+}
+
+/// The axes that do not stay as they are, columns first.
+fn resampled(tables: &[TapTable; 3], sizes: [usize; 3]) -> impl Iterator<Item = usize> {
+    let changes = std::array::from_fn::<bool, 3, _>(|i| !tables[i].is_identity(sizes[i]));
+    (0..3).rev().filter(move |&axis| changes[axis])
+}
+
+fn check_table(rows: usize, taps: usize, limits: &Limits) -> Result<()> {
+    let bytes = rows as u128 * taps as u128 * u128::from(ENTRY);
+    at_most("a tap table's size in bytes (max_buffer_size)", bytes, limits.max_buffer_size.into())
+}
+
+/// Entries in each row of a table: a row is as long as the longest has taps.
+fn row_length(table: &TapTable) -> usize {
+    table.longest().max(1)
+}
+
+/// `table` gives that of a spatial axis, and takes its output size.
+fn three(output: &[usize], table: impl Fn(usize, usize) -> Result<TapTable>) -> Result<[TapTable; 3]> {
+    let mut tables = std::array::from_fn(|_| TapTable::unit());
+    for (axis, &size) in output.iter().enumerate().skip(2) {
+        tables[axis + 3 - output.len()] = table(axis - 2, size)?;
+    }
+    Ok(tables)
+}
+
+/// One pass over some of the axes, with its tensors placed.
+struct Pass<'a> {
+    tables: [&'a TapTable; 3],
+    /// The tables' numbers in the program.
+    numbers: [usize; 3],
+    /// Output samples.
+    sizes: [usize; 3],
+    input: &'a Placed,
+    output: &'a Placed,
+    ends: [Source; 2],
+    storage: Storage,
+}
+
+impl Pass<'_> {
+    /// The elements of input, tables and output that a tile touches.
+    fn spans(&self, tile: &Tile) -> Vec<Range<usize>> {
+        let [batch, channels, d, h, w, _] = tile;
+        let outer = [batch.clone(), channels.clone()];
+        let source = std::array::from_fn(|i| touched(self.tables[i], &tile[i + 2]));
+        let rows = |(table, rows): (&&TapTable, &Range<usize>)| {
+            let length = row_length(table);
+            rows.start * length..rows.end * length
+        };
+        let tables = self.tables.iter().zip(&tile[2..5]).map(rows);
+        let output = span(&self.output.layout, outer.clone(), [d.clone(), h.clone(), w.clone()]);
+        std::iter::once(span(&self.input.layout, outer, source)).chain(tables).chain([output]).collect()
+    }
+
+    fn params(&self, window: &Window, row_threads: u32, extrapolation: f32) -> UpsampleParams {
+        let [batch, channels, d, h, w, _] = &window.tile;
+        let base =
+            |placed: &Placed, binding: usize| placed.address(&[batch.start, channels.start], &window.bytes[binding]);
+        let [x_d, x_h, x_w] = std::array::from_fn(|i| spatial_stride(self.input, i));
+        let [y_d, y_h, y_w] = std::array::from_fn(|i| spatial_stride(self.output, i));
+        // Where an axis's first row lies, counted from the start of the part of its table that is bound.
+        let [table_d, table_h, table_w] =
+            std::array::from_fn(|i| 0u32.wrapping_sub((window.bytes[i + 1].start / ENTRY) as u32));
+        let [taps_d, taps_h, taps_w] = self.tables.map(|table| wrap(row_length(table)));
+        UpsampleParams {
+            first_d: wrap(d.start),
+            first_h: wrap(h.start),
+            first_w: wrap(w.start),
+            count_d: wrap(d.len()),
+            count_h: wrap(h.len()),
+            count_w: wrap(w.len()),
+            taps_d,
+            taps_h,
+            taps_w,
+            table_d,
+            table_h,
+            table_w,
+            x_d,
+            x_h,
+            x_w,
+            y_d,
+            y_h,
+            y_w,
+            batch_count: wrap(batch.len()),
+            channel_count: wrap(channels.len()),
+            x_base: base(self.input, 0),
+            x_batch: self.input.stride(0),
+            x_channel: self.input.stride(1),
+            y_base: base(self.output, 4),
+            y_batch: self.output.stride(0),
+            y_channel: self.output.stride(1),
+            row_threads,
+            extrapolation,
+        }
+    }
+}
+
+/// A table as the shaders read it: for each output a row of indices and weights' bits.
+pub(crate) fn table_bytes(table: &TapTable) -> Vec<u8> {
+    let length = row_length(table);
+    let mut entries = vec![[END, 0]; table.len() * length];
+    for (q, row) in entries.chunks_exact_mut(length).enumerate() {
+        if table.is_outside(q) {
+            row[0] = [OUTSIDE, 0];
+            continue;
+        }
+        for (entry, tap) in row.iter_mut().zip(table.at(q)) {
+            *entry = [wrap(tap.index), (tap.weight as f32).to_bits()];
+        }
+    }
+    bytemuck::cast_slice(&entries).to_vec()
+}
+
+/// The samples from the first to the last that a range of outputs reads; none where they read none.
+fn touched(table: &TapTable, outputs: &Range<usize>) -> Range<usize> {
+    let read = &table.entries()[table.start(outputs.start)..table.start(outputs.end)];
+    let indices = || read.iter().map(|tap| tap.index);
+    indices().min().unwrap_or(0)..indices().max().map_or(0, |last| last + 1)
+}
