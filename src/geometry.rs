@@ -101,10 +101,10 @@ impl Axis {
         (narrow * self.stride + tap * self.dilation) as i64 - self.pad
     }
 
-    /// The wide samples from the first to the last that any tap of these narrow indices meets.
-    pub fn wide_window(&self, narrow: &Range<usize>) -> Range<usize> {
-        let first = self.relation(narrow.start, 0).max(0);
-        let last = self.relation(narrow.end - 1, self.kernel - 1).min(self.wide as i64 - 1);
+    /// The wide samples from the first to the last that any of these taps of these narrow indices meets.
+    pub fn wide_window(&self, narrow: &Range<usize>, taps: &Range<usize>) -> Range<usize> {
+        let first = self.relation(narrow.start, taps.start).max(0);
+        let last = self.relation(narrow.end - 1, taps.end - 1).min(self.wide as i64 - 1);
         if last < first { 0..0 } else { first as usize..last as usize + 1 }
     }
 
@@ -314,7 +314,7 @@ mod tests {
                 assert_eq!(axis.narrow_range(t).collect::<Vec<_>>(), brute, "{axis:?} tap {t}");
             }
             for n in 0..axis.narrow {
-                let window = axis.wide_window(&(n..n + 1));
+                let window = axis.wide_window(&(n..n + 1), &(0..axis.kernel));
                 let inside = |t: &usize| meets(n, *t);
                 assert!(
                     (0..axis.kernel).filter(inside).all(|t| window.contains(&axis.wide_index(n, t))),

@@ -1,10 +1,11 @@
-//! The gradients that are other ops of this crate.
+//! The gradients of the convolutions, made of the forward descriptor.
 //!
 //! A convolution and its transpose share one relation and one weight tensor, so the gradient of either with respect to
-//! its input is the other, with the sizes that the forward op had.
+//! its input is the other, with the sizes that the forward op had. One op is the weight gradient of both.
 
+use crate::conv_weight_grad::ForwardInput;
 use crate::geometry::{Axis, Geometry, Padding, Pads};
-use crate::{Conv, ConvTranspose, Result};
+use crate::{Conv, ConvBiasGrad, ConvTranspose, ConvWeightGrad, Result};
 
 /// The padding with which the transposed convolution writes exactly the wide side: samples that the convolution never
 /// reached are added after, those past it are cut.
@@ -43,6 +44,16 @@ impl<const R: usize> Conv<R> {
         gradient.geometry()?;
         Ok(gradient)
     }
+
+    /// The gradient with respect to the weight: takes the forward input and the output's gradient.
+    pub fn grad_weight(&self) -> Result<ConvWeightGrad<R>> {
+        Ok(ConvWeightGrad::new(self.geometry()?, ForwardInput::Wide))
+    }
+
+    /// The gradient with respect to the bias: takes the output's gradient.
+    pub fn grad_bias(&self) -> Result<ConvBiasGrad<R>> {
+        Ok(ConvBiasGrad::new(self.geometry()?.narrow_shape()))
+    }
 }
 
 impl<const R: usize> ConvTranspose<R> {
@@ -64,6 +75,16 @@ impl<const R: usize> ConvTranspose<R> {
         };
         gradient.geometry()?;
         Ok(gradient)
+    }
+
+    /// The gradient with respect to the weight: takes the forward input and the output's gradient.
+    pub fn grad_weight(&self) -> Result<ConvWeightGrad<R>> {
+        Ok(ConvWeightGrad::new(self.geometry()?, ForwardInput::Narrow))
+    }
+
+    /// The gradient with respect to the bias: takes the output's gradient.
+    pub fn grad_bias(&self) -> Result<ConvBiasGrad<R>> {
+        Ok(ConvBiasGrad::new(self.geometry()?.wide_shape()))
     }
 }
 

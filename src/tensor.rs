@@ -126,3 +126,13 @@ impl<'a, T: Element, D: Dimension> From<&'a Array<T, D>> for TensorView<'a> {
         T::view(array.view())
     }
 }
+
+impl<'a> From<&'a Tensor> for TensorView<'a> {
+    fn from(tensor: &'a Tensor) -> Self {
+        match tensor {
+            Tensor::F32(array) => Self::F32(array.view()),
+            Tensor::F16(array) => Self::F16(array.view()),
+            Tensor::I32(array) => Self::I32(array.view()),
+        }
+    }
+}

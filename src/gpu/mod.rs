@@ -16,10 +16,13 @@
 //! [`Gpu`] does all this for those who have no device of their own.
 
 mod conv;
+mod conv_bias_grad;
 mod conv_transpose;
+mod conv_weight_grad;
 mod host;
 mod kernel;
 mod params;
+mod partial_sums;
 mod pixel_shuffle;
 mod program;
 mod relation;
@@ -49,8 +52,16 @@ use crate::{Conv, ConvTranspose, Cost, Error, FloatType, Result, Upsample};
 
 /// Every shader of the crate.
 #[cfg(test)]
-static SHADERS: [&kernel::Shader; 5] =
-    [&conv::DIRECT, &conv_transpose::GATHER, &pixel_shuffle::COPY, &upsample::NEAREST, &resample::TAPS];
+static SHADERS: [&kernel::Shader; 8] = [
+    &conv::DIRECT,
+    &conv_bias_grad::DIRECT,
+    &conv_transpose::GATHER,
+    &conv_weight_grad::DIRECT,
+    &partial_sums::SUM,
+    &pixel_shuffle::COPY,
+    &upsample::NEAREST,
+    &resample::TAPS,
+];
 
 /// The limits that a device must offer for this op: wgpu's defaults, with `max_buffer_size` raised where a tensor needs
 /// a larger buffer. Larger tensors than a binding holds are split, so no other limit has to rise.

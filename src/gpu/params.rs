@@ -107,6 +107,117 @@ uniform! {
 }
 
 uniform! {
+    /// One axis of [`WeightGradParams`]; 48 bytes, as a struct in a uniform must be a multiple of 16.
+    WeightAxisParams {
+        wide: i32,
+        narrow: i32,
+        stride: i32,
+        dilation: i32,
+        pad: i32,
+        wide_stride: u32,
+        narrow_stride: u32,
+        y_stride: u32,
+        first: u32,
+        count: u32,
+        unused_0: u32,
+        unused_1: u32,
+    }
+}
+
+impl Uniform for WeightAxisParams {
+    const KIND: Kind = Kind::Struct(Self::FIELDS);
+}
+
+uniform! {
+    /// `Params` of the weight gradient's shader.
+    WeightGradParams {
+        d: WeightAxisParams,
+        h: WeightAxisParams,
+        w: WeightAxisParams,
+        first_narrow: u32,
+        count_narrow: u32,
+        first_wide: u32,
+        count_wide: u32,
+        narrow_per_group: u32,
+        wide_per_group: u32,
+        first: u32,
+        count: u32,
+        chunk: u32,
+        chunks: u32,
+        lead: u32,
+        accumulate: u32,
+        narrow_base: u32,
+        narrow_batch: u32,
+        narrow_channel: u32,
+        wide_base: u32,
+        wide_batch: u32,
+        wide_channel: u32,
+        y_base: u32,
+        y_narrow: u32,
+        y_wide: u32,
+        y_chunk: u32,
+        row_threads: u32,
+    }
+}
+
+uniform! {
+    /// `Params` of the bias gradient's shader.
+    BiasGradParams {
+        size_d: u32,
+        size_h: u32,
+        size_w: u32,
+        x_d: u32,
+        x_h: u32,
+        x_w: u32,
+        first_channel: u32,
+        channel_count: u32,
+        first: u32,
+        count: u32,
+        chunk: u32,
+        chunks: u32,
+        lead: u32,
+        accumulate: u32,
+        x_base: u32,
+        x_batch: u32,
+        x_channel: u32,
+        y_base: u32,
+        y_channel: u32,
+        y_chunk: u32,
+        row_threads: u32,
+    }
+}
+
+uniform! {
+    /// `Params` of the second pass of a sum.
+    PartialsParams {
+        first_0: u32,
+        first_1: u32,
+        first_2: u32,
+        first_3: u32,
+        first_4: u32,
+        count_0: u32,
+        count_1: u32,
+        count_2: u32,
+        count_3: u32,
+        count_4: u32,
+        x_0: u32,
+        x_1: u32,
+        x_2: u32,
+        x_3: u32,
+        x_4: u32,
+        y_0: u32,
+        y_1: u32,
+        y_2: u32,
+        y_3: u32,
+        y_4: u32,
+        x_base: u32,
+        y_base: u32,
+        parts: u32,
+        row_threads: u32,
+    }
+}
+
+uniform! {
     /// `Params` of the upsampling shaders.
     UpsampleParams {
         first_d: u32,

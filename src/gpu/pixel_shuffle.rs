@@ -6,7 +6,7 @@ use wgpu::Limits;
 
 use super::kernel::Shader;
 use super::params::{ShuffleParams, wrap};
-use super::program::{GpuOp, Placed, Program, Recipe, Request, Source, Step, Storage, recipes};
+use super::program::{GpuOp, Launch, Placed, Program, Recipe, Request, Source, Step, Storage, recipes};
 use super::relation::{span, spatial_stride};
 use super::windows::{Bindable, Tile, Window};
 use crate::{ChannelOrder, Op, PixelShuffle, Result, ShuffleDirection};
@@ -33,16 +33,17 @@ impl<const R: usize> GpuOp for PixelShuffle<R> {
         let to_depth = self.direction == ShuffleDirection::ToDepth;
         let shuffle = Shuffle::new(self, to_depth, operands[0].clone(), operands[1].clone());
         let [d, h, w] = shuffle.sizes.map(|size| 0..size);
+        let tile = [0..self.batch, 0..self.channels, d, h, w, 0..1];
+        let bindables = [&operands[0], &operands[1]].map(Bindable::from);
+        let storage = Storage::default();
         let dispatches = request.dispatches(
-            &recipe,
-            [0..self.batch, 0..self.channels, d, h, w, 0..1],
-            &[&operands[0], &operands[1]].map(Bindable::from),
+            Launch { recipe: &recipe, storage, tile, operands: &bindables, chunk: None },
             |tile| shuffle.spans(tile),
             |window, row_threads| shuffle.params(window, row_threads),
         )?;
         let step = Step {
             shader: candidate.shader,
-            storage: Storage::default(),
+            storage,
             constants: vec![
                 ("workgroup_size", recipe.workgroup_size.into()),
                 ("to_depth", f64::from(u8::from(to_depth))),

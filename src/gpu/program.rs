@@ -7,7 +7,7 @@ use wgpu::{Features, Limits};
 
 use super::kernel::Shader;
 use super::params::wrap;
-use super::windows::{Bindable, Bounds, Tile, Window, fold, outputs, split};
+use super::windows::{Bindable, Bounds, Tile, Window, chunks, fold, outputs, split};
 use crate::geometry::at_most;
 use crate::op::check_shape;
 use crate::{DataType, Error, FloatType, Op, Operand, Result, TensorLayout};
@@ -167,6 +167,18 @@ pub trait GpuOp: Op {
     fn lower(&self, request: Request<'_>) -> Result<Program>;
 }
 
+/// What is dispatched, before it is known in how many windows.
+pub(crate) struct Launch<'a> {
+    pub(crate) recipe: &'a Recipe,
+    pub(crate) storage: Storage,
+    pub(crate) tile: Tile,
+    /// What the shader binds.
+    pub(crate) operands: &'a [Bindable],
+    /// Terms of a sum that one thread adds; all of them where there is no such number. Each output has a thread for
+    /// every chunk.
+    pub(crate) chunk: Option<usize>,
+}
+
 /// A way to run an op, whatever the workgroup.
 #[derive(Clone, Copy)]
 pub(crate) struct Candidate {
@@ -279,28 +291,27 @@ impl Request<'_> {
         Ok(bytes)
     }
 
-    /// The dispatches that compute a tile, one thread per output element; none where it is empty. `spans` says which
-    /// elements of each of `operands` a part of the tile touches, `params` gives the uniform of a window and of the
-    /// threads in a row of workgroups.
+    /// The dispatches that compute a tile; none where it is empty. `spans` says which elements of each operand a part of
+    /// the tile touches, `params` gives the uniform of a window and of the threads in a row of workgroups.
     pub(crate) fn dispatches<P: bytemuck::Pod>(
         &self,
-        recipe: &Recipe,
-        tile: Tile,
-        operands: &[Bindable],
+        launch: Launch<'_>,
         spans: impl Fn(&Tile) -> Vec<Range<usize>>,
         params: impl Fn(&Window, u32) -> P,
     ) -> Result<Vec<Dispatch>> {
+        let Launch { recipe, storage, tile, operands, chunk } = launch;
         if tile.iter().any(Range::is_empty) {
             return Ok(Vec::new());
         }
         let limit = self.limits.max_compute_workgroups_per_dimension;
-        let bounds = Bounds::new(self.limits, recipe.workgroup_size, self.options.storage == FloatType::F32);
+        let bounds = Bounds::new(self.limits, recipe.workgroup_size, storage.output == FloatType::F32);
+        let threads = |tile: &Tile| outputs(tile) * chunk.map_or(1, |chunk| chunks(tile, chunk).len() as u128);
         let dispatch = |window: Window| {
-            let workgroups = fold(outputs(&window.tile) as u64, recipe.workgroup_size, limit);
+            let workgroups = fold(threads(&window.tile) as u64, recipe.workgroup_size, limit);
             let params = params(&window, workgroups[0] * recipe.workgroup_size);
             Dispatch { workgroups, params: bytemuck::bytes_of(&params).to_vec(), windows: window.bytes }
         };
-        Ok(split(tile, &bounds, operands, spans)?.into_iter().map(dispatch).collect())
+        Ok(split(tile, &bounds, operands, threads, spans)?.into_iter().map(dispatch).collect())
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::kernel::Shader;
 use super::params::{AxisParams, ConvParams, wrap};
-use super::program::{Placed, Program, Request, Source, Step, Storage};
+use super::program::{Launch, Placed, Program, Request, Source, Step, Storage};
 use super::windows::{Bindable, Tile, Window};
 use crate::geometry::{Axis, Geometry, gcd};
 use crate::{Activation, Op, Result, TensorLayout};
@@ -43,16 +43,16 @@ pub(crate) fn lower<const R: usize, O: Op>(
     let operands = request.place(op)?;
     let relation = Relation::new(geometry, activation, direction, &operands);
     let has_bias = relation.bias.is_some();
+    let storage = Storage::all(request.options.storage);
+    let tile = relation.tile(geometry);
     let dispatches = request.dispatches(
-        &recipe,
-        relation.tile(geometry),
-        &relation.bindables(),
+        Launch { recipe: &recipe, storage, tile, operands: &relation.bindables(), chunk: None },
         |tile| relation.spans(tile),
         |window, row_threads| relation.params(window, row_threads),
     )?;
     let step = Step {
         shader,
-        storage: Storage::all(request.options.storage),
+        storage,
         constants: vec![
             ("workgroup_size", recipe.workgroup_size.into()),
             ("has_bias", f64::from(u8::from(has_bias))),
@@ -111,7 +111,7 @@ impl Relation {
         let inputs = groups.start * ins + reduction.start..(groups.end - 1) * ins + reduction.end;
         let kernel = self.axes.map(|axis| 0..axis.kernel);
         let source = std::array::from_fn(|i| match self.direction {
-            Direction::WideToNarrow => self.axes[i].wide_window(&tile[i + 2]),
+            Direction::WideToNarrow => self.axes[i].wide_window(&tile[i + 2], &kernel[i]),
             Direction::NarrowToWide => self.axes[i].narrow_window(&tile[i + 2]),
         });
         let weight_channels = match self.direction {

@@ -6,7 +6,7 @@ use wgpu::Limits;
 
 use super::kernel::{Shader, with_storage};
 use super::params::{UpsampleParams, wrap};
-use super::program::{Candidate, GpuOp, Placed, Program, Recipe, Request, Source, Step, Storage, recipes};
+use super::program::{Candidate, GpuOp, Launch, Placed, Program, Recipe, Request, Source, Step, Storage, recipes};
 use super::relation::{span, spatial_stride};
 use super::windows::{Bindable, Tile, Window};
 use crate::geometry::at_most;
@@ -175,10 +175,10 @@ impl<'a> Resample<'a> {
     fn step(&self, shader: &'static Shader, recipe: &Recipe, pass: &Pass) -> Result<Step> {
         let [d, h, w] = pass.sizes.map(|size| 0..size);
         let table = Bindable { name: "tap table", element: ENTRY };
+        let tile = [0..self.outer[0], 0..self.outer[1], d, h, w, 0..1];
+        let operands = [pass.input.into(), table, table, table, pass.output.into()];
         let dispatches = self.request.dispatches(
-            recipe,
-            [0..self.outer[0], 0..self.outer[1], d, h, w, 0..1],
-            &[pass.input.into(), table, table, table, pass.output.into()],
+            Launch { recipe, storage: pass.storage, tile, operands: &operands, chunk: None },
             |tile| pass.spans(tile),
             |window, row_threads| pass.params(window, row_threads, self.extrapolation),
         )?;

@@ -122,7 +122,10 @@ fn programs_set_every_override() {
     let nearest = lowered(&Upsample2d::default(), &limits, &options);
     let linear = Upsample2d { mode: crate::UpsampleMode::Linear, ..Default::default() };
     let shuffle = lowered(&crate::PixelShuffle2d::default(), &limits, &options);
-    let programs = [conv, up, nearest, lowered(&linear, &limits, &options), shuffle];
+    let conv_op = Conv2d { input_size: [40, 40], ..Default::default() };
+    let weight = lowered(&conv_op.grad_weight().unwrap(), &limits, &options);
+    let bias = lowered(&conv_op.grad_bias().unwrap(), &limits, &options);
+    let programs = [weight, bias, conv, up, nearest, lowered(&linear, &limits, &options), shuffle];
     let mut seen = std::collections::HashSet::new();
     for program in &programs {
         for step in &program.steps {

@@ -93,6 +93,7 @@ pub(crate) fn split(
     tile: Tile,
     bounds: &Bounds,
     operands: &[Bindable],
+    threads: impl Fn(&Tile) -> u128,
     spans: impl Fn(&Tile) -> Vec<Range<usize>>,
 ) -> Result<Vec<Window>> {
     let mut windows = Vec::new();
@@ -113,7 +114,10 @@ pub(crate) fn split(
                 })?;
                 (axis, (BINDING, bounds.binding))
             }
-            None if outputs(&tile) > u128::from(bounds.threads) => {
+            None if tile[REDUCTION].len() as u64 > MAX_ELEMENTS => {
+                (REDUCTION, ("max_storage_buffer_binding_size", bounds.binding))
+            }
+            None if threads(&tile) > u128::from(bounds.threads) => {
                 (longest_axis(&tile), ("max_compute_workgroups_per_dimension", bounds.workgroups))
             }
             None => {
@@ -141,8 +145,10 @@ fn narrowing_axis(tile: &Tile, axes: usize, size: &impl Fn(&Tile) -> u64) -> Opt
     (0..axes).filter(|&axis| tile[axis].len() > 1).min_by_key(|&axis| rank(axis))
 }
 
+/// The longest output axis; where there is but one output, its threads are chunks of what is summed.
 fn longest_axis(tile: &Tile) -> usize {
-    (0..REDUCTION).rev().max_by_key(|&axis| tile[axis].len()).unwrap_or(0)
+    let axes = (0..REDUCTION).rev().filter(|&axis| tile[axis].len() > 1);
+    axes.max_by_key(|&axis| tile[axis].len()).unwrap_or(REDUCTION)
 }
 
 fn halves(tile: &Tile, axis: usize) -> [Tile; 2] {
@@ -156,6 +162,26 @@ fn halves(tile: &Tile, axis: usize) -> [Tile; 2] {
 /// Output elements of a tile.
 pub(crate) fn outputs(tile: &Tile) -> u128 {
     tile[..REDUCTION].iter().map(|range| range.len() as u128).product()
+}
+
+/// The chunks of this many terms that the sum of a tile takes part in.
+pub(crate) fn chunks(tile: &Tile, chunk: usize) -> Range<usize> {
+    tile[REDUCTION].start / chunk..(tile[REDUCTION].end - 1) / chunk + 1
+}
+
+/// The smallest box that holds a range of the row-major elements of a tensor of these sizes.
+pub(crate) fn flat_box<const K: usize>(sizes: [usize; K], range: &Range<usize>) -> [Range<usize>; K] {
+    let (mut first, mut last) = (range.start, range.end - 1);
+    let mut inner: usize = sizes.iter().product();
+    let mut same = true;
+    sizes.map(|size| {
+        inner /= size;
+        let [start, end] = [first / inner, last / inner];
+        (first, last) = (first % inner, last % inner);
+        let part = if same { start..end + 1 } else { 0..size };
+        same &= start == end;
+        part
+    })
 }
 
 /// Workgroups for `outputs` threads, folded into two dimensions of at most `limit` each.
@@ -187,7 +213,7 @@ mod tests {
 
     #[test]
     fn what_fits_is_one_window() {
-        let windows = split(FULL, &bounds(4096), &OUTPUT, spans).unwrap();
+        let windows = split(FULL, &bounds(4096), &OUTPUT, outputs, spans).unwrap();
         assert_eq!(windows.len(), 1);
         assert_eq!((windows[0].bytes.len(), &windows[0].bytes[0]), (1, &(0..4096)));
     }
@@ -195,7 +221,7 @@ mod tests {
     #[test]
     fn windows_cover_every_output_once_and_keep_the_limit() {
         for binding in [256, 512, 1024, 2048, 4095] {
-            let windows = split(FULL, &bounds(binding), &OUTPUT, spans).unwrap();
+            let windows = split(FULL, &bounds(binding), &OUTPUT, outputs, spans).unwrap();
             assert!(
                 windows.iter().all(|w| w.bytes[0].end - w.bytes[0].start <= binding && w.bytes[0].start % 256 == 0)
             );
@@ -217,16 +243,35 @@ mod tests {
 
     #[test]
     fn an_impossible_limit_is_named() {
-        let error = split(FULL, &bounds(3), &OUTPUT, spans).err().unwrap();
+        let error = split(FULL, &bounds(3), &OUTPUT, outputs, spans).err().unwrap();
         assert!(matches!(error, Error::WindowTooLarge { operand: "output", needed: 4, limit: 3, .. }), "{error:?}");
     }
 
     #[test]
     fn a_split_sum_ascends() {
         let strided = |tile: &Tile| std::iter::once(tile[5].start * 64..tile[5].end * 64).collect();
-        let windows = split([0..1, 0..1, 0..1, 0..1, 0..1, 0..8], &bounds(512), &OUTPUT, strided).unwrap();
+        let windows = split([0..1, 0..1, 0..1, 0..1, 0..1, 0..8], &bounds(512), &OUTPUT, outputs, strided).unwrap();
         let order: Vec<_> = windows.iter().map(|w| w.tile[5].clone()).collect();
         assert_eq!(order, [0..2, 2..4, 4..6, 6..8]);
+    }
+
+    #[test]
+    fn boxes_hold_their_range() {
+        let sizes = [2, 3, 4];
+        for start in 0..24 {
+            for end in start + 1..=24 {
+                let inside = flat_box(sizes, &(start..end));
+                for at in start..end {
+                    let place = [at / 12, at / 4 % 3, at % 4];
+                    assert!(place.iter().zip(&inside).all(|(i, range)| range.contains(i)), "{start}..{end}");
+                }
+                let corners = inside.each_ref().map(|range| [range.start, range.end - 1]);
+                let flat = |pick: usize| (corners[0][pick] * 3 + corners[1][pick]) * 4 + corners[2][pick];
+                assert!(end - start > 12 || flat(1) - flat(0) < 24, "{start}..{end}");
+            }
+        }
+        assert_eq!(flat_box(sizes, &(5..7)), [0..1, 1..2, 1..3]);
+        assert_eq!(flat_box(sizes, &(5..9)), [0..1, 1..3, 0..4]);
     }
 
     #[test]

@@ -5,14 +5,20 @@
 
 use std::collections::HashSet;
 
-use ndarray::{ArrayD, ArrayViewD, Dimension, IxDyn};
-use upconv::gpu::GpuOp;
-use upconv::{Gpu, Op, Operand, Plan, PlanOptions, Planner, TensorLayout, wgpu};
+use ndarray::{ArrayD, Dimension, IxDyn};
+use upconv::gpu::{Buffers, GpuOp};
+use upconv::half::f16;
+use upconv::{
+    DataType, Error, FloatType, Gpu, Op, Operand, Plan, PlanOptions, Planner, Tensor, TensorLayout, TensorView, wgpu,
+};
 
 pub type Outcome = Result<(), String>;
 
 /// A NaN that no shader makes: reading it spoils a sum, and finding it says that nothing was written.
 const POISON: u32 = 0x7fc0_dead;
+
+/// The same for f16.
+const HALF_POISON: u16 = 0x7ead;
 
 /// Bytes before a slice; every device lets a binding start there.
 const GUARD: u64 = 256;
@@ -85,11 +91,20 @@ impl Random {
     }
 }
 
-/// Random inputs for an op.
+/// Random inputs for an op that takes numbers only.
 pub fn inputs<O: Op>(op: &O, seed: &str, data: Data) -> Result<Vec<ArrayD<f32>>, String> {
     let mut random = Random::new(seed);
     let operands = op.inputs().map_err(|error| error.to_string())?;
     Ok(operands.iter().map(|operand| random.tensor(&operand.shape, data)).collect())
+}
+
+/// The same, rounded to what the op's numbers are stored as.
+fn stored<O: Op>(op: &O, seed: &str, data: Data, storage: FloatType) -> Result<Vec<Tensor>, String> {
+    let tensor = |tensor: ArrayD<f32>| match storage {
+        FloatType::F32 => Tensor::F32(tensor),
+        FloatType::F16 => Tensor::F16(tensor.mapv(f16::from_f32)),
+    };
+    Ok(inputs(op, seed, data)?.into_iter().map(tensor).collect())
 }
 
 /// Layouts with offsets, no two alike.
@@ -97,52 +112,156 @@ pub fn options(operands: &[Operand], order: Order) -> PlanOptions {
     let mut options = PlanOptions::default();
     for (number, operand) in operands.iter().enumerate() {
         let offset = 3 + 2 * number;
-        match operand.name {
-            "input" => options.input = Some(order.place(&operand.shape, offset)),
-            "output" => options.output = Some(order.place(&operand.shape, offset)),
+        let layout = match operand.name {
+            "bias" => TensorLayout::contiguous(&operand.shape).with_offset(offset),
+            _ if operand.shape.len() < 3 => TensorLayout::contiguous(&operand.shape).with_offset(offset),
             // NHWC frameworks keep the kernel's taps outermost; any strides do.
-            "weight" => options.weight = Some(order.place(&operand.shape, offset)),
-            _ => options.bias = Some(TensorLayout::contiguous(&operand.shape).with_offset(offset)),
-        }
+            _ => order.place(&operand.shape, offset),
+        };
+        *slot(&mut options, operand.name) = Some(layout);
     }
     options
+}
+
+fn slot<'a>(options: &'a mut PlanOptions, name: &str) -> &'a mut Option<TensorLayout> {
+    match name {
+        "input" => &mut options.input,
+        "weight" => &mut options.weight,
+        "bias" => &mut options.bias,
+        "grad_output" => &mut options.grad_output,
+        "indices" => &mut options.indices,
+        _ => &mut options.output,
+    }
 }
 
 /// Input and output operands of an op.
 pub fn operands<O: Op>(op: &O) -> Result<Vec<Operand>, String> {
     let mut operands = op.inputs().map_err(|error| error.to_string())?;
-    operands.push(op.output().map_err(|error| error.to_string())?);
+    operands.extend(op.outputs().map_err(|error| error.to_string())?);
     Ok(operands)
 }
 
-fn layout_of(options: &PlanOptions, operand: &Operand) -> TensorLayout {
-    let given = match operand.name {
-        "input" => &options.input,
-        "weight" => &options.weight,
-        "bias" => &options.bias,
-        _ => &options.output,
-    };
-    given.clone().unwrap_or_else(|| TensorLayout::contiguous(&operand.shape))
+/// A tensor's place in a buffer: guard, poison, its elements where the layout puts them, guard.
+struct Place {
+    layout: TensorLayout,
+    /// Bytes of an element, 2 or 4.
+    element: usize,
 }
 
-/// A buffer's words: guard, poison, a tensor's elements where its layout puts them, guard.
-fn words(layout: &TensorLayout, tensor: Option<ArrayViewD<f32>>) -> Vec<u32> {
-    let mut words = vec![POISON; 2 * GUARD as usize / 4 + layout.end()];
-    if let Some(tensor) = tensor {
-        for (index, value) in tensor.indexed_iter() {
-            words[GUARD as usize / 4 + layout.index(index.slice())] = value.to_bits();
+impl Place {
+    fn new(options: &PlanOptions, operand: &Operand) -> Self {
+        let given = slot(&mut options.clone(), operand.name).clone();
+        let half = options.storage == FloatType::F16 && operand.data_type == DataType::Float;
+        let layout = given.unwrap_or_else(|| TensorLayout::contiguous(&operand.shape));
+        Self { layout, element: if half { 2 } else { 4 } }
+    }
+
+    fn poison(&self) -> u32 {
+        if self.element == 2 { HALF_POISON.into() } else { POISON }
+    }
+
+    /// Elements of the buffer before that of this number.
+    fn at(&self, index: &[usize]) -> usize {
+        GUARD as usize / self.element + self.layout.index(index)
+    }
+
+    /// The buffer's elements as bits, an even number of them.
+    fn bits(&self, tensor: Option<&Tensor>) -> Vec<u32> {
+        let count = 2 * GUARD as usize / self.element + self.layout.end();
+        let mut bits = vec![self.poison(); count.next_multiple_of(4 / self.element)];
+        match tensor {
+            Some(Tensor::F32(tensor)) => self.put(tensor, &mut bits, |value| value.to_bits()),
+            Some(Tensor::F16(tensor)) => self.put(tensor, &mut bits, |value| value.to_bits().into()),
+            Some(Tensor::I32(tensor)) => self.put(tensor, &mut bits, |value| value as u32),
+            None => {}
+        }
+        bits
+    }
+
+    fn put<T: Copy>(&self, tensor: &ArrayD<T>, bits: &mut [u32], of: impl Fn(T) -> u32) {
+        for (index, &value) in tensor.indexed_iter() {
+            bits[self.at(index.slice())] = of(value);
         }
     }
-    words
+
+    fn upload(&self, gpu: &Gpu, tensor: Option<&Tensor>) -> Result<wgpu::Buffer, String> {
+        let bits = self.bits(tensor);
+        let bytes: Vec<u8> = bits.iter().flat_map(|word| word.to_le_bytes()[..self.element].to_vec()).collect();
+        let buffer = gpu.buffer("test", bytes.len() as u64).map_err(|error| error.to_string())?;
+        gpu.queue().write_buffer(&buffer, 0, &bytes);
+        Ok(buffer)
+    }
+
+    /// The bits of the tensor's elements, or what is wrong with the buffer.
+    fn take_apart(&self, bytes: &[u8]) -> Result<ArrayD<u32>, String> {
+        let word = |chunk: &[u8]| chunk.iter().rev().fold(0u32, |word, byte| word << 8 | u32::from(*byte));
+        let after: Vec<u32> = bytes.chunks_exact(self.element).map(word).collect();
+        let mut elements = HashSet::new();
+        let mut unwritten = None;
+        let output = ArrayD::from_shape_fn(IxDyn(self.layout.shape()), |index| {
+            let at = self.at(index.slice());
+            elements.insert(at);
+            if after[at] == self.poison() {
+                unwritten = Some(index.slice().to_vec());
+            }
+            after[at]
+        });
+        if let Some(index) = unwritten {
+            return Err(format!("output element {index:?} was not written"));
+        }
+        match (0..after.len()).find(|at| after[*at] != self.poison() && !elements.contains(at)) {
+            Some(at) => Err(format!("word {at} of the output buffer was written; it is no element")),
+            None => Ok(output),
+        }
+    }
 }
 
-fn upload(gpu: &Gpu, words: &[u32]) -> Result<wgpu::Buffer, String> {
-    let buffer = gpu.buffer("test", 4 * words.len() as u64).map_err(|error| error.to_string())?;
-    gpu.queue().write_buffer(&buffer, 0, bytemuck::cast_slice(words));
-    Ok(buffer)
+/// Runs a plan on poisoned buffers and takes the outputs apart: their elements, or the first word that was written
+/// outside. Workspaces are poisoned too.
+pub fn run_all<O: Op>(
+    gpu: &Gpu,
+    op: &O,
+    plan: &Plan,
+    options: &PlanOptions,
+    inputs: &[Tensor],
+) -> Result<Vec<Tensor>, String> {
+    let operands = operands(op)?;
+    let (sources, outputs) = operands.split_at(inputs.len());
+    let upload = |operand: &Operand, tensor| Place::new(options, operand).upload(gpu, tensor);
+    let read = sources.iter().zip(inputs).map(|(operand, tensor)| upload(operand, Some(tensor)));
+    let read = read.collect::<Result<Vec<_>, _>>()?;
+    let written = outputs.iter().map(|operand| upload(operand, None)).collect::<Result<Vec<_>, _>>()?;
+    let scratch = |&bytes: &u64| {
+        let buffer = gpu.buffer("workspace", bytes).map_err(|error| error.to_string())?;
+        gpu.queue().write_buffer(&buffer, 0, &POISON.to_le_bytes().repeat(bytes as usize / 4));
+        Ok::<_, String>(buffer)
+    };
+    let workspaces = plan.workspaces().iter().map(scratch).collect::<Result<Vec<_>, _>>()?;
+    let inside = |buffers: &'_ [wgpu::Buffer]| -> Vec<std::ops::Range<u64>> {
+        buffers.iter().map(|buffer| GUARD..buffer.size() - GUARD).collect()
+    };
+    let (read_at, written_at) = (inside(&read), inside(&written));
+    let inputs: Vec<_> = read.iter().zip(read_at).map(|(buffer, at)| buffer.slice(at)).collect();
+    let slices: Vec<_> = written.iter().zip(written_at).map(|(buffer, at)| buffer.slice(at)).collect();
+    let own: Vec<_> = workspaces.iter().map(|buffer| buffer.slice(..)).collect();
+    let bound = plan.bind_buffers(Buffers { inputs: &inputs, outputs: &slices, workspaces: &own });
+    let mut encoder = gpu.device().create_command_encoder(&Default::default());
+    bound.map_err(|error| error.to_string())?.encode(&mut encoder.begin_compute_pass(&Default::default()));
+    gpu.queue().submit([encoder.finish()]);
+    let mut tensors = Vec::new();
+    for (operand, buffer) in outputs.iter().zip(&written) {
+        let after: Vec<u8> = gpu.download(buffer, 0, buffer.size()).map_err(|error| error.to_string())?;
+        let bits = Place::new(options, operand).take_apart(&after)?;
+        tensors.push(match (operand.data_type, options.storage) {
+            (DataType::I32, _) => Tensor::I32(bits.mapv(|bits| bits as i32)),
+            (_, FloatType::F32) => Tensor::F32(bits.mapv(f32::from_bits)),
+            (_, FloatType::F16) => Tensor::F16(bits.mapv(|bits| f16::from_bits(bits as u16))),
+        });
+    }
+    Ok(tensors)
 }
 
-/// Runs a plan on poisoned buffers and takes the output apart: its elements, or the first word that was written outside.
+/// [`run_all`] for an op of f32 and one output.
 pub fn run_plan<O: Op>(
     gpu: &Gpu,
     op: &O,
@@ -150,57 +269,42 @@ pub fn run_plan<O: Op>(
     options: &PlanOptions,
     inputs: &[ArrayD<f32>],
 ) -> Result<ArrayD<f32>, String> {
-    let operands = operands(op)?;
-    let (output, sources) = operands.split_last().ok_or("no operands")?;
-    let mut buffers = Vec::new();
-    for (operand, tensor) in sources.iter().zip(inputs) {
-        buffers.push(upload(gpu, &words(&layout_of(options, operand), Some(tensor.view())))?);
-    }
-    let layout = layout_of(options, output);
-    let target = upload(gpu, &words(&layout, None))?;
-    let end = |buffer: &wgpu::Buffer| buffer.size() - GUARD;
-    let slices: Vec<_> = buffers.iter().map(|buffer| buffer.slice(GUARD..end(buffer))).collect();
-    let bound = plan.bind(&slices, target.slice(GUARD..end(&target))).map_err(|error| error.to_string())?;
-    let mut encoder = gpu.device().create_command_encoder(&Default::default());
-    bound.encode(&mut encoder.begin_compute_pass(&Default::default()));
-    gpu.queue().submit([encoder.finish()]);
-    let after: Vec<u32> = gpu.download(&target, 0, target.size()).map_err(|error| error.to_string())?;
-    take_apart(&after, &layout)
-}
-
-fn take_apart(after: &[u32], layout: &TensorLayout) -> Result<ArrayD<f32>, String> {
-    let mut elements = HashSet::new();
-    let mut unwritten = None;
-    let output = ArrayD::from_shape_fn(IxDyn(layout.shape()), |index| {
-        let at = GUARD as usize / 4 + layout.index(index.slice());
-        elements.insert(at);
-        if after[at] == POISON {
-            unwritten = Some(index.slice().to_vec());
-        }
-        f32::from_bits(after[at])
-    });
-    if let Some(index) = unwritten {
-        return Err(format!("output element {index:?} was not written"));
-    }
-    match (0..after.len()).find(|at| after[*at] != POISON && !elements.contains(at)) {
-        Some(at) => Err(format!("word {at} of the output buffer was written; it is no element")),
-        None => Ok(output),
+    let inputs: Vec<_> = inputs.iter().cloned().map(Tensor::F32).collect();
+    match run_all(gpu, op, plan, options, &inputs)?.into_iter().next() {
+        Some(Tensor::F32(tensor)) => Ok(tensor),
+        other => Err(format!("{other:?} is no tensor of f32")),
     }
 }
 
 /// Compares an output with the reference of these inputs.
 pub fn compare<O: Op>(op: &O, inputs: &[ArrayD<f32>], output: &ArrayD<f32>, data: Data) -> Outcome {
-    let views: Vec<_> = inputs.iter().map(|tensor| tensor.view()).collect();
-    let reference = op.reference(&views).map_err(|error| error.to_string())?;
-    let outcome = match data {
-        Data::Integers => reference.check_exact(output.view()),
-        Data::Reals => reference.check(output.view()),
-    };
-    outcome.map_err(|error| error.to_string())?.map(|_| ()).map_err(|mismatch| mismatch.to_string())
+    let inputs: Vec<_> = inputs.iter().cloned().map(Tensor::F32).collect();
+    compare_all(op, &inputs, &[Tensor::F32(output.clone())], data)
 }
 
-/// An op whose sums of integers are exact, under every condition: four layouts, integers and reals, and split into
-/// windows with the same bits.
+/// Compares all outputs with the reference: integers with `==`, numbers so or within its bound.
+pub fn compare_all<O: Op>(op: &O, inputs: &[Tensor], outputs: &[Tensor], data: Data) -> Outcome {
+    let views: Vec<TensorView> = inputs.iter().map(TensorView::from).collect();
+    let told = |error: upconv::Error| error.to_string();
+    let reference = op.reference(&views).map_err(told)?;
+    let outcome = match (&outputs[0], data) {
+        (Tensor::F32(output), Data::Integers) => reference.check_exact(output.view()),
+        (Tensor::F32(output), Data::Reals) => reference.check(output.view()),
+        (Tensor::F16(output), _) => reference.stored_as_f16().check(output.mapv(f32::from).view()),
+        (Tensor::I32(_), _) => return Err("the first output is no number".into()),
+    };
+    outcome.map_err(told)?.map_err(|mismatch| mismatch.to_string())?;
+    let integers = op.reference_integers(&views).map_err(told)?;
+    for (number, (expected, actual)) in integers.into_iter().zip(&outputs[1..]).enumerate() {
+        if *actual != Tensor::I32(expected.clone()) {
+            return Err(format!("integer output {number} is {actual:?} where {expected} was expected"));
+        }
+    }
+    Ok(())
+}
+
+/// An op whose sums of integers are exact, under every condition: four layouts, integers and reals, stored as f16 where
+/// the device and the op take it, by every kind of recipe, twice, and split into windows with the same bits.
 pub fn check<O: GpuOp>(gpu: &Gpu, op: &O, name: &str) -> Outcome {
     let conditions = [
         (Order::Nchw, Data::Integers),
@@ -208,36 +312,85 @@ pub fn check<O: GpuOp>(gpu: &Gpu, op: &O, name: &str) -> Outcome {
         (Order::RowPitch, Data::Integers),
         (Order::Interleaved, Data::Reals),
     ];
-    check_under(gpu, op, name, &conditions)
+    let make = |data, storage| stored(op, name, data, storage);
+    check_under(gpu, op, &conditions, &make)
 }
 
 /// The same for an op whose weights are fractions.
 pub fn check_reals<O: GpuOp>(gpu: &Gpu, op: &O, name: &str) -> Outcome {
     let orders = [Order::Nchw, Order::Nhwc, Order::RowPitch, Order::Interleaved];
-    check_under(gpu, op, name, &orders.map(|order| (order, Data::Reals)))
+    let make = |data, storage| stored(op, name, data, storage);
+    check_under(gpu, op, &orders.map(|order| (order, Data::Reals)), &make)
 }
 
-fn check_under<O: GpuOp>(gpu: &Gpu, op: &O, name: &str, conditions: &[(Order, Data)]) -> Outcome {
+/// The same for an op that takes other tensors than random numbers: `make` gives its inputs. What it computes is exact.
+pub fn check_made<O: GpuOp>(
+    gpu: &Gpu,
+    op: &O,
+    make: &dyn Fn(Data, FloatType) -> Result<Vec<Tensor>, String>,
+) -> Outcome {
+    let orders = [Order::Nchw, Order::Nhwc, Order::RowPitch, Order::Interleaved];
+    check_under(gpu, op, &orders.map(|order| (order, Data::Integers)), make)
+}
+
+type Make<'a> = &'a dyn Fn(Data, FloatType) -> Result<Vec<Tensor>, String>;
+
+fn check_under<O: GpuOp>(gpu: &Gpu, op: &O, conditions: &[(Order, Data)], make: Make) -> Outcome {
     let operands = operands(op)?;
     for &(order, data) in conditions {
-        let told = |error: String| format!("{order:?}: {error}");
-        let inputs = inputs(op, name, data)?;
-        let options = options(&operands, order);
-        let plan = gpu.planner().plan(op, &options).map_err(|error| told(error.to_string()))?;
-        let whole = run_plan(gpu, op, &plan, &options, &inputs).map_err(told)?;
-        compare(op, &inputs, &whole, data).map_err(told)?;
+        let inputs = make(data, FloatType::F32)?;
+        run_and_compare(gpu, op, &options(&operands, order), &inputs, data)
+            .map_err(|error| format!("{order:?}: {error}"))?;
     }
-    check_split(gpu, op, name)
+    check_halves(gpu, op, make).map_err(|error| format!("f16: {error}"))?;
+    check_recipes(gpu, op, make)?;
+    check_split(gpu, op, make)
 }
 
-/// Bindings of a few elements and short rows of workgroups must give the same bits as one dispatch.
-fn check_split<O: GpuOp>(gpu: &Gpu, op: &O, name: &str) -> Outcome {
-    let (operands, inputs) = (operands(op)?, inputs(op, name, Data::Reals)?);
+fn run_and_compare<O: GpuOp>(gpu: &Gpu, op: &O, options: &PlanOptions, inputs: &[Tensor], data: Data) -> Outcome {
+    let plan = gpu.planner().plan(op, options).map_err(|error| error.to_string())?;
+    compare_all(op, inputs, &run_all(gpu, op, &plan, options, inputs)?, data)
+}
+
+/// Stored as f16 in an odd layout; a device or an op that has none says so.
+fn check_halves<O: GpuOp>(gpu: &Gpu, op: &O, make: Make) -> Outcome {
+    let options = PlanOptions { storage: FloatType::F16, ..options(&operands(op)?, Order::Interleaved) };
+    let able = gpu.device().features().contains(wgpu::Features::SHADER_F16);
+    match gpu.planner().plan(op, &options) {
+        Err(Error::StorageUnsupported { .. }) => Ok(()),
+        Err(Error::MissingFeature { feature: "SHADER_F16", .. }) if !able => Ok(()),
+        Err(error) => Err(error.to_string()),
+        Ok(_) if !able => Err("planned without the feature".into()),
+        Ok(_) => run_and_compare(gpu, op, &options, &make(Data::Reals, FloatType::F16)?, Data::Reals),
+    }
+}
+
+/// By each kind of recipe: shader and number of passes.
+fn check_recipes<O: GpuOp>(gpu: &Gpu, op: &O, make: Make) -> Outcome {
+    let (operands, inputs) = (operands(op)?, make(Data::Reals, FloatType::F32)?);
+    let mut recipes = op.recipes(&gpu.device().limits());
+    recipes.dedup_by_key(|recipe| (recipe.shader, recipe.passes));
+    for recipe in recipes {
+        let told = |error| format!("{recipe}: {error}");
+        let options = PlanOptions { recipe: Some(recipe.clone()), ..options(&operands, Order::Nhwc) };
+        run_and_compare(gpu, op, &options, &inputs, Data::Reals).map_err(told)?;
+    }
+    Ok(())
+}
+
+/// Bindings of a few elements and short rows of workgroups must give the same bits as one dispatch, and so must the same
+/// dispatch again.
+fn check_split<O: GpuOp>(gpu: &Gpu, op: &O, make: Make) -> Outcome {
+    let (operands, inputs) = (operands(op)?, make(Data::Reals, FloatType::F32)?);
     let options = options(&operands, Order::Nchw);
-    let whole = gpu.planner().plan(op, &options).map_err(|error| error.to_string())?;
-    let whole = run_plan(gpu, op, &whole, &options, &inputs)?;
+    let plan = gpu.planner().plan(op, &options).map_err(|error| error.to_string())?;
+    let whole = run_all(gpu, op, &plan, &options, &inputs)?;
+    if bits(&whole) != bits(&run_all(gpu, op, &plan, &options, &inputs)?) {
+        return Err("two runs gave different bits".into());
+    }
     let count = |operand: &Operand| operand.shape.iter().product::<usize>() as u64;
-    let (largest, outputs) = (operands.iter().map(count).max().unwrap_or(0), operands.last().map_or(0, count));
+    let written = op.output().map_err(|error| error.to_string())?;
+    let (largest, outputs) = (operands.iter().map(count).max().unwrap_or(0), count(&written));
     let limits = wgpu::Limits {
         // Half the largest tensor and room for a window's alignment; a few outputs in each dispatch.
         max_storage_buffer_binding_size: (largest * 2).next_multiple_of(4) + 512,
@@ -246,30 +399,38 @@ fn check_split<O: GpuOp>(gpu: &Gpu, op: &O, name: &str) -> Outcome {
         ..gpu.device().limits()
     };
     let split = Planner::with_limits(gpu.device(), &limits).plan(op, &options).map_err(|error| error.to_string())?;
-    if outputs > 1 && split.dispatches().len() < 2 {
+    let dispatches = split.dispatches().len();
+    if outputs > 1 && dispatches <= plan.dispatches().len() {
         return Err("was not split".into());
     }
-    let parts = run_plan(gpu, op, &split, &options, &inputs).map_err(|error| format!("split: {error}"))?;
-    let bits = |tensor: &ArrayD<f32>| tensor.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
-    if bits(&whole) == bits(&parts) {
-        return Ok(());
-    }
-    Err(format!("{} dispatches gave other bits than one", split.dispatches().len()))
+    let parts = run_all(gpu, op, &split, &options, &inputs).map_err(|error| format!("split: {error}"))?;
+    if bits(&whole) == bits(&parts) { Ok(()) } else { Err(format!("{dispatches} dispatches gave other bits than one")) }
+}
+
+fn bits(tensors: &[Tensor]) -> Vec<u32> {
+    let of = |tensor: &Tensor| -> Vec<u32> {
+        match tensor {
+            Tensor::F32(tensor) => tensor.iter().map(|value| value.to_bits()).collect(),
+            Tensor::F16(tensor) => tensor.iter().map(|value| value.to_bits().into()).collect(),
+            Tensor::I32(tensor) => tensor.iter().map(|&value| value as u32).collect(),
+        }
+    };
+    tensors.iter().flat_map(of).collect()
 }
 
 /// The harness itself: an element left unwritten, a word written beside, and a wrong value are all noticed.
 pub fn rows() -> Vec<super::Row> {
     vec![super::Row::new("what goes wrong is noticed", |_| {
-        let layout = Order::RowPitch.place(&[1, 1, 2, 3], 5);
-        let tensor = Random::new("harness").tensor(layout.shape(), Data::Integers);
-        let right = words(&layout, Some(tensor.view()));
-        let base = GUARD as usize / 4 + layout.offset();
+        let place = Place { layout: Order::RowPitch.place(&[1, 1, 2, 3], 5), element: 4 };
+        let tensor = Random::new("harness").tensor(place.layout.shape(), Data::Integers);
+        let right = place.bits(Some(&Tensor::F32(tensor.clone())));
+        let base = GUARD as usize / 4 + place.layout.offset();
         let spoiled = |at: usize, word: u32| {
             let mut words = right.clone();
             words[at] = word;
-            take_apart(&words, &layout)
+            place.take_apart(bytemuck::cast_slice(&words))
         };
-        if take_apart(&right, &layout)? != tensor {
+        if place.take_apart(bytemuck::cast_slice(&right))?.mapv(f32::from_bits) != tensor {
             return Err("a right output is taken apart wrongly".into());
         }
         let beside = [base - 1, base + 3, 0, right.len() - 1];

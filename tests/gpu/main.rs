@@ -4,6 +4,7 @@ mod activations;
 mod conv;
 mod conv_transpose;
 mod embedding;
+mod gradients;
 mod harness;
 mod host;
 mod named;
@@ -44,6 +45,7 @@ fn rows() -> Vec<Row> {
         ("conv_transpose", conv_transpose::rows),
         ("conv", conv::rows),
         ("activations", activations::rows),
+        ("gradients", gradients::rows),
         ("upsample", upsample::rows),
         ("pixel_shuffle", pixel_shuffle::rows),
         ("seeds", seeds::rows),

@@ -1,0 +1,132 @@
+//! The bias's gradient on the GPU.
+
+use std::ops::Range;
+
+use wgpu::Limits;
+
+use super::kernel::{Shader, with_storage};
+use super::params::{BiasGradParams, wrap};
+use super::partial_sums::{Chunks, Part, Partials};
+use super::program::{GpuOp, Launch, Placed, Program, Recipe, Request, Source, Step, recipes};
+use super::relation::{span, spatial_stride};
+use super::windows::{Bindable, REDUCTION, Tile, Window, flat_box};
+use crate::geometry::at_most;
+use crate::{ConvBiasGrad, Op, Result};
+
+/// One thread per channel and chunk of its sum.
+pub(crate) static DIRECT: Shader = Shader {
+    name: "conv_bias_grad_direct",
+    sources: with_storage!("../../shaders/conv_bias_grad_direct.wgsl"),
+    reads: 1,
+    writes: 1,
+    fields: BiasGradParams::FIELDS,
+    params_size: size_of::<BiasGradParams>() as u64,
+    overrides: &["workgroup_size"],
+};
+
+impl<const R: usize> ConvBiasGrad<R> {
+    /// Samples that are summed: images, and three axes.
+    fn samples(&self) -> [usize; 4] {
+        let shape = self.shape();
+        let axis = |i: usize| (i + shape.len()).checked_sub(3).filter(|&axis| axis >= 2).map_or(1, |axis| shape[axis]);
+        [shape[0], axis(0), axis(1), axis(2)]
+    }
+
+    fn chunks(&self) -> Chunks {
+        Chunks::new(self.shape()[1], self.samples().iter().product())
+    }
+}
+
+impl<const R: usize> GpuOp for ConvBiasGrad<R> {
+    fn recipes(&self, limits: &Limits) -> Vec<Recipe> {
+        recipes(&self.chunks().candidates(&DIRECT), limits)
+    }
+
+    fn lower(&self, request: Request<'_>) -> Result<Program> {
+        let (_, recipe) = request.choose(Self::NAME, &self.chunks().candidates(&DIRECT))?;
+        let operands = request.place(self)?;
+        let samples = self.samples();
+        let terms = samples.iter().product();
+        at_most("samples in a plane", (terms / samples[0].max(1)) as u128, 1 << 31)?;
+        let chunks = self.chunks().of(&recipe, terms);
+        let partials = Partials::new(&request, &chunks, &operands)?;
+        let gradient = BiasGrad { samples, chunks, input: operands[0].clone(), partials: &partials };
+        let (storage, chunk) = (partials.storage, Some(chunks.chunk));
+        let tile = [0..self.shape()[1], 0..1, 0..1, 0..1, 0..1, 0..terms.max(1)];
+        let bindables = [&gradient.input, &partials.target].map(Bindable::from);
+        let dispatches = request.dispatches(
+            Launch { recipe: &recipe, storage, tile, operands: &bindables, chunk },
+            |tile| gradient.spans(tile),
+            |window, row_threads| gradient.params(window, row_threads),
+        )?;
+        let step = Step {
+            shader: &DIRECT,
+            storage,
+            constants: vec![("workgroup_size", recipe.workgroup_size.into())],
+            bindings: vec![Source::Operand(0), partials.source],
+            dispatches,
+        };
+        let steps = [step].into_iter().chain(partials.sum(&request, &recipe, &operands)?).collect();
+        let (tables, workspaces) = (Vec::new(), partials.workspaces.clone());
+        Ok(Program { op: Self::NAME, recipe, operands, inputs: 1, tables, workspaces, steps })
+    }
+}
+
+/// A problem with its tensors placed.
+struct BiasGrad<'a> {
+    samples: [usize; 4],
+    chunks: Chunks,
+    input: Placed,
+    partials: &'a Partials,
+}
+
+impl BiasGrad<'_> {
+    /// The elements of the input and the target that a tile touches.
+    fn spans(&self, tile: &Tile) -> Vec<Range<usize>> {
+        let [images, rows @ ..] = self.box_of(tile);
+        let target = &self.partials.target.layout;
+        let element = [tile[0].clone(), super::windows::chunks(tile, self.chunks.chunk)];
+        let target = target.span(&element[..target.shape().len()]);
+        let empty = self.samples[0] == 0;
+        let input = if empty { 0..1 } else { span(&self.input.layout, [images, tile[0].clone()], rows) };
+        vec![input, target]
+    }
+
+    /// The images and samples that a tile sums. An empty batch sums none, and counts as one image.
+    fn box_of(&self, tile: &Tile) -> [Range<usize>; 4] {
+        flat_box(self.samples.map(|size| size.max(1)), &tile[REDUCTION])
+    }
+
+    fn params(&self, window: &Window, row_threads: u32) -> BiasGradParams {
+        let (channels, range) = (&window.tile[0], &window.tile[REDUCTION]);
+        let part = Part::new(&self.chunks, window);
+        let [image, ..] = self.box_of(&window.tile);
+        let [_, size_d, size_h, size_w] = self.samples;
+        let [x_d, x_h, x_w] = std::array::from_fn(|i| spatial_stride(&self.input, i));
+        let target = &self.partials.target;
+        let number = if self.partials.stride > 0 { part.number } else { 0 };
+        BiasGradParams {
+            size_d: wrap(size_d),
+            size_h: wrap(size_h),
+            size_w: wrap(size_w),
+            x_d,
+            x_h,
+            x_w,
+            first_channel: wrap(channels.start),
+            channel_count: wrap(channels.len()),
+            first: wrap(range.start - image.start * size_d * size_h * size_w),
+            count: if self.samples[0] == 0 { 0 } else { wrap(range.len()) },
+            chunk: part.chunk,
+            chunks: part.chunks,
+            lead: part.lead,
+            accumulate: part.accumulate,
+            x_base: self.input.address(&[image.start], &window.bytes[0]),
+            x_batch: self.input.stride(0),
+            x_channel: self.input.stride(1),
+            y_base: target.address(&[0, number], &window.bytes[1]),
+            y_channel: target.stride(0),
+            y_chunk: self.partials.stride,
+            row_threads,
+        }
+    }
+}

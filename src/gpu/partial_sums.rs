@@ -1,0 +1,189 @@
+//! Long sums in chunks: a first pass leaves a partial sum for each chunk, a second adds them in their order.
+
+use super::kernel::{Shader, with_storage};
+use super::params::{PartialsParams, wrap};
+use super::program::{Candidate, Launch, Placed, Recipe, Request, Source, Step, Storage};
+use super::windows::{Bindable, Tile, Window};
+use crate::Result;
+
+/// One thread per output element adds its partial sums.
+pub(crate) static SUM: Shader = Shader {
+    name: "sum_partials",
+    sources: with_storage!("../../shaders/sum_partials.wgsl"),
+    reads: 1,
+    writes: 1,
+    fields: PartialsParams::FIELDS,
+    params_size: size_of::<PartialsParams>() as u64,
+    overrides: &["workgroup_size"],
+};
+
+/// Threads that a device of some size wants.
+const THREADS: usize = 1 << 14;
+
+/// Terms that are worth a thread.
+const LEAST_CHUNK: usize = 64;
+
+/// How the sum of `terms` for each of `outputs` is taken apart. It depends on nothing else, so that the result is the
+/// same everywhere.
+#[derive(Clone, Copy)]
+pub(crate) struct Chunks {
+    /// Terms in each but the last.
+    pub(crate) chunk: usize,
+    pub(crate) count: usize,
+}
+
+impl Chunks {
+    pub(crate) fn new(outputs: usize, terms: usize) -> Self {
+        let wanted = THREADS.div_ceil(outputs.max(1)).min(terms / LEAST_CHUNK).max(1);
+        let chunk = terms.div_ceil(wanted).max(1);
+        Self { chunk, count: terms.div_ceil(chunk).max(1) }
+    }
+
+    fn whole(terms: usize) -> Self {
+        Self { chunk: terms.max(1), count: 1 }
+    }
+
+    /// In chunks where that gives threads to more of the device, and as a whole.
+    pub(crate) fn candidates(&self, shader: &'static Shader) -> Vec<Candidate> {
+        let whole = Candidate { shader, passes: 1 };
+        if self.count > 1 { vec![Candidate { shader, passes: 2 }, whole] } else { vec![whole] }
+    }
+
+    /// What the chosen recipe makes of it.
+    pub(crate) fn of(self, recipe: &Recipe, terms: usize) -> Self {
+        if recipe.passes > 1 { self } else { Self::whole(terms) }
+    }
+}
+
+/// What the first pass of a sum writes: the output itself, or a workspace.
+pub(crate) struct Partials {
+    /// Where the sum, or the partial sum of a chunk, goes. A workspace has an axis more, of the chunks.
+    pub(crate) target: Placed,
+    pub(crate) source: Source,
+    pub(crate) storage: Storage,
+    /// From one chunk to the next.
+    pub(crate) stride: u32,
+    pub(crate) workspaces: Vec<u64>,
+}
+
+impl Partials {
+    pub(crate) fn new(request: &Request<'_>, chunks: &Chunks, operands: &[Placed]) -> Result<Self> {
+        let (number, storage) = (operands.len() - 1, request.options.storage);
+        let output = &operands[number];
+        if chunks.count == 1 {
+            let (target, source) = (output.clone(), Source::Operand(number));
+            return Ok(Self { target, source, storage: Storage::all(storage), stride: 0, workspaces: Vec::new() });
+        }
+        let target = Placed::workspace(&[output.layout.shape(), &[chunks.count]].concat());
+        let workspaces = vec![request.check_workspace(&target)?];
+        let storage = Storage { input: storage, ..Default::default() };
+        Ok(Self { target, source: Source::Workspace(0), storage, stride: 1, workspaces })
+    }
+
+    /// The second pass, if there is one.
+    pub(crate) fn sum(&self, request: &Request<'_>, recipe: &Recipe, operands: &[Placed]) -> Result<Option<Step>> {
+        if self.workspaces.is_empty() {
+            return Ok(None);
+        }
+        let number = operands.len() - 1;
+        let output = &operands[number];
+        let rank = output.layout.shape().len();
+        let size = |axis: usize| if axis < rank { output.layout.shape()[axis] } else { 1 };
+        let parts = self.target.layout.shape()[rank];
+        let storage = Storage { output: request.options.storage, ..Default::default() };
+        let tile: Tile = std::array::from_fn(|axis| 0..size(axis));
+        let operands = [&self.target, output].map(Bindable::from);
+        let spans = |tile: &Tile| {
+            let ranges = &tile[..rank];
+            let workspace = [ranges, &[0..parts]].concat();
+            vec![self.target.layout.span(&workspace), output.layout.span(ranges)]
+        };
+        let params = |window: &Window, row_threads| self.params(output, parts, window, row_threads);
+        let launch = Launch { recipe, storage, tile, operands: &operands, chunk: None };
+        let dispatches = request.dispatches(launch, spans, params)?;
+        let constants = vec![("workgroup_size", recipe.workgroup_size.into())];
+        let bindings = vec![self.source, Source::Operand(number)];
+        Ok(Some(Step { shader: &SUM, storage, constants, bindings, dispatches }))
+    }
+
+    fn params(&self, output: &Placed, parts: usize, window: &Window, row_threads: u32) -> PartialsParams {
+        let rank = output.layout.shape().len();
+        let stride = |placed: &Placed, axis: usize| if axis < rank { placed.stride(axis) } else { 0 };
+        let [first_0, first_1, first_2, first_3, first_4] = std::array::from_fn(|axis| wrap(window.tile[axis].start));
+        let [count_0, count_1, count_2, count_3, count_4] = std::array::from_fn(|axis| wrap(window.tile[axis].len()));
+        let [x_0, x_1, x_2, x_3, x_4] = std::array::from_fn(|axis| stride(&self.target, axis));
+        let [y_0, y_1, y_2, y_3, y_4] = std::array::from_fn(|axis| stride(output, axis));
+        PartialsParams {
+            first_0,
+            first_1,
+            first_2,
+            first_3,
+            first_4,
+            count_0,
+            count_1,
+            count_2,
+            count_3,
+            count_4,
+            x_0,
+            x_1,
+            x_2,
+            x_3,
+            x_4,
+            y_0,
+            y_1,
+            y_2,
+            y_3,
+            y_4,
+            x_base: self.target.address(&[], &window.bytes[0]),
+            y_base: output.address(&[], &window.bytes[1]),
+            parts: wrap(parts),
+            row_threads,
+        }
+    }
+}
+
+/// A window's part of the chunks, as the shaders of a first pass want it.
+pub(crate) struct Part {
+    pub(crate) chunk: u32,
+    pub(crate) chunks: u32,
+    pub(crate) lead: u32,
+    pub(crate) accumulate: u32,
+    /// The window's first chunk.
+    pub(crate) number: usize,
+}
+
+impl Part {
+    pub(crate) fn new(chunks: &Chunks, window: &Window) -> Self {
+        let range = &window.tile[super::windows::REDUCTION];
+        if chunks.count == 1 {
+            // The window is all of its chunk, so that the numbers stay small.
+            let accumulate = u32::from(range.start > 0);
+            return Self { chunk: wrap(range.len()), chunks: 1, lead: 0, accumulate, number: 0 };
+        }
+        let touched = super::windows::chunks(&window.tile, chunks.chunk);
+        let lead = range.start - touched.start * chunks.chunk;
+        Self {
+            chunk: wrap(chunks.chunk),
+            chunks: wrap(touched.len()),
+            lead: wrap(lead),
+            accumulate: u32::from(lead > 0),
+            number: touched.start,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_hold_every_term() {
+        for outputs in [0, 1, 7, 300, 1 << 14, 1 << 20] {
+            for terms in [0, 1, 63, 64, 129, 5000, 1 << 20] {
+                let Chunks { chunk, count } = Chunks::new(outputs, terms);
+                assert!(chunk * count >= terms && chunk * (count - 1) < terms.max(1), "{outputs} {terms}");
+                assert!(count == 1 || (chunk >= LEAST_CHUNK && outputs * (count - 1) < THREADS), "{outputs} {terms}");
+            }
+        }
+    }
+}
