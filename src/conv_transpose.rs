@@ -3,7 +3,7 @@
 use ndarray::ArrayD;
 
 use crate::geometry::{
-    Axis, Geometry, MAX_COORDINATE, Padding, Pads, check_layer, conv_transpose_size, span, split_padding,
+    Axis, Geometry, MAX_COORDINATE, Padding, Pads, at_most, check_layer, conv_transpose_size, span, split_padding,
 };
 use crate::memory::zeros;
 use crate::op::{Op, Operand, split_shape};
@@ -224,6 +224,25 @@ impl<const R: usize> ConvTranspose<R> {
                 1.0 - (at[axis + 2] as f64 / half - centre).abs()
             };
             *value = (0..R).map(ramp).product::<f64>() as f32;
+        }
+        Ok(weight)
+    }
+
+    /// A weight that copies: 1 at one tap, from each input channel to the output channel of the same number in its group,
+    /// 0 elsewhere. With a stride of the kernel's size the layer starts as a [`BedOfNails`](crate::BedOfNails).
+    pub fn one_hot_filler(&self, tap: [usize; R]) -> Result<ArrayD<f32>> {
+        let geometry = self.geometry()?;
+        for (tap, kernel) in tap.iter().zip(self.kernel_size) {
+            at_most("the tap", *tap as u128, kernel as u128 - 1)?;
+        }
+        let shape = geometry.weight_shape();
+        let zeros = zeros("the weight", shape.iter().product())?;
+        let mut weight = ArrayD::from_shape_vec(shape, zeros).expect("as many zeros as the shape has elements");
+        let (ins, outs) = (geometry.narrow_per_group(), geometry.wide_per_group());
+        for channel in 0..self.in_channels {
+            if channel % ins < outs {
+                weight[&[&[channel, channel % ins], &tap[..]].concat()[..]] = 1.0;
+            }
         }
         Ok(weight)
     }

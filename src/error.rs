@@ -53,6 +53,14 @@ pub enum Error {
         /// Input size plus padding on both sides.
         padded: i128,
     },
+    /// A window of a max pooling meets no sample, only padding.
+    #[error("window {output} on spatial axis {axis} lies in the padding; a max pooling has nothing to choose there")]
+    EmptyWindow {
+        /// The spatial axis, from 0.
+        axis: usize,
+        /// The output index.
+        output: usize,
+    },
     /// The sizes leave no output.
     #[error("the output would have {size} samples on spatial axis {axis}")]
     EmptyOutput {
@@ -287,6 +295,12 @@ pub enum Error {
         what: &'static str,
         /// Its size.
         bytes: u128,
+    },
+    /// Indices that lie outside the tensor that they are to be written to.
+    #[error("{count} indices lie outside their plane; their samples were left out")]
+    IndexOutOfRange {
+        /// How many.
+        count: u32,
     },
     /// No adapter answers.
     #[error("no GPU adapter: {0}")]

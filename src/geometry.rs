@@ -122,7 +122,7 @@ impl Axis {
     }
 
     /// Refuses what 32-bit coordinates cannot hold.
-    fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let limit = MAX_COORDINATE as u128;
         let steps = |n: usize, step: usize| (n.max(1) as u128 - 1) * step as u128;
         at_most("the kernel's span", steps(self.kernel, self.dilation) + 1, limit)?;

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod activation;
+mod avg_pool;
+mod bed_of_nails;
 mod checkerboard;
 mod conv;
 mod conv_bias_grad;
@@ -14,9 +16,13 @@ pub mod gpu;
 mod gradients;
 mod layout;
 pub mod matrix;
+mod max_pool;
+mod max_unpool;
 mod memory;
 mod op;
 mod pixel_shuffle;
+mod pool;
+mod pool_indices;
 mod reference;
 mod separable;
 mod taps;
@@ -26,6 +32,8 @@ mod upsample_conventions;
 mod zero_insertion;
 
 pub use activation::Activation;
+pub use avg_pool::AvgPool;
+pub use bed_of_nails::BedOfNails;
 pub use checkerboard::Checkerboard;
 pub use conv::Conv;
 pub use conv_bias_grad::ConvBiasGrad;
@@ -36,8 +44,11 @@ pub use filters::Filter;
 pub use geometry::{Padding, Pads};
 pub use gpu::{Bound, Gpu, Plan, PlanOptions, Planner, Recipe};
 pub use layout::TensorLayout;
+pub use max_pool::{MaxPool, MaxPoolGrad};
+pub use max_unpool::{MaxUnpool, MaxUnpoolGrad};
 pub use op::{Cost, Op, Operand};
 pub use pixel_shuffle::{ChannelOrder, PixelShuffle, ShuffleDirection};
+pub use pool_indices::IndexConvention;
 pub use reference::{Agreement, Mismatch, Reference};
 pub use separable::{Separable, SeparableGrad};
 pub use taps::{Tap, TapTable};
@@ -50,6 +61,18 @@ pub use half;
 pub use ndarray;
 pub use wgpu;
 
+/// Average pooling over one spatial axis.
+pub type AvgPool1d = AvgPool<1>;
+/// Average pooling over two spatial axes.
+pub type AvgPool2d = AvgPool<2>;
+/// Average pooling over three spatial axes.
+pub type AvgPool3d = AvgPool<3>;
+/// Bed of nails over one spatial axis.
+pub type BedOfNails1d = BedOfNails<1>;
+/// Bed of nails over two spatial axes.
+pub type BedOfNails2d = BedOfNails<2>;
+/// Bed of nails over three spatial axes.
+pub type BedOfNails3d = BedOfNails<3>;
 /// Convolution over one spatial axis.
 pub type Conv1d = Conv<1>;
 /// Convolution over two spatial axes.
@@ -62,6 +85,18 @@ pub type ConvTranspose1d = ConvTranspose<1>;
 pub type ConvTranspose2d = ConvTranspose<2>;
 /// Transposed convolution over three spatial axes.
 pub type ConvTranspose3d = ConvTranspose<3>;
+/// Max pooling over one spatial axis.
+pub type MaxPool1d = MaxPool<1>;
+/// Max pooling over two spatial axes.
+pub type MaxPool2d = MaxPool<2>;
+/// Max pooling over three spatial axes.
+pub type MaxPool3d = MaxPool<3>;
+/// Max unpooling over one spatial axis.
+pub type MaxUnpool1d = MaxUnpool<1>;
+/// Max unpooling over two spatial axes.
+pub type MaxUnpool2d = MaxUnpool<2>;
+/// Max unpooling over three spatial axes.
+pub type MaxUnpool3d = MaxUnpool<3>;
 /// Pixel shuffle over one spatial axis.
 pub type PixelShuffle1d = PixelShuffle<1>;
 /// Pixel shuffle over two spatial axes.

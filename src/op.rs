@@ -78,6 +78,12 @@ pub trait Op {
         self.define_integers(&self.views(inputs)?)
     }
 
+    /// What the outputs after the first say of the inputs' values, as far as that is an error.
+    #[doc(hidden)]
+    fn verdict(&self, _integers: &[&ArrayD<i32>]) -> Result<()> {
+        Ok(())
+    }
+
     #[doc(hidden)]
     fn views<'a, V: Into<TensorView<'a>> + Clone>(&self, inputs: &[V]) -> Result<Vec<TensorView<'a>>> {
         let views: Vec<TensorView> = inputs.iter().map(|view| view.clone().into()).collect();

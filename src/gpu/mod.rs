@@ -15,15 +15,20 @@
 //!
 //! [`Gpu`] does all this for those who have no device of their own.
 
+mod avg_pool;
+mod bed_of_nails;
 mod conv;
 mod conv_bias_grad;
 mod conv_transpose;
 mod conv_weight_grad;
 mod host;
 mod kernel;
+mod max_pool;
+mod max_unpool;
 mod params;
 mod partial_sums;
 mod pixel_shuffle;
+mod pool_params;
 mod program;
 mod relation;
 mod resample;
@@ -52,12 +57,18 @@ use crate::{Conv, ConvTranspose, Cost, Error, FloatType, Result, Upsample};
 
 /// Every shader of the crate.
 #[cfg(test)]
-static SHADERS: [&kernel::Shader; 8] = [
+static SHADERS: [&kernel::Shader; 14] = [
     &conv::DIRECT,
     &conv_bias_grad::DIRECT,
     &conv_transpose::GATHER,
     &conv_weight_grad::DIRECT,
     &partial_sums::SUM,
+    &max_pool::DIRECT,
+    &max_pool::GRAD,
+    &max_unpool::ZERO,
+    &max_unpool::MARK,
+    &max_unpool::GATHER,
+    &max_unpool::GRAD,
     &pixel_shuffle::COPY,
     &upsample::NEAREST,
     &resample::TAPS,

@@ -1,7 +1,5 @@
 //! The uniform structs of the shaders, field by field as in WGSL; a test compares them with the shaders.
 
-use bytemuck::{Pod, Zeroable};
-
 /// A field of a uniform struct: its name and WGSL type. Every field takes four bytes but a nested struct.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Field {
@@ -20,7 +18,7 @@ pub(crate) enum Kind {
     Struct(&'static [Field]),
 }
 
-trait Uniform {
+pub(crate) trait Uniform {
     const KIND: Kind;
 }
 
@@ -36,11 +34,12 @@ impl Uniform for f32 {
     const KIND: Kind = Kind::F32;
 }
 
+/// A struct of four-byte fields, with its field table.
 macro_rules! uniform {
     ($(#[$doc:meta])* $name:ident { $($field:ident: $kind:ty),+ $(,)? }) => {
         $(#[$doc])*
         #[repr(C)]
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
         pub(crate) struct $name {
             $(pub(crate) $field: $kind),+
         }
@@ -51,6 +50,8 @@ macro_rules! uniform {
         }
     };
 }
+
+pub(crate) use uniform;
 
 uniform! {
     /// One axis of [`ConvParams`]; 48 bytes, as a struct in a uniform must be a multiple of 16.

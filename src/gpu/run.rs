@@ -25,10 +25,12 @@ impl Gpu {
     }
 
     /// [`Gpu::run`] for inputs of several types and for every output: those of [`Op::outputs`](crate::Op::outputs).
+    /// Where an unpooling meets indices out of range, it is an error that says how many.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn run_tensors<O: GpuOp>(&self, op: &O, inputs: &[TensorView]) -> Result<Vec<Tensor>> {
-        let outputs = pollster::block_on(self.dispatch(op, inputs))?;
-        outputs.into_iter().map(|output| output.take(self.download(&output.buffer, 0, output.bytes)?)).collect()
+        let outputs = pollster::block_on(self.dispatch(op, inputs))?.into_iter();
+        let tensors = outputs.map(|output| output.take(self.download(&output.buffer, 0, output.bytes)?));
+        judged(op, tensors.collect::<Result<_>>()?)
     }
 
     /// [`Gpu::run_tensors`] as a future.
@@ -37,7 +39,7 @@ impl Gpu {
         for output in self.dispatch(op, inputs).await? {
             tensors.push(output.take(self.download_async(&output.buffer, 0, output.bytes).await?)?);
         }
-        Ok(tensors)
+        judged(op, tensors)
     }
 
     /// Uploads and submits; gives the outputs.
@@ -118,6 +120,13 @@ fn storage_of(inputs: &[TensorView]) -> Result<FloatType> {
         (0, _) => Ok(FloatType::F16),
         (singles, halves) => Err(Error::MixedStorage { singles, halves }),
     }
+}
+
+/// The outputs, unless those of integers tell of an error.
+fn judged<O: GpuOp>(op: &O, outputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
+    let integers = outputs.iter().filter_map(|tensor| if let Tensor::I32(array) = tensor { Some(array) } else { None });
+    op.verdict(&integers.collect::<Vec<_>>())?;
+    Ok(outputs)
 }
 
 /// The first output, of the type and rank that the caller wants.

@@ -125,9 +125,17 @@ fn programs_set_every_override() {
     let conv_op = Conv2d { input_size: [40, 40], ..Default::default() };
     let weight = lowered(&conv_op.grad_weight().unwrap(), &limits, &options);
     let bias = lowered(&conv_op.grad_bias().unwrap(), &limits, &options);
+    let pool = crate::MaxPool2d { input_size: [4, 4], ..Default::default() };
+    let unpool = pool.unpool().unwrap();
+    let pools = [
+        lowered(&pool, &limits, &options),
+        lowered(&pool.grad_input(), &limits, &options),
+        lowered(&unpool, &limits, &options),
+        lowered(&unpool.grad_input(), &limits, &options),
+    ];
     let programs = [weight, bias, conv, up, nearest, lowered(&linear, &limits, &options), shuffle];
     let mut seen = std::collections::HashSet::new();
-    for program in &programs {
+    for program in programs.iter().chain(&pools) {
         for step in &program.steps {
             let names: Vec<_> = step.constants.iter().map(|(name, _)| *name).collect();
             assert_eq!(names, step.shader.overrides, "{}", step.shader.name);

@@ -118,20 +118,24 @@ pub fn options(operands: &[Operand], order: Order) -> PlanOptions {
             // NHWC frameworks keep the kernel's taps outermost; any strides do.
             _ => order.place(&operand.shape, offset),
         };
-        *slot(&mut options, operand.name) = Some(layout);
+        if let Some(slot) = slot(&mut options, operand.name) {
+            *slot = Some(layout);
+        }
     }
     options
 }
 
-fn slot<'a>(options: &'a mut PlanOptions, name: &str) -> &'a mut Option<TensorLayout> {
-    match name {
+/// None for a tensor that is too small to have a layout.
+fn slot<'a>(options: &'a mut PlanOptions, name: &str) -> Option<&'a mut Option<TensorLayout>> {
+    Some(match name {
         "input" => &mut options.input,
         "weight" => &mut options.weight,
         "bias" => &mut options.bias,
         "grad_output" => &mut options.grad_output,
         "indices" => &mut options.indices,
-        _ => &mut options.output,
-    }
+        "output" => &mut options.output,
+        _ => return None,
+    })
 }
 
 /// Input and output operands of an op.
@@ -150,7 +154,7 @@ struct Place {
 
 impl Place {
     fn new(options: &PlanOptions, operand: &Operand) -> Self {
-        let given = slot(&mut options.clone(), operand.name).clone();
+        let given = slot(&mut options.clone(), operand.name).and_then(|slot| slot.clone());
         let half = options.storage == FloatType::F16 && operand.data_type == DataType::Float;
         let layout = given.unwrap_or_else(|| TensorLayout::contiguous(&operand.shape));
         Self { layout, element: if half { 2 } else { 4 } }

@@ -9,6 +9,7 @@ mod harness;
 mod host;
 mod named;
 mod pixel_shuffle;
+mod pool;
 mod properties;
 mod seeds;
 mod splitting;
@@ -48,6 +49,7 @@ fn rows() -> Vec<Row> {
         ("gradients", gradients::rows),
         ("upsample", upsample::rows),
         ("pixel_shuffle", pixel_shuffle::rows),
+        ("pool", pool::rows),
         ("seeds", seeds::rows),
         ("named", named::rows),
         ("properties", properties::rows),

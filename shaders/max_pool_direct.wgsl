@@ -1,0 +1,119 @@
+// Max pooling: one thread per output element looks through its window.
+//
+// Samples are handled as bits and compared as integers, which is exact on every device: a NaN stays one, and subnormals
+// are not flushed.
+
+struct Axis {
+    count_in: i32, // input samples
+    kernel: i32,   // samples of a window
+    stride: i32,
+    dilation: i32,
+    pad: i32,      // may be negative: cropping
+    x_stride: u32, // elements, modulo 2^32 like every address here
+    y_stride: u32,
+    i_stride: u32, // of the indices
+    number: u32,   // from one sample's index to the next's
+    first: u32,    // this dispatch's first output index
+    count: u32,    // and how many it computes
+    unused: u32,
+}
+
+struct Params {
+    d: Axis,
+    h: Axis,
+    w: Axis,
+    batch_count: u32,
+    first_batch: u32,
+    first_channel: u32, // channels of this dispatch
+    channel_count: u32,
+    x_base: u32,
+    x_batch: u32,
+    x_channel: u32,
+    y_base: u32,
+    y_batch: u32,
+    y_channel: u32,
+    i_base: u32,
+    i_batch: u32,
+    i_channel: u32,
+    number_batch: u32, // from one image's indices to the next's
+    number_channel: u32,
+    row_threads: u32, // threads in one row of workgroups; rows are folded into y
+}
+
+override workgroup_size: u32 = 64;
+override has_indices: bool = false;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<u32>; // the bits of f32
+@group(0) @binding(2) var<storage, read_write> y: array<u32>;
+@group(0) @binding(3) var<storage, read_write> indices: array<u32>;
+
+struct Taps {
+    first: i32, // input index of the first sample that lies in the input
+    count: i32, // samples that do, a dilation apart
+}
+
+fn taps_of(o: u32, axis: Axis) -> Taps {
+    let base = i32(o) * axis.stride - axis.pad;
+    // base + t * dilation >= 0, rounding up: a plain division of a negative number would round towards zero.
+    let first = (max(-base, 0) + axis.dilation - 1) / axis.dilation;
+    // base + t * dilation <= input - 1; the host has made sure that a window meets a sample, so there is room.
+    let last = min((axis.count_in - 1 - base) / axis.dilation, axis.kernel - 1);
+    return Taps(base + first * axis.dilation, last - first + 1);
+}
+
+// Integers in the order of the numbers: both zeros are 0, and a NaN is larger than all.
+fn rank_of(bits: u32) -> i32 {
+    let magnitude = i32(bits & 0x7fffffffu);
+    if (magnitude > 0x7f800000) {
+        return 0x7fffffff;
+    }
+    return select(magnitude, -magnitude, (bits >> 31u) == 1u);
+}
+
+@compute @workgroup_size(workgroup_size)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    var rest = id.y * params.row_threads + id.x;
+    let column = rest % params.w.count + params.w.first;
+    rest /= params.w.count;
+    let row = rest % params.h.count + params.h.first;
+    rest /= params.h.count;
+    let slice = rest % params.d.count + params.d.first;
+    rest /= params.d.count;
+    let channel = rest % params.channel_count + params.first_channel;
+    let n = rest / params.channel_count;
+    if (n >= params.batch_count) {
+        return;
+    }
+    let taps_d = taps_of(slice, params.d);
+    let taps_h = taps_of(row, params.h);
+    let taps_w = taps_of(column, params.w);
+    let plane = params.x_base + n * params.x_batch + channel * params.x_channel;
+
+    var best_rank = -0x7fffffff;
+    var best = 0u;
+    var best_number = 0u;
+    for (var i = 0; i < taps_d.count; i++) {
+        let d = u32(taps_d.first + i * params.d.dilation);
+        for (var j = 0; j < taps_h.count; j++) {
+            let h = u32(taps_h.first + j * params.h.dilation);
+            for (var k = 0; k < taps_w.count; k++) {
+                let w = u32(taps_w.first + k * params.w.dilation);
+                let bits = x[plane + d * params.d.x_stride + h * params.h.x_stride + w * params.w.x_stride];
+                let rank = rank_of(bits);
+                if (rank > best_rank) {
+                    best_rank = rank;
+                    best = bits;
+                    best_number = d * params.d.number + h * params.h.number + w * params.w.number;
+                }
+            }
+        }
+    }
+    y[params.y_base + n * params.y_batch + channel * params.y_channel + slice * params.d.y_stride
+        + row * params.h.y_stride + column * params.w.y_stride] = best;
+    if (has_indices) {
+        indices[params.i_base + n * params.i_batch + channel * params.i_channel + slice * params.d.i_stride
+            + row * params.h.i_stride + column * params.w.i_stride] =
+            (n + params.first_batch) * params.number_batch + channel * params.number_channel + best_number;
+    }
+}

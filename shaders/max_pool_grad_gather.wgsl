@@ -1,0 +1,107 @@
+// Gradient of a max pooling: one thread per sample of the pooling's input adds the gradients of those windows that chose
+// it.
+
+struct Axis {
+    count_in: i32, // windows
+    kernel: i32,   // samples of a window
+    stride: i32,
+    dilation: i32,
+    pad: i32,      // may be negative: cropping
+    x_stride: u32, // elements, modulo 2^32 like every address here
+    y_stride: u32,
+    i_stride: u32, // of the indices
+    number: u32,   // from one sample's index to the next's
+    first: u32,    // this dispatch's first sample
+    count: u32,    // and how many it computes
+    unused: u32,
+}
+
+struct Params {
+    d: Axis,
+    h: Axis,
+    w: Axis,
+    batch_count: u32,
+    first_batch: u32,
+    first_channel: u32, // channels of this dispatch
+    channel_count: u32,
+    x_base: u32,
+    x_batch: u32,
+    x_channel: u32,
+    y_base: u32,
+    y_batch: u32,
+    y_channel: u32,
+    i_base: u32,
+    i_batch: u32,
+    i_channel: u32,
+    number_batch: u32, // from one image's indices to the next's
+    number_channel: u32,
+    row_threads: u32, // threads in one row of workgroups; rows are folded into y
+}
+
+override workgroup_size: u32 = 64;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> indices: array<u32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+struct Windows {
+    first: i32,
+    end: i32,
+}
+
+// The windows whose span holds sample q: q + pad - span + 1 <= o * stride <= q + pad.
+fn windows_of(q: u32, axis: Axis) -> Windows {
+    let a = i32(q) + axis.pad;
+    if (a < 0) {
+        return Windows(0, 0);
+    }
+    let below = max(a - (axis.kernel - 1) * axis.dilation, 0);
+    return Windows((below + axis.stride - 1) / axis.stride, min(a / axis.stride + 1, axis.count_in));
+}
+
+// Whether q is a sample of window o, and does not only lie between two.
+fn holds(o: i32, q: u32, axis: Axis) -> bool {
+    return (i32(q) + axis.pad - o * axis.stride) % axis.dilation == 0;
+}
+
+@compute @workgroup_size(workgroup_size)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    var rest = id.y * params.row_threads + id.x;
+    let column = rest % params.w.count + params.w.first;
+    rest /= params.w.count;
+    let row = rest % params.h.count + params.h.first;
+    rest /= params.h.count;
+    let slice = rest % params.d.count + params.d.first;
+    rest /= params.d.count;
+    let channel = rest % params.channel_count + params.first_channel;
+    let n = rest / params.channel_count;
+    if (n >= params.batch_count) {
+        return;
+    }
+    let windows_d = windows_of(slice, params.d);
+    let windows_h = windows_of(row, params.h);
+    let windows_w = windows_of(column, params.w);
+    let number = (n + params.first_batch) * params.number_batch + channel * params.number_channel
+        + slice * params.d.number + row * params.h.number + column * params.w.number;
+    let x_plane = params.x_base + n * params.x_batch + channel * params.x_channel;
+    let i_plane = params.i_base + n * params.i_batch + channel * params.i_channel;
+
+    var sum = 0.0;
+    for (var d = windows_d.first; d < windows_d.end; d++) {
+        for (var h = windows_h.first; h < windows_h.end; h++) {
+            for (var w = windows_w.first; w < windows_w.end; w++) {
+                let window = vec3<u32>(u32(d), u32(h), u32(w));
+                let chosen = indices[i_plane + window.x * params.d.i_stride + window.y * params.h.i_stride
+                    + window.z * params.w.i_stride];
+                let inside = holds(d, slice, params.d) && holds(h, row, params.h) && holds(w, column, params.w);
+                if (inside && chosen == number) {
+                    sum += x[x_plane + window.x * params.d.x_stride + window.y * params.h.x_stride
+                        + window.z * params.w.x_stride];
+                }
+            }
+        }
+    }
+    y[params.y_base + n * params.y_batch + channel * params.y_channel + slice * params.d.y_stride
+        + row * params.h.y_stride + column * params.w.y_stride] = sum;
+}

@@ -1,0 +1,90 @@
+// Max unpooling, first: one thread per index marks the place that it names with its own number, the largest of those
+// that name one place; indices that name none are counted. Only integers, so that the order of threads changes nothing.
+
+struct Params {
+    first_d: u32, // this dispatch's first sample on each axis
+    first_h: u32,
+    first_w: u32,
+    count_d: u32, // and how many it looks at
+    count_h: u32,
+    count_w: u32,
+    size_h: u32,  // samples of the input on the inner axes
+    size_w: u32,
+    index_d: u32, // samples of the planes that indices count in
+    index_h: u32,
+    index_w: u32,
+    output_d: u32, // and of the output
+    output_h: u32,
+    output_w: u32,
+    i_d: u32,     // elements, modulo 2^32 like every address here
+    i_h: u32,
+    i_w: u32,
+    batch_count: u32,
+    first_batch: u32,
+    first_channel: u32,
+    channel_count: u32,
+    channels: u32, // of the whole tensor
+    i_base: u32,
+    i_batch: u32,
+    i_channel: u32,
+    number_batch: u32, // from one image's indices to the next's
+    number_channel: u32,
+    unit: u32,         // from one sample's index to the next's
+    first_place: u32,  // places of a plane that this dispatch marks
+    count_places: u32,
+    marks_base: u32,
+    invalid_base: u32,
+    row_threads: u32, // threads in one row of workgroups; rows are folded into y
+}
+
+override workgroup_size: u32 = 64;
+override columns_first: bool = false;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> indices: array<u32>; // the bits of i32
+@group(0) @binding(2) var<storage, read_write> marks: array<atomic<u32>>;
+@group(0) @binding(3) var<storage, read_write> invalid: array<atomic<u32>>;
+
+@compute @workgroup_size(workgroup_size)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    var rest = id.y * params.row_threads + id.x;
+    let column = rest % params.count_w + params.first_w;
+    rest /= params.count_w;
+    let row = rest % params.count_h + params.first_h;
+    rest /= params.count_h;
+    let slice = rest % params.count_d + params.first_d;
+    rest /= params.count_d;
+    let channel = rest % params.channel_count + params.first_channel;
+    let image = rest / params.channel_count;
+    if (image >= params.batch_count) {
+        return;
+    }
+    let n = image + params.first_batch;
+    let index = bitcast<i32>(indices[params.i_base + image * params.i_batch + channel * params.i_channel
+        + slice * params.i_d + row * params.i_h + column * params.i_w]);
+    // Both fit: the host has made sure that every right index is below 2^31.
+    let inside = index - i32(n * params.number_batch + channel * params.number_channel);
+    let place = u32(max(inside, 0)) / params.unit;
+    var d = place / (params.index_h * params.index_w);
+    var h = place / params.index_w % params.index_h;
+    var w = place % params.index_w;
+    if (columns_first) {
+        h = place % params.index_h;
+        w = place / params.index_h % params.index_w;
+    }
+    // index first: of a very negative one the difference has wrapped.
+    if (index < 0 || inside < 0 || u32(inside) % params.unit != 0u
+        || d >= params.index_d || d >= params.output_d || h >= params.output_h || w >= params.output_w) {
+        if (params.first_place == 0u) {
+            atomicAdd(&invalid[params.invalid_base], 1u);
+        }
+        return;
+    }
+    // Below first_place the difference wraps, and is no less than the count.
+    let target_place = (d * params.output_h + h) * params.output_w + w - params.first_place;
+    if (target_place < params.count_places) {
+        let plane = (n * params.channels + channel) * (params.output_d * params.output_h * params.output_w);
+        let number = (slice * params.size_h + row) * params.size_w + column + 1u;
+        atomicMax(&marks[params.marks_base + plane + params.first_place + target_place], number);
+    }
+}

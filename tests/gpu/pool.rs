@@ -1,0 +1,163 @@
+//! Poolings and what undoes them: averages, maxima with indices in every convention, unpooling, bed of nails.
+
+use ndarray::{ArrayD, IxDyn};
+use upconv::{
+    AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, BedOfNails, Error, FloatType, Gpu, IndexConvention, MaxPool, MaxPool1d,
+    MaxPool2d, MaxPool3d, MaxUnpool, MaxUnpool2d, Op, Padding, Tensor,
+};
+
+use super::Row;
+use super::harness::{Data, Outcome, Random, check, check_made, check_reals};
+
+const CONVENTIONS: [IndexConvention; 5] = [
+    IndexConvention::Plane,
+    IndexConvention::Onnx,
+    IndexConvention::OnnxColumnMajor,
+    IndexConvention::TensorFlow,
+    IndexConvention::TensorFlowWithBatch,
+];
+
+fn text(error: Error) -> String {
+    error.to_string()
+}
+
+fn averages<const R: usize>(gpu: &Gpu, pool: &AvgPool<R>) -> Outcome {
+    for (count_include_pad, divisor_override) in [(true, None), (false, None), (false, Some(7))] {
+        let pool = AvgPool { count_include_pad, divisor_override, ..pool.clone() };
+        check_reals(gpu, &pool, "average").map_err(|error| format!("{count_include_pad}: {error}"))?;
+        check_reals(gpu, &pool.grad_input(), "average").map_err(|error| format!("gradient: {error}"))?;
+    }
+    Ok(())
+}
+
+/// The numbers of a max pooling are exact, and so are those of its gradient: a window's is added to few others.
+fn maxima<const R: usize>(gpu: &Gpu, pool: &MaxPool<R>) -> Outcome {
+    check(gpu, pool, "maximum").map_err(|error| format!("without indices: {error}"))?;
+    for convention in CONVENTIONS {
+        let told = |what| move |error: String| format!("{what}, {convention:?}: {error}");
+        let pool = MaxPool { indices: Some(convention), ..pool.clone() };
+        check(gpu, &pool, "maximum").map_err(told("forward"))?;
+        let grad = pool.grad_input();
+        check_made(gpu, &grad, &|data, _| gradients(&pool, data)).map_err(told("gradient"))?;
+        let unpool = pool.unpool().map_err(text)?;
+        check_made(gpu, &unpool, &|data, _| gradients(&pool, data)).map_err(told("unpooling"))?;
+        let back = unpool.grad_input();
+        let make = |data, _: FloatType| {
+            let indices = gradients(&pool, data)?.swap_remove(1);
+            let shape = unpool.output().map_err(text)?.shape;
+            Ok(vec![Tensor::F32(Random::new("back").tensor(&shape, Data::Integers)), indices])
+        };
+        check_made(gpu, &back, &make).map_err(told("unpooling's gradient"))?;
+    }
+    Ok(())
+}
+
+/// A tensor of the pooling's output shape, and the indices of a real pooling.
+fn gradients<const R: usize>(pool: &MaxPool<R>, _: Data) -> Result<Vec<Tensor>, String> {
+    let mut random = Random::new("gradients");
+    let input = random.tensor(&pool.inputs().map_err(text)?[0].shape, Data::Integers);
+    let indices = pool.reference_integers(&[input.view()]).map_err(text)?.swap_remove(0);
+    let gradient = random.tensor(&pool.output().map_err(text)?.shape, Data::Integers);
+    Ok(vec![Tensor::F32(gradient), Tensor::I32(indices)])
+}
+
+/// Indices that repeat, that lie outside, and whatever an i32 may hold; nothing outside is written, and all are counted.
+fn wild_indices(gpu: &Gpu) -> Outcome {
+    for (indices, index_size) in
+        CONVENTIONS.into_iter().flat_map(|convention| [(convention, None), (convention, Some([6, 4]))])
+    {
+        let unpool =
+            MaxUnpool2d { batch: 2, channels: 3, input_size: [4, 5], output_size: [5, 6], index_size, indices };
+        let make = |_: Data, _: FloatType| {
+            let mut random = Random::new("wild");
+            let shape = [2, 3, 4, 5];
+            let input = random.tensor(&shape, Data::Integers);
+            let indices = ArrayD::from_shape_simple_fn(IxDyn(&shape), || match random.next() % 8 {
+                0 => i32::MIN,
+                1 => i32::MAX,
+                2 => -1 - (random.next() % 50) as i32,
+                _ => (random.next() % 200) as i32,
+            });
+            Ok(vec![Tensor::F32(input), Tensor::I32(indices)])
+        };
+        check_made(gpu, &unpool, &make).map_err(|error| format!("{indices:?} {index_size:?}: {error}"))?;
+    }
+    Ok(())
+}
+
+/// A NaN wins and comes through as it is, and so does a subnormal; the first of equal ones wins, whatever its zero's sign.
+fn special_values(gpu: &Gpu) -> Outcome {
+    let tiny = f32::from_bits(3);
+    let samples = [1.0, f32::NAN, f32::INFINITY, f32::NAN, tiny, 0.0, -tiny, 0.0, -0.0, 0.0, -3.0, -4.0];
+    let input = ArrayD::from_shape_vec(IxDyn(&[1, 1, 12]), samples.to_vec()).map_err(|error| error.to_string())?;
+    let pool =
+        MaxPool1d { indices: Some(IndexConvention::Plane), ..MaxPool1d::from_shape(&[1, 1, 12], [4]).map_err(text)? };
+    let outputs = gpu.run_tensors(&pool, &[(&input).into()]).map_err(text)?;
+    let [Tensor::F32(values), Tensor::I32(indices)] = &outputs[..] else { return Err(format!("{outputs:?}")) };
+    let bits: Vec<u32> = values.iter().map(|value| value.to_bits()).collect();
+    let chosen: Vec<i32> = indices.iter().copied().collect();
+    let expected = [f32::NAN, tiny, -0.0].map(f32::to_bits);
+    if bits == expected && chosen == [1, 4, 8] { Ok(()) } else { Err(format!("{values} {indices}")) }
+}
+
+/// The host makes an error of an index out of range.
+fn out_of_range(gpu: &Gpu) -> Outcome {
+    let unpool = MaxUnpool::<1> { input_size: [3], output_size: [4], ..Default::default() };
+    let input = ArrayD::from_elem(IxDyn(&[1, 1, 3]), 2.0f32);
+    let indices = ArrayD::from_shape_vec(IxDyn(&[1, 1, 3]), vec![0, 4, -1]).map_err(|error| error.to_string())?;
+    match gpu.run_tensors(&unpool, &[(&input).into(), (&indices).into()]) {
+        Err(Error::IndexOutOfRange { count: 2 }) => Ok(()),
+        other => Err(format!("{other:?}")),
+    }
+}
+
+fn nails<const R: usize>(gpu: &Gpu, nails: &BedOfNails<R>) -> Outcome {
+    check(gpu, nails, "nails")?;
+    check(gpu, &nails.grad_input(), "nails").map_err(|error| format!("gradient: {error}"))
+}
+
+const PADDING: Padding<2> = Padding::Explicit([[1, 0], [1, 2]]);
+
+pub fn rows() -> Vec<Row> {
+    let average = AvgPool2d { batch: 2, channels: 3, input_size: [7, 9], kernel_size: [3, 2], ..Default::default() };
+    let maximum = MaxPool2d { batch: 2, channels: 3, input_size: [7, 9], kernel_size: [3, 2], ..Default::default() };
+    let mut rows = Vec::new();
+    for (name, stride, dilation, padding, ceil_mode) in [
+        ("overlapping", [1, 1], [1, 1], Padding::Valid, false),
+        ("apart", [4, 3], [1, 1], Padding::Valid, true),
+        ("padded, rounded up", [2, 3], [1, 1], PADDING, true),
+        ("dilated", [2, 1], [2, 3], PADDING, false),
+        ("SAME", [3, 2], [1, 2], Padding::SameLower, false),
+        ("cropped", [2, 2], [1, 1], Padding::Explicit([[-1, -2], [0, -1]]), true),
+    ] {
+        let pool = AvgPool2d { stride, dilation, padding, ceil_mode, ..average.clone() };
+        rows.push(Row::new(format!("2d average {name}"), move |gpu| averages(gpu, &pool)));
+        let pool = MaxPool2d { stride, dilation, padding, ceil_mode, ..maximum.clone() };
+        rows.push(Row::new(format!("2d maximum {name}"), move |gpu| maxima(gpu, &pool)));
+    }
+    let line = AvgPool1d { channels: 2, input_size: [11], kernel_size: [4], stride: [3], ..Default::default() };
+    rows.push(Row::new("1d average", move |gpu| averages(gpu, &AvgPool1d { ceil_mode: true, ..line.clone() })));
+    let line = MaxPool1d { channels: 2, input_size: [11], kernel_size: [4], stride: [3], ..Default::default() };
+    rows.push(Row::new("1d maximum", move |gpu| maxima(gpu, &MaxPool1d { ceil_mode: true, ..line.clone() })));
+    let padding = Padding::Explicit([[1, 0], [0, 1], [1, 1]]);
+    let block =
+        AvgPool3d { input_size: [4, 5, 6], kernel_size: [2, 3, 2], stride: [2, 1, 2], padding, ..Default::default() };
+    rows.push(Row::new("3d average", move |gpu| averages(gpu, &block)));
+    let block =
+        MaxPool3d { input_size: [4, 5, 6], kernel_size: [2, 3, 2], stride: [2, 1, 2], padding, ..Default::default() };
+    rows.push(Row::new("3d maximum", move |gpu| maxima(gpu, &MaxPool3d { batch: 2, channels: 2, ..block.clone() })));
+    rows.push(Row::new("2d an empty batch", move |gpu| maxima(gpu, &MaxPool2d { batch: 0, ..maximum.clone() })));
+    rows.push(Row::new("NaN, subnormals and zeros", special_values));
+    rows.push(Row::new("wild indices", wild_indices));
+    rows.push(Row::new("an index out of range is an error", out_of_range));
+    rows.push(Row::new("1d bed of nails", |gpu| {
+        nails(gpu, &BedOfNails { batch: 2, channels: 3, input_size: [5], stride: [3], position: [1] })
+    }));
+    rows.push(Row::new("2d bed of nails", |gpu| {
+        nails(gpu, &BedOfNails { batch: 2, channels: 3, input_size: [5, 4], stride: [2, 3], position: [0, 2] })
+    }));
+    rows.push(Row::new("3d bed of nails", |gpu| {
+        nails(gpu, &BedOfNails { batch: 1, channels: 2, input_size: [2, 3, 2], stride: [3, 1, 2], position: [2, 0, 0] })
+    }));
+    rows
+}
