@@ -169,7 +169,7 @@ impl<const R: usize> Op for Conv<R> {
             }
         });
         if let Some(bias) = inputs.get(2) {
-            sums.add_bias(bias, shape[2..].iter().product());
+            sums.add_bias(&bias.widen(), shape[2..].iter().product());
         }
         let terms = geometry.wide_per_group() * self.kernel_size.iter().product::<usize>();
         Ok(self.activation.finish(sums.finish(&shape, terms + 2 + usize::from(self.bias))))

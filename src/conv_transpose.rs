@@ -348,7 +348,7 @@ impl<const R: usize> Op for ConvTranspose<R> {
             }
         });
         if let Some(bias) = inputs.get(2) {
-            sums.add_bias(bias, shape[2..].iter().product());
+            sums.add_bias(&bias.widen(), shape[2..].iter().product());
         }
         let taps = geometry.axes.iter().map(|axis| axis.kernel.div_ceil(axis.tap_step()));
         let terms = geometry.narrow_per_group() * taps.product::<usize>();

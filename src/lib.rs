@@ -24,6 +24,7 @@ mod pixel_shuffle;
 mod pool;
 mod pool_indices;
 mod reference;
+mod resize_conv;
 mod separable;
 mod taps;
 mod tensor;
@@ -50,6 +51,7 @@ pub use op::{Cost, Op, Operand};
 pub use pixel_shuffle::{ChannelOrder, PixelShuffle, ShuffleDirection};
 pub use pool_indices::IndexConvention;
 pub use reference::{Agreement, Mismatch, Reference};
+pub use resize_conv::ResizeConv;
 pub use separable::{Separable, SeparableGrad};
 pub use taps::{Tap, TapTable};
 pub use tensor::{DataType, Element, FloatType, Tensor, TensorView};
@@ -103,6 +105,12 @@ pub type PixelShuffle1d = PixelShuffle<1>;
 pub type PixelShuffle2d = PixelShuffle<2>;
 /// Pixel shuffle over three spatial axes.
 pub type PixelShuffle3d = PixelShuffle<3>;
+/// Resize-convolution over one spatial axis.
+pub type ResizeConv1d = ResizeConv<1>;
+/// Resize-convolution over two spatial axes.
+pub type ResizeConv2d = ResizeConv<2>;
+/// Resize-convolution over three spatial axes.
+pub type ResizeConv3d = ResizeConv<3>;
 /// Upsampling of one spatial axis.
 pub type Upsample1d = Upsample<1>;
 /// Upsampling of two spatial axes.

@@ -6,7 +6,7 @@ use ndarray::{ArrayD, ArrayView, ArrayViewD, Dimension, IxDyn};
 use crate::geometry::Geometry;
 use crate::memory::zeros;
 use crate::op::{Operand, check_shape};
-use crate::{FloatType, Result, TensorView};
+use crate::{FloatType, Result};
 
 /// Half an ulp of 1 in f32: the largest relative error of one rounding.
 const UNIT: f64 = 1.0 / (1u64 << 24) as f64;
@@ -159,8 +159,7 @@ impl Sums {
     }
 
     /// Adds each channel's bias to a row-major (N, C, spatial...) output.
-    pub(crate) fn add_bias(&mut self, bias: &TensorView, elements_per_channel: usize) {
-        let bias = bias.widen();
+    pub(crate) fn add_bias(&mut self, bias: &[f64], elements_per_channel: usize) {
         let channels = bias.len();
         for element in 0..self.values.len() {
             let channel = element / elements_per_channel % channels;

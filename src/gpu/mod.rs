@@ -32,6 +32,7 @@ mod pool_params;
 mod program;
 mod relation;
 mod resample;
+mod resize_conv;
 mod run;
 #[cfg(not(target_arch = "wasm32"))]
 mod timing;
@@ -57,7 +58,7 @@ use crate::{Conv, ConvTranspose, Cost, Error, FloatType, Result, Upsample};
 
 /// Every shader of the crate.
 #[cfg(test)]
-static SHADERS: [&kernel::Shader; 14] = [
+static SHADERS: [&kernel::Shader; 15] = [
     &conv::DIRECT,
     &conv_bias_grad::DIRECT,
     &conv_transpose::GATHER,
@@ -70,6 +71,7 @@ static SHADERS: [&kernel::Shader; 14] = [
     &max_unpool::GATHER,
     &max_unpool::GRAD,
     &pixel_shuffle::COPY,
+    &resize_conv::DIRECT,
     &upsample::NEAREST,
     &resample::TAPS,
 ];

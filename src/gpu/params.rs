@@ -108,6 +108,61 @@ uniform! {
 }
 
 uniform! {
+    /// One axis of [`ResizeConvParams`]; 48 bytes, as a struct in a uniform must be a multiple of 16.
+    ResizeAxisParams {
+        input: i32,
+        kernel: i32,
+        stride: i32,
+        pad: i32,
+        dilation: i32,
+        row: u32,
+        table: u32,
+        x_stride: u32,
+        w_stride: u32,
+        y_stride: u32,
+        first: u32,
+        count: u32,
+    }
+}
+
+impl Uniform for ResizeAxisParams {
+    const KIND: Kind = Kind::Struct(Self::FIELDS);
+}
+
+uniform! {
+    /// `Params` of the resize-convolution's shader.
+    ResizeConvParams {
+        d: ResizeAxisParams,
+        h: ResizeAxisParams,
+        w: ResizeAxisParams,
+        batch_count: u32,
+        first_channel: u32,
+        channel_count: u32,
+        in_per_group: u32,
+        out_per_group: u32,
+        first_in: u32,
+        count_in: u32,
+        accumulate: u32,
+        x_base: u32,
+        x_batch: u32,
+        x_channel: u32,
+        w_base: u32,
+        w_out: u32,
+        w_in: u32,
+        b_base: u32,
+        b_stride: u32,
+        y_base: u32,
+        y_batch: u32,
+        y_channel: u32,
+        row_threads: u32,
+        finish: u32,
+        alpha: f32,
+        beta: f32,
+        extrapolation: f32,
+    }
+}
+
+uniform! {
     /// One axis of [`WeightGradParams`]; 48 bytes, as a struct in a uniform must be a multiple of 16.
     WeightAxisParams {
         wide: i32,

@@ -190,7 +190,7 @@ impl Relation {
 }
 
 /// The shaders' number of an activation, and its parameters `alpha` and `beta`.
-fn activation_constants(activation: Activation) -> (f64, [f32; 2]) {
+pub(crate) fn activation_constants(activation: Activation) -> (f64, [f32; 2]) {
     match activation {
         Activation::None => (0.0, [0.0; 2]),
         Activation::Relu => (1.0, [0.0; 2]),

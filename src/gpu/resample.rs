@@ -24,7 +24,7 @@ pub(crate) static TAPS: Shader = Shader {
 };
 
 /// Bytes of a table's entry: an index and a weight.
-const ENTRY: u64 = 8;
+pub(crate) const ENTRY: u64 = 8;
 
 /// First in a row, in place of an index: the extrapolation value.
 const OUTSIDE: u32 = u32::MAX;
@@ -56,8 +56,8 @@ pub(crate) struct Resample<'a> {
     extrapolation: f32,
 }
 
-/// What only the number of passes depends on.
-trait Tables {
+/// An op that is made of tap tables.
+pub(crate) trait Tables {
     /// The tables of three axes; those that a problem lacks come first and take their one sample.
     fn three(&self, limits: &Limits) -> Result<[TapTable; 3]>;
 }
@@ -100,7 +100,6 @@ impl<'a> Resample<'a> {
     }
 
     /// The recipes of an op whose outputs are sums; none where its tables cannot be made.
-    #[allow(private_bounds, reason = "implemented by every separable op and its gradient")]
     pub(crate) fn recipes<O: Op + Tables>(op: &O, limits: &Limits) -> Vec<Recipe> {
         let Ok((tables, input)) = op.three(limits).and_then(|tables| Ok((tables, op.inputs()?.swap_remove(0)))) else {
             return Vec::new();
@@ -231,7 +230,7 @@ fn check_table(rows: usize, taps: usize, limits: &Limits) -> Result<()> {
 }
 
 /// Entries in each row of a table: a row is as long as the longest has taps.
-fn row_length(table: &TapTable) -> usize {
+pub(crate) fn row_length(table: &TapTable) -> usize {
     table.longest().max(1)
 }
 
@@ -332,7 +331,7 @@ pub(crate) fn table_bytes(table: &TapTable) -> Vec<u8> {
 }
 
 /// The samples from the first to the last that a range of outputs reads; none where they read none.
-fn touched(table: &TapTable, outputs: &Range<usize>) -> Range<usize> {
+pub(crate) fn touched(table: &TapTable, outputs: &Range<usize>) -> Range<usize> {
     let read = &table.entries()[table.start(outputs.start)..table.start(outputs.end)];
     let indices = || read.iter().map(|tap| tap.index);
     indices().min().unwrap_or(0)..indices().max().map_or(0, |last| last + 1)

@@ -128,6 +128,7 @@ fn programs_set_every_override() {
     let pool = crate::MaxPool2d { input_size: [4, 4], ..Default::default() };
     let unpool = pool.unpool().unwrap();
     let pools = [
+        lowered(&crate::ResizeConv2d::default(), &limits, &options),
         lowered(&pool, &limits, &options),
         lowered(&pool.grad_input(), &limits, &options),
         lowered(&unpool, &limits, &options),

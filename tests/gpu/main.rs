@@ -11,6 +11,7 @@ mod named;
 mod pixel_shuffle;
 mod pool;
 mod properties;
+mod resize_conv;
 mod seeds;
 mod splitting;
 mod upsample;
@@ -50,6 +51,7 @@ fn rows() -> Vec<Row> {
         ("upsample", upsample::rows),
         ("pixel_shuffle", pixel_shuffle::rows),
         ("pool", pool::rows),
+        ("resize_conv", resize_conv::rows),
         ("seeds", seeds::rows),
         ("named", named::rows),
         ("properties", properties::rows),

@@ -1,0 +1,196 @@
+// Resize-convolution: one thread per output element sums over channels and taps, and makes each sample that a tap meets
+// of the input, by the rows of three tables, as the upsampling does.
+//
+// Output o and tap t meet the upsampled sample  base + t * dilation  with  base = o * stride - pad.
+
+struct Axis {
+    input: i32,      // upsampled samples
+    kernel: i32,     // taps
+    stride: i32,
+    pad: i32,        // may be negative: cropping
+    dilation: i32,
+    row: u32,        // entries in a row of the table
+    table: u32,      // where the row of upsampled sample 0 would lie in its table, modulo 2^32
+    x_stride: u32,   // elements, modulo 2^32 like every address here
+    w_stride: u32,
+    y_stride: u32,
+    first: u32,      // this dispatch's first output index
+    count: u32,      // and how many it computes
+}
+
+struct Params {
+    d: Axis,
+    h: Axis,
+    w: Axis,
+    batch_count: u32,
+    first_channel: u32, // output channels of this dispatch
+    channel_count: u32,
+    in_per_group: u32,
+    out_per_group: u32,
+    first_in: u32,      // input channels of each group that this dispatch sums
+    count_in: u32,
+    accumulate: u32,    // 1: go on from the sum that is in the output
+    x_base: u32,
+    x_batch: u32,
+    x_channel: u32,
+    w_base: u32,
+    w_out: u32,
+    w_in: u32,
+    b_base: u32,
+    b_stride: u32,
+    y_base: u32,
+    y_batch: u32,
+    y_channel: u32,
+    row_threads: u32,   // threads in one row of workgroups; rows are folded into y
+    finish: u32,        // 1: the sum is whole, and the activation is due
+    alpha: f32,         // slope, or the clip's lower end
+    beta: f32,          // the clip's upper end
+    extrapolation: f32,
+}
+
+override workgroup_size: u32 = 64;
+override has_bias: bool = false;
+override activation: u32 = 0u;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<In>;
+@group(0) @binding(2) var<storage, read> w: array<In>;
+@group(0) @binding(3) var<storage, read> b: array<In>;
+@group(0) @binding(4) var<storage, read> table_d: array<vec2<u32>>; // (index, weight as bits)
+@group(0) @binding(5) var<storage, read> table_h: array<vec2<u32>>;
+@group(0) @binding(6) var<storage, read> table_w: array<vec2<u32>>;
+@group(0) @binding(7) var<storage, read_write> y: array<Out>;
+
+const OUTSIDE = 0xffffffffu; // an index that stands for the extrapolation value
+const END = 0xfffffffeu;     // an index that stands for no more taps
+
+struct Taps {
+    first: i32, // first tap that lands in the upsampled image
+    index: i32, // the sample it reads; the next tap's is a dilation higher
+    count: i32,
+}
+
+fn taps_of(o: u32, axis: Axis) -> Taps {
+    let base = i32(o) * axis.stride - axis.pad;
+    // base + t * dilation >= 0, rounding up: a plain division of a negative number would round towards zero.
+    let first = (max(-base, 0) + axis.dilation - 1) / axis.dilation;
+    // base + t * dilation <= input - 1; a negative room has no tap, and its quotient would round up to 0.
+    let room = axis.input - 1 - base;
+    if (room < 0 || first >= axis.kernel) {
+        return Taps(0, 0, 0);
+    }
+    let last = min(room / axis.dilation, axis.kernel - 1);
+    // The count may be negative, which is no tap either.
+    return Taps(first, base + first * axis.dilation, last - first + 1);
+}
+
+// The upsampled sample of these coordinates in the plane that begins at this address.
+fn upsampled(plane: u32, d: i32, h: i32, w: i32) -> f32 {
+    let at_d = params.d.table + u32(d) * params.d.row;
+    let at_h = params.h.table + u32(h) * params.h.row;
+    let at_w = params.w.table + u32(w) * params.w.row;
+    if (table_d[at_d].x == OUTSIDE || table_h[at_h].x == OUTSIDE || table_w[at_w].x == OUTSIDE) {
+        return params.extrapolation;
+    }
+    var value = 0.0;
+    for (var i = 0u; i < params.d.row; i++) {
+        let slice = table_d[at_d + i];
+        if (slice.x == END) {
+            break;
+        }
+        var slice_sum = 0.0;
+        for (var j = 0u; j < params.h.row; j++) {
+            let row = table_h[at_h + j];
+            if (row.x == END) {
+                break;
+            }
+            let line = plane + slice.x * params.d.x_stride + row.x * params.h.x_stride;
+            var row_sum = 0.0;
+            for (var k = 0u; k < params.w.row; k++) {
+                let column = table_w[at_w + k];
+                if (column.x == END) {
+                    break;
+                }
+                row_sum += bitcast<f32>(column.y) * f32(x[line + column.x * params.w.x_stride]);
+            }
+            slice_sum += bitcast<f32>(row.y) * row_sum;
+        }
+        value += bitcast<f32>(slice.y) * slice_sum;
+    }
+    return value;
+}
+
+fn activate(value: f32) -> f32 {
+    switch (activation) {
+        case 1u: { // ReLU
+            return max(value, 0.0);
+        }
+        case 2u: { // leaky ReLU
+            return select(value, params.alpha * value, value < 0.0);
+        }
+        case 3u: { // sigmoid; past 80 the exponential would come near overflow, and 1 / it is 0 to any purpose
+            return 1.0 / (1.0 + exp(min(-value, 80.0)));
+        }
+        case 4u: { // tanh; 1 to the last bit past 10
+            return 1.0 - 2.0 / (exp(2.0 * clamp(value, -10.0, 10.0)) + 1.0);
+        }
+        case 5u: { // clip
+            return clamp(value, params.alpha, params.beta);
+        }
+        default: {
+            return value;
+        }
+    }
+}
+
+@compute @workgroup_size(workgroup_size)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    var rest = id.y * params.row_threads + id.x;
+    let column = rest % params.w.count + params.w.first;
+    rest /= params.w.count;
+    let row = rest % params.h.count + params.h.first;
+    rest /= params.h.count;
+    let slice = rest % params.d.count + params.d.first;
+    rest /= params.d.count;
+    let channel = rest % params.channel_count + params.first_channel;
+    let n = rest / params.channel_count;
+    if (n >= params.batch_count) {
+        return;
+    }
+    let taps_d = taps_of(slice, params.d);
+    let taps_h = taps_of(row, params.h);
+    let taps_w = taps_of(column, params.w);
+
+    let first_in = channel / params.out_per_group * params.in_per_group + params.first_in;
+    var x_plane = params.x_base + n * params.x_batch + first_in * params.x_channel;
+    var w_plane = params.w_base + channel * params.w_out + params.first_in * params.w_in
+        + u32(taps_d.first) * params.d.w_stride + u32(taps_h.first) * params.h.w_stride
+        + u32(taps_w.first) * params.w.w_stride;
+    let y_at = params.y_base + n * params.y_batch + channel * params.y_channel
+        + slice * params.d.y_stride + row * params.h.y_stride + column * params.w.y_stride;
+
+    var sum = 0.0;
+    if (params.accumulate != 0u) {
+        sum = f32(y[y_at]);
+    } else if (has_bias) {
+        sum = f32(b[params.b_base + channel * params.b_stride]);
+    }
+    for (var c = 0u; c < params.count_in; c++) {
+        for (var i = 0; i < taps_d.count; i++) {
+            for (var j = 0; j < taps_h.count; j++) {
+                for (var k = 0; k < taps_w.count; k++) {
+                    let weight = w[w_plane + u32(i) * params.d.w_stride + u32(j) * params.h.w_stride
+                        + u32(k) * params.w.w_stride];
+                    sum += f32(weight) * upsampled(x_plane, taps_d.index + i * params.d.dilation,
+                        taps_h.index + j * params.h.dilation, taps_w.index + k * params.w.dilation);
+                }
+            }
+        }
+        x_plane += params.x_channel;
+        w_plane += params.w_in;
+    }
+    if (params.finish != 0u) {
+        sum = activate(sum);
+    }
+    y[y_at] = Out(sum);
+}
