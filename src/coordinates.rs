@@ -19,6 +19,9 @@ pub enum Coordinates<const R: usize> {
     TfHalfPixelForNn,
     /// Half-pixel plus `in/2 * (1 - out / (F * in))`: the centre stays the centre where `F * in` is not a whole size.
     HalfPixelSymmetric,
+    /// OpenCV's `INTER_AREA` where it enlarges: with `s = floor(q / F)`, `s` plus what `q + 1` passes `(s + 1) * F` by,
+    /// without its whole part; between samples it steps as soon as linear interpolation allows.
+    OpenCvArea,
     /// From a region of interest, `start * (in - 1) + q * (end - start) * (in - 1) / (out - 1)`; where out = 1, its
     /// middle. Outside `[0, in - 1]` the output is the extrapolation value.
     TfCropAndResize {
@@ -52,6 +55,12 @@ impl<const R: usize> Coordinates<R> {
             Self::Asymmetric => Ratio::new(q * down, up),
             Self::TfHalfPixelForNn => Ratio::new((2 * q + 1) * down, 2 * up),
             Self::HalfPixelSymmetric => Ratio::new(half_pixel + input * up - output * down, 2 * up),
+            Self::OpenCvArea => {
+                let sample = (q * down).div_euclid(up);
+                // (q + 1) - (s + 1) * F, over `down`.
+                let past = ((q + 1) * down - (sample + 1) * up).max(0);
+                Ratio::new(sample * down + past % down, down)
+            }
             Self::TfCropAndResize { roi } => {
                 let [start, end] = roi[axis].map(|value| (value * f64::from(ROI_BITS).exp2()).round() as i128);
                 if output > 1 {
@@ -184,6 +193,7 @@ mod tests {
             Coordinates::<1>::HalfPixel,
             Coordinates::AlignCorners,
             Coordinates::HalfPixelSymmetric,
+            Coordinates::OpenCvArea,
             Coordinates::TfCropAndResize { roi: [[-65536.0, 65536.0]] },
         ] {
             for scale in [small, large] {

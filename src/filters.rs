@@ -8,8 +8,12 @@ use crate::taps::Tap;
 /// A symmetric filter, as a function of the distance in samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Filter {
+    /// 1 from -1/2 to 1/2: Pillow's `BOX`, the average of what an output covers.
+    Box,
     /// `1 - |x|` up to 1: linear interpolation.
     Triangle,
+    /// A sinc up to 1 under Hamming's window: Pillow's `HAMMING`.
+    Hamming,
     /// Keys' cubic, up to 2.
     Cubic {
         /// Keys' parameter: -0.5 in TensorFlow, in Pillow, and in PyTorch with antialiasing.
@@ -30,7 +34,8 @@ impl Filter {
     /// Distance from which on the weight is 0, in samples.
     pub fn radius(&self) -> f64 {
         match *self {
-            Self::Triangle => 1.0,
+            Self::Box => 0.5,
+            Self::Triangle | Self::Hamming => 1.0,
             Self::Cubic { .. } | Self::Mitchell => 2.0,
             Self::Lanczos { lobes } => lobes.into(),
             Self::Gaussian => 1.5,
@@ -39,12 +44,19 @@ impl Filter {
 
     /// The weight of a sample at distance `x`.
     pub fn weight(&self, x: f64) -> f64 {
+        // Side by side, boxes share no sample: one end belongs to each.
+        if *self == Self::Box {
+            return if x > -0.5 && x <= 0.5 { 1.0 } else { 0.0 };
+        }
         let x = x.abs();
         if x >= self.radius() {
             return 0.0;
         }
         match *self {
+            Self::Box => 1.0,
             Self::Triangle => 1.0 - x,
+            Self::Hamming if x == 0.0 => 1.0,
+            Self::Hamming => (PI * x).sin() / (PI * x) * (0.54 + 0.46 * (PI * x).cos()),
             Self::Cubic { a } => keys(a, x),
             Self::Lanczos { .. } if x == 0.0 => 1.0,
             // Where the sine of a multiple of π is not quite 0.
@@ -130,6 +142,9 @@ mod tests {
             assert_eq!((filter.weight(0.0), filter.weight(filter.radius())), (1.0, 0.0));
             assert!(filter.weight(1.0).abs() < 1e-15, "{filter:?} interpolates");
         }
+        assert_eq!([-0.5, -0.25, 0.5, 0.75].map(|x| Filter::Box.weight(x)), [0.0, 1.0, 1.0, 0.0]);
+        assert_eq!((Filter::Hamming.weight(0.0), Filter::Hamming.weight(1.0)), (1.0, 0.0));
+        assert!((Filter::Hamming.weight(0.5) - 0.54 * 2.0 / PI).abs() < 1e-15);
         assert_eq!(Filter::Mitchell.weight(0.0), 8.0 / 9.0);
         assert!((Filter::Mitchell.weight(1.0) - 1.0 / 18.0).abs() < 1e-15);
         assert!((Filter::Gaussian.weight(0.5) - (-0.5f64).exp()).abs() < 1e-15);

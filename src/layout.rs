@@ -45,6 +45,12 @@ impl TensorLayout {
         Self::packed(shape, (1..2).chain((2..shape.len()).rev()).chain(0..1))
     }
 
+    /// TensorFlow's order of a filter: the taps outermost, then axis 1 and axis 0. For a convolution's weight
+    /// (Cout, Cin/g, k...) that is (k..., Cin, Cout), for a transposed one's (Cin, Cout/g, k...) it is (k..., Cout, Cin).
+    pub fn tensorflow_filter(shape: &[usize]) -> Self {
+        Self::packed(shape, (0..2).chain((2..shape.len()).rev()))
+    }
+
     /// Row-major with each row (the last axis) padded to `pitch` elements, as textures are copied (256 bytes = 64 elements).
     /// A pitch shorter than a row is taken as the row's length.
     pub fn row_pitch(shape: &[usize], pitch: usize) -> Self {
@@ -156,6 +162,7 @@ mod tests {
         let shape = [2, 3, 4, 5];
         assert_eq!(TensorLayout::contiguous(&shape).strides(), [60, 20, 5, 1]);
         assert_eq!(TensorLayout::channels_last(&shape).strides(), [60, 1, 15, 3]);
+        assert_eq!(TensorLayout::tensorflow_filter(&shape).strides(), [1, 2, 30, 6]);
         let pitched = TensorLayout::row_pitch(&shape, 64).with_offset(7);
         assert_eq!(pitched.index(&[1, 2, 3, 4]), 7 + 768 + 512 + 192 + 4);
         assert_eq!(pitched.end(), pitched.index(&[1, 2, 3, 4]) + 1);

@@ -48,6 +48,12 @@ pub enum UpsampleMode {
         /// against aliasing.
         antialias: bool,
     },
+    /// Those within a filter around the output's centre, which is never widened; past the border the edge is repeated, and
+    /// the weights sum to 1: OpenCV's Lanczos.
+    FilteredEdge {
+        /// The filter.
+        filter: Filter,
+    },
     /// ONNX `antialias`: the same widening with the samples counted ONNX's way, the edge repeated, or left out.
     OnnxAntialias {
         /// [`Filter::Triangle`] for `linear`, [`Filter::Cubic`] for `cubic`.
@@ -91,6 +97,8 @@ pub struct Upsample<const R: usize> {
     /// Output samples per input sample, where the caller gave that and the sizes only followed from it; otherwise
     /// `output_size / input_size`. Finite, 2⁻³⁰ to 2³⁰.
     pub scales: Option<[f64; R]>,
+    /// Binary places that every weight is rounded to, if any: 11 for 8-bit images in OpenCV. At most 30.
+    pub weight_bits: Option<u32>,
     /// What [`Coordinates::TfCropAndResize`] puts where the coordinate lies outside the input.
     pub extrapolation_value: f32,
 }
@@ -105,6 +113,7 @@ impl<const R: usize> Default for Upsample<R> {
             mode: UpsampleMode::Nearest(Rounding::Floor),
             coordinates: Coordinates::Asymmetric,
             scales: None,
+            weight_bits: None,
             extrapolation_value: 0.0,
         }
     }
@@ -153,12 +162,14 @@ impl<const R: usize> Upsample<R> {
         match self.mode {
             UpsampleMode::Cubic { a, .. }
             | UpsampleMode::Filtered { filter: Filter::Cubic { a }, .. }
+            | UpsampleMode::FilteredEdge { filter: Filter::Cubic { a } }
             | UpsampleMode::OnnxAntialias { filter: Filter::Cubic { a }, .. }
                 if !(a.is_finite() && a.abs() <= 1e3) =>
             {
                 return Err(Error::Number { what: "the cubic's a", value: a, must: "finite, at most 1000 in size" });
             }
             UpsampleMode::Filtered { filter: Filter::Lanczos { lobes }, .. }
+            | UpsampleMode::FilteredEdge { filter: Filter::Lanczos { lobes } }
             | UpsampleMode::OnnxAntialias { filter: Filter::Lanczos { lobes }, .. }
                 if !(1..=16).contains(&lobes) =>
             {
@@ -166,6 +177,7 @@ impl<const R: usize> Upsample<R> {
             }
             _ => {}
         }
+        at_most("weight_bits", self.weight_bits.unwrap_or(0).into(), 30)?;
         for axis in 0..R {
             self.scale(axis)?;
             self.coordinates.check(axis)?;
@@ -251,26 +263,36 @@ impl<const R: usize> Separable for Upsample<R> {
         let scale = self.scale(axis)?;
         let mut table = TapTable::with_capacity(output, self.taps_per_axis(axis))?;
         let crop = matches!(self.coordinates, Coordinates::TfCropAndResize { .. });
+        let unit = self.weight_bits.map(|bits| f64::from(bits).exp2());
+        let rounded = |tap: Tap| match unit {
+            Some(unit) => Tap { weight: (tap.weight * unit).round_ties_even() / unit, ..tap },
+            None => tap,
+        };
         for q in 0..output {
             let x = self.coordinates.locate(axis, q, input, output, scale);
             let outside = crop && x.is_outside(input);
             match self.mode {
                 UpsampleMode::Nearest(rounding) => table.push([nearest(x, rounding, input)], outside),
-                UpsampleMode::Linear => table.push(linear(x, input), outside),
+                UpsampleMode::Linear => table.push(linear(x, input).map(rounded), outside),
                 UpsampleMode::Cubic { a, exclude_outside } => {
-                    table.push(cubic(x, a, exclude_outside, input), outside);
+                    table.push(cubic(x, a, exclude_outside, input).map(rounded), outside);
                 }
                 UpsampleMode::Filtered { filter, antialias } => {
                     let step = self.coordinates.step(input, output, scale);
                     let centre = self.coordinates.centre(q, x, step);
                     let stretch = if antialias { step.max(1.0) } else { 1.0 };
-                    table.push(window(filter, centre, stretch, input), outside);
+                    table.push(window(filter, centre, stretch, input).into_iter().map(rounded), outside);
+                }
+                UpsampleMode::FilteredEdge { filter } => {
+                    let taps = onnx_window(filter, x, Ratio::new(1, 1), false, input);
+                    table.push(taps.into_iter().map(rounded), outside);
                 }
                 UpsampleMode::OnnxAntialias { filter, exclude_outside } => {
-                    table.push(onnx_window(filter, x, scale.at_most_1(), exclude_outside, input), outside);
+                    let taps = onnx_window(filter, x, scale.at_most_1(), exclude_outside, input);
+                    table.push(taps.into_iter().map(rounded), outside);
                 }
-                UpsampleMode::Area => table.push(covered(q, input, output), false),
-                UpsampleMode::AdaptiveArea => table.push(touched(q, input, output), false),
+                UpsampleMode::Area => table.push(covered(q, input, output).map(rounded), false),
+                UpsampleMode::AdaptiveArea => table.push(touched(q, input, output).map(rounded), false),
             }
         }
         Ok(table)
@@ -287,6 +309,7 @@ impl<const R: usize> Separable for Upsample<R> {
                 let stretch = if antialias { step.max(1.0) } else { 1.0 };
                 ((2.0 * filter.radius() * stretch).ceil() as usize + 1).min(input)
             }
+            UpsampleMode::FilteredEdge { filter } => 2 * filter.radius().ceil() as usize,
             UpsampleMode::OnnxAntialias { filter, .. } => {
                 let stretch = self.scale(axis).map_or(1.0, |scale| 1.0 / scale.at_most_1().to_f64());
                 2 * (filter.radius().ceil() * stretch).ceil() as usize

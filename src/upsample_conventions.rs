@@ -62,6 +62,40 @@ pub enum TfResize {
     MitchellCubic,
 }
 
+/// `interpolation` of OpenCV's `cv::resize`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OpenCvResize {
+    /// `INTER_NEAREST`.
+    Nearest,
+    /// `INTER_NEAREST_EXACT`.
+    NearestExact,
+    /// `INTER_LINEAR`.
+    Linear,
+    /// `INTER_CUBIC`.
+    Cubic,
+    /// `INTER_AREA`.
+    Area,
+    /// `INTER_LANCZOS4`.
+    Lanczos4,
+}
+
+/// `resample` of Pillow's `Image.resize`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PillowResize {
+    /// `NEAREST`.
+    Nearest,
+    /// `BOX`.
+    Box,
+    /// `BILINEAR`.
+    Bilinear,
+    /// `HAMMING`.
+    Hamming,
+    /// `BICUBIC`.
+    Bicubic,
+    /// `LANCZOS`.
+    Lanczos,
+}
+
 impl<const R: usize> Upsample<R> {
     /// The output size that scales give, `floor(input * scale)`, with the scales kept for the coordinates: ONNX's
     /// `scales`, and PyTorch's `scale_factor`. For PyTorch's `recompute_scale_factor=True` set `scales` to `None` after.
@@ -117,6 +151,47 @@ impl<const R: usize> Upsample<R> {
         };
         let nearest = method == TfResize::Nearest;
         let coordinates = if nearest { Coordinates::TfHalfPixelForNn } else { Coordinates::HalfPixel };
+        Self { mode, coordinates, scales: None, ..base }.checked()
+    }
+
+    /// OpenCV's `cv::resize` to a size: mode, coordinates and scales of `base` are replaced. It never guards against
+    /// aliasing, but by `Area`.
+    ///
+    /// `eight_bit` takes the weights in 1/2048, as OpenCV does for images of 8 bits; the output is then still to be
+    /// rounded and clipped to 0 to 255.
+    pub fn opencv(base: Self, interpolation: OpenCvResize, eight_bit: bool) -> Result<Self> {
+        let shrinks = (0..R).all(|axis| base.output_size[axis] <= base.input_size[axis]);
+        let nearest = UpsampleMode::Nearest(Rounding::Floor);
+        let cubic = UpsampleMode::Cubic { a: -0.75, exclude_outside: false };
+        let lanczos = UpsampleMode::FilteredEdge { filter: Filter::Lanczos { lobes: 4 } };
+        let (mode, coordinates) = match interpolation {
+            OpenCvResize::Nearest => (nearest, Coordinates::Asymmetric),
+            OpenCvResize::NearestExact => (nearest, Coordinates::TfHalfPixelForNn),
+            OpenCvResize::Linear => (UpsampleMode::Linear, Coordinates::HalfPixel),
+            OpenCvResize::Cubic => (cubic, Coordinates::HalfPixel),
+            OpenCvResize::Area if shrinks => (UpsampleMode::Area, Coordinates::HalfPixel),
+            OpenCvResize::Area => (UpsampleMode::Linear, Coordinates::OpenCvArea),
+            OpenCvResize::Lanczos4 => (lanczos, Coordinates::HalfPixel),
+        };
+        let fixed_point = eight_bit && !matches!(mode, UpsampleMode::Area);
+        Self { mode, coordinates, scales: None, weight_bits: fixed_point.then_some(11), ..base }.checked()
+    }
+
+    /// Pillow's `Image.resize` of the whole image: mode, coordinates and scales of `base` are replaced. Every filter but
+    /// `Nearest` guards against aliasing.
+    ///
+    /// Of an 8-bit image Pillow rounds and clips after each axis, columns first: to get its very numbers, resize one axis
+    /// at a time and do the same.
+    pub fn pillow(base: Self, resample: PillowResize) -> Result<Self> {
+        let filtered = |filter| (UpsampleMode::Filtered { filter, antialias: true }, Coordinates::HalfPixel);
+        let (mode, coordinates) = match resample {
+            PillowResize::Nearest => (UpsampleMode::Nearest(Rounding::Floor), Coordinates::TfHalfPixelForNn),
+            PillowResize::Box => filtered(Filter::Box),
+            PillowResize::Bilinear => filtered(Filter::Triangle),
+            PillowResize::Hamming => filtered(Filter::Hamming),
+            PillowResize::Bicubic => filtered(Filter::Cubic { a: -0.5 }),
+            PillowResize::Lanczos => filtered(Filter::Lanczos { lobes: 3 }),
+        };
         Self { mode, coordinates, scales: None, ..base }.checked()
     }
 }

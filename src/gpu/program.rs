@@ -52,6 +52,40 @@ pub struct PlanOptions {
     pub recipe: Option<Recipe>,
 }
 
+/// The tensors that may be laid out.
+const OPERANDS: [&str; 6] = ["input", "weight", "bias", "grad_output", "indices", "output"];
+
+impl PlanOptions {
+    /// Every tensor where TensorFlow has it: activations with the channels innermost (NHWC), the weight in
+    /// [`TensorLayout::tensorflow_filter`]'s order.
+    pub fn nhwc<O: Op>(op: &O) -> Result<Self> {
+        let mut options = Self::default();
+        for operand in op.inputs()?.into_iter().chain(op.outputs()?) {
+            let (shape, name) = (&operand.shape, operand.name);
+            let weight = name == "weight" || (name == "output" && O::NAME == "conv_weight_grad");
+            let layout =
+                if weight { TensorLayout::tensorflow_filter(shape) } else { TensorLayout::channels_last(shape) };
+            if let (Some(slot), true) = (options.slot(name), shape.len() > 2) {
+                *slot = Some(layout);
+            }
+        }
+        Ok(options)
+    }
+
+    /// The layout of a tensor, if it may have one.
+    fn slot(&mut self, operand: &str) -> Option<&mut Option<TensorLayout>> {
+        match operand {
+            "input" => Some(&mut self.input),
+            "weight" => Some(&mut self.weight),
+            "bias" => Some(&mut self.bias),
+            "grad_output" => Some(&mut self.grad_output),
+            "indices" => Some(&mut self.indices),
+            "output" => Some(&mut self.output),
+            _ => None,
+        }
+    }
+}
+
 /// One dispatch of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dispatch {
@@ -251,23 +285,16 @@ impl Request<'_> {
     pub(crate) fn place<O: Op>(&self, op: &O) -> Result<Vec<Placed>> {
         let (inputs, outputs) = (op.inputs()?, op.outputs()?);
         let written = inputs.len();
-        let options = self.options;
-        let mut given = [
-            ("input", options.input.as_ref()),
-            ("weight", options.weight.as_ref()),
-            ("bias", options.bias.as_ref()),
-            ("grad_output", options.grad_output.as_ref()),
-            ("indices", options.indices.as_ref()),
-            ("output", options.output.as_ref()),
-        ];
+        let storage = self.options.storage;
+        let mut given = self.options.clone();
         let place = |(number, operand): (usize, Operand)| {
             let name = operand.name;
-            let element = match (operand.data_type, options.storage) {
+            let element = match (operand.data_type, storage) {
                 (DataType::Float, FloatType::F16) => 2,
                 _ => 4,
             };
-            let layout = given.iter_mut().find(|(given, _)| *given == name).and_then(|(_, layout)| layout.take());
-            let layout = layout.cloned().unwrap_or_else(|| TensorLayout::contiguous(&operand.shape));
+            let layout = given.slot(name).and_then(Option::take);
+            let layout = layout.unwrap_or_else(|| TensorLayout::contiguous(&operand.shape));
             check_shape(operand, layout.shape())?;
             layout.checked_end()?;
             if number >= written {
@@ -276,10 +303,8 @@ impl Request<'_> {
             Ok(Placed { name, layout, element })
         };
         let placed = inputs.into_iter().chain(outputs).enumerate().map(place).collect::<Result<Vec<_>>>()?;
-        match given.iter().find(|(_, layout)| layout.is_some()) {
-            Some(&(operand, _)) => Err(Error::UnknownOperand { op: O::NAME, operand }),
-            None => Ok(placed),
-        }
+        let left = OPERANDS.into_iter().find(|name| given.slot(name).is_some_and(|layout| layout.is_some()));
+        left.map_or(Ok(placed), |operand| Err(Error::UnknownOperand { op: O::NAME, operand }))
     }
 
     /// Refuses a workspace that no buffer of this device holds.

@@ -1,0 +1,36 @@
+//! What computes a case: the CPU reference or a GPU.
+
+use upconv::gpu::GpuOp;
+use upconv::{Error, Gpu, Tensor, TensorView};
+
+pub enum Engine<'a> {
+    Reference,
+    Gpu(&'a Gpu),
+}
+
+impl Engine<'_> {
+    pub fn name(&self) -> String {
+        match self {
+            Self::Reference => "reference".into(),
+            Self::Gpu(gpu) => format!("{} ({:?})", gpu.info().name, gpu.info().backend),
+        }
+    }
+
+    /// Every output of an op.
+    pub fn run<O: GpuOp>(&self, op: &O, inputs: &[&Tensor]) -> Result<Vec<Tensor>, Error> {
+        let views: Vec<TensorView> = inputs.iter().map(|&tensor| tensor.into()).collect();
+        match self {
+            Self::Gpu(gpu) => gpu.run_tensors(op, &views),
+            Self::Reference => {
+                let numbers = Tensor::F32(op.reference(&views)?.to_f32());
+                let integers = op.reference_integers(&views)?.into_iter().map(Tensor::I32);
+                Ok([numbers].into_iter().chain(integers).collect())
+            }
+        }
+    }
+
+    /// The first output.
+    pub fn first<O: GpuOp>(&self, op: &O, inputs: &[&Tensor]) -> Result<Tensor, Error> {
+        Ok(self.run(op, inputs)?.swap_remove(0))
+    }
+}

@@ -1,0 +1,76 @@
+//! Whether a result is the expected one, by what the case's file says.
+
+use upconv::Tensor;
+
+use super::case::Case;
+
+/// The element that is furthest from what is allowed.
+pub struct Verdict {
+    pub max_error: f64,
+    /// What is wrong, if anything is.
+    pub complaint: Option<String>,
+}
+
+/// What the file allows for an output.
+struct Allowed {
+    absolute: f64,
+    relative: f64,
+}
+
+impl Allowed {
+    fn new(case: &Case, output: &str, largest: f64) -> Self {
+        let own = |key: &str| case.field(key)[output].as_f64().or_else(|| case.field(key).as_f64());
+        let exact = Self { absolute: 0.0, relative: 0.0 };
+        let op = case.op_type();
+        if case.field("values") == "int" && op.contains("conv") {
+            return exact;
+        }
+        if let Some(bound) = own("f32_error_bound") {
+            return Self { absolute: bound, relative: 0.0 };
+        }
+        let tolerance = case.field("tolerance");
+        if let (Some(absolute), Some(relative)) = (tolerance["atol"].as_f64(), tolerance["rtol"].as_f64()) {
+            return Self { absolute, relative };
+        }
+        // An 8-bit image is the rounded result: any rounding of it will do, and f32 may fall on the other side of a tie.
+        if case.data_type(output) == "uint8" {
+            return Self { absolute: 0.5 + 1e-3, relative: 0.0 };
+        }
+        // Nothing is said: a few ulps of the largest value, and what the maker's own f32 was off by.
+        let makers = own("torch_f32_max_abs_diff").or(own("max_abs_diff_to_float64_numpy_model")).unwrap_or(0.0);
+        Self { absolute: 4.0 * makers + largest / f64::from(1 << 20), relative: 0.0 }
+    }
+}
+
+pub fn judge(case: &Case, output: &str, actual: &Tensor, expected: &Tensor) -> Verdict {
+    let wide = |tensor: &Tensor| match tensor {
+        Tensor::F32(array) => array.mapv(f64::from),
+        Tensor::F16(array) => array.mapv(f64::from),
+        Tensor::I32(array) => array.mapv(f64::from),
+    };
+    let integers = matches!(expected, Tensor::I32(_));
+    let (actual, expected) = (wide(actual), wide(expected));
+    if actual.shape() != expected.shape() {
+        let complaint = format!("{output}: shape {:?} where {:?} was expected", actual.shape(), expected.shape());
+        return Verdict { max_error: f64::INFINITY, complaint: Some(complaint) };
+    }
+    let largest = expected.iter().fold(0.0f64, |most, value| most.max(value.abs()));
+    let allowed = if integers { Allowed { absolute: 0.0, relative: 0.0 } } else { Allowed::new(case, output, largest) };
+    let mut verdict = Verdict { max_error: 0.0, complaint: None };
+    let mut worst = 0.0;
+    for ((index, &wanted), &got) in expected.indexed_iter().zip(&actual) {
+        let same = wanted == got || (wanted.is_nan() && got.is_nan());
+        let error = if same { 0.0 } else { (wanted - got).abs() };
+        let excess = error - allowed.absolute - allowed.relative * wanted.abs();
+        // Written so that a NaN where there should be none is the worst.
+        if !(error <= verdict.max_error) {
+            verdict.max_error = error;
+        }
+        if !(excess <= worst) {
+            worst = if excess.is_nan() { f64::INFINITY } else { excess };
+            let at = ndarray::Dimension::slice(&index);
+            verdict.complaint = Some(format!("{output}: at {at:?} {got} where {wanted} was expected"));
+        }
+    }
+    verdict
+}

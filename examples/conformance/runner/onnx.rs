@@ -1,0 +1,274 @@
+//! ONNX's operators, in the words of their attributes.
+
+use upconv::{
+    AspectRatio, AvgPool, ChannelOrder, Conv, ConvTranspose, Coordinates, Filter, IndexConvention, MaxPool, MaxUnpool,
+    Padding, Pads, PixelShuffle2d, Rounding, Tensor, Upsample, UpsampleMode,
+};
+
+use super::case::{Case, Failure, Outcome, numbers, shape, spatial, unsupported};
+use super::engine::Engine;
+use super::ops::{Results, by_rank};
+
+pub fn compute(case: &Case, engine: &Engine) -> Outcome<Results> {
+    let axes = |name: &str| Ok::<_, Failure>(shape(&case.required(name)?).len().saturating_sub(2));
+    match case.op_type() {
+        "Conv" => by_rank!(axes("X")?, convolution, case, engine),
+        "ConvTranspose" => by_rank!(axes("X")?, transposed, case, engine),
+        "MaxPool" => by_rank!(axes("X")?, maximum, case, engine),
+        "AveragePool" => by_rank!(axes("X")?, average, case, engine),
+        "MaxUnpool" => by_rank!(axes("X")?, unpool, case, engine),
+        "Resize" | "Upsample" => by_rank!(axes("X")?, resize, case, engine),
+        "DepthToSpace" | "SpaceToDepth" => shuffle(case, engine),
+        op => unsupported(format!("no op {op}")),
+    }
+}
+
+fn auto_pad<const R: usize>(case: &Case) -> Outcome<Padding<R>> {
+    Ok(match case.word("auto_pad") {
+        "" | "NOTSET" => Padding::Explicit(pads(case)?),
+        "VALID" => Padding::Valid,
+        "SAME_UPPER" => Padding::SameUpper,
+        "SAME_LOWER" => Padding::SameLower,
+        other => return unsupported(format!("auto_pad {other}")),
+    })
+}
+
+/// All before, then all after.
+fn pads<const R: usize>(case: &Case) -> Outcome<Pads<R>> {
+    let values: Vec<i64> =
+        case.attribute("pads").as_array().into_iter().flatten().filter_map(|pad| pad.as_i64()).collect();
+    match values.len() {
+        0 => Ok([[0; 2]; R]),
+        count if count == 2 * R => Ok(std::array::from_fn(|axis| [values[axis], values[axis + R]])),
+        count => Err(Failure::Failed(format!("{count} pads for {R} axes"))),
+    }
+}
+
+fn group(case: &Case) -> usize {
+    case.number("group").unwrap_or(1.0) as usize
+}
+
+fn convolution<const R: usize>(case: &Case, engine: &Engine) -> Outcome<Results> {
+    let (input, weight, bias) = (case.required("X")?, case.required("W")?, case.input("B")?);
+    let conv = Conv {
+        stride: case.steps("strides")?,
+        dilation: case.steps("dilations")?,
+        padding: auto_pad(case)?,
+        bias: bias.is_some(),
+        ..Conv::<R>::from_shapes(&shape(&input), &shape(&weight), group(case))?
+    };
+    let inputs: Vec<_> = [&input, &weight].into_iter().chain(&bias).collect();
+    Ok(vec![("Y", engine.first(&conv, &inputs)?)])
+}
+
+fn transposed<const R: usize>(case: &Case, engine: &Engine) -> Outcome<Results> {
+    let (input, weight, bias) = (case.required("X")?, case.required("W")?, case.input("B")?);
+    let base = ConvTranspose {
+        stride: case.steps("strides")?,
+        dilation: case.steps("dilations")?,
+        output_padding: case.sizes("output_padding")?.unwrap_or([0; R]),
+        bias: bias.is_some(),
+        ..ConvTranspose::<R>::from_shapes(&shape(&input), &shape(&weight), group(case))?
+    };
+    // The spatial sizes, or the whole shape as some exporters write it.
+    let whole = case.attribute("output_shape").as_array().is_some_and(|shape| shape.len() == R + 2);
+    let output_shape = if whole { Some(spatial(&case.expected("Y")?)?) } else { case.sizes("output_shape")? };
+    let up = ConvTranspose::onnx(base, auto_pad(case)?, output_shape)?;
+    let inputs: Vec<_> = [&input, &weight].into_iter().chain(&bias).collect();
+    Ok(vec![("Y", engine.first(&up, &inputs)?)])
+}
+
+fn maximum<const R: usize>(case: &Case, engine: &Engine) -> Outcome<Results> {
+    let input = Tensor::F32(numbers(case.required("X")?)?);
+    let columns = case.number("storage_order") == Some(1.0);
+    let indices = if columns { IndexConvention::OnnxColumnMajor } else { IndexConvention::Onnx };
+    let pool = MaxPool {
+        stride: case.steps("strides")?,
+        dilation: case.steps("dilations")?,
+        padding: auto_pad(case)?,
+        ceil_mode: case.flag("ceil_mode"),
+        indices: Some(indices),
+        ..MaxPool::<R>::from_shape(&shape(&input), case.steps("kernel_shape")?)?
+    };
+    let mut outputs = engine.run(&pool, &[&input])?;
+    let (indices, output) = (outputs.swap_remove(1), outputs.swap_remove(0));
+    Ok(vec![("Y", output), ("Indices", indices)])
+}
+
+fn average<const R: usize>(case: &Case, engine: &Engine) -> Outcome<Results> {
+    let input = case.required("X")?;
+    let pool = AvgPool {
+        stride: case.steps("strides")?,
+        dilation: case.steps("dilations")?,
+        padding: auto_pad(case)?,
+        ceil_mode: case.flag("ceil_mode"),
+        count_include_pad: case.flag("count_include_pad"),
+        ..AvgPool::<R>::from_shape(&shape(&input), case.steps("kernel_shape")?)?
+    };
+    Ok(vec![("Y", engine.first(&pool, &[&input])?)])
+}
+
+fn unpool<const R: usize>(case: &Case, engine: &Engine) -> Outcome<Results> {
+    let (input, indices) = (case.required("X")?, case.required("I")?);
+    let name = if case.outputs().iter().any(|name| name == "output") { "output" } else { "Y" };
+    let output_size = match case.input("output_shape")? {
+        Some(_) => Some(spatial(&case.expected(name)?)?),
+        None => None,
+    };
+    let unpool = MaxUnpool::<R>::onnx(
+        &shape(&input),
+        case.steps("kernel_shape")?,
+        case.steps("strides")?,
+        pads(case)?,
+        output_size,
+    )?;
+    Ok(vec![(name, engine.first(&unpool, &[&input, &indices])?)])
+}
+
+fn shuffle(case: &Case, engine: &Engine) -> Outcome<Results> {
+    let input = case.required("input")?;
+    let factor = case.steps("blocksize")?;
+    let order = if case.word("mode") == "CRD" { ChannelOrder::ColumnRowDepth } else { ChannelOrder::DepthColumnRow };
+    let op = if case.op_type() == "DepthToSpace" {
+        PixelShuffle2d::depth_to_space(&shape(&input), factor, order)?
+    } else {
+        PixelShuffle2d::space_to_depth(&shape(&input), factor, order)?
+    };
+    Ok(vec![("output", engine.first(&op, &[&input])?)])
+}
+
+/// What is said of one axis of the tensor; the others stay as they are.
+#[derive(Clone, Copy)]
+struct Axis {
+    size: Option<usize>,
+    scale: Option<f64>,
+    roi: [f64; 2],
+}
+
+fn resize<const R: usize>(case: &Case, engine: &Engine) -> Outcome<Results> {
+    let input = Tensor::F32(numbers(case.required("X")?)?);
+    let axes = said(case, &shape(&input))?;
+    // Batch and channels may be resized too: then every axis is one of an image that has neither.
+    let touched = |axis: &Axis, length: usize| {
+        axis.size.is_some_and(|size| size != length) || axis.scale.is_some_and(|scale| scale != 1.0)
+    };
+    if axes[..2].iter().zip(shape(&input)).any(|(axis, length)| touched(axis, length)) {
+        return unsupported("resizing the batch or the channels");
+    }
+    let mut spatial_axes = [axes[0]; R];
+    spatial_axes.copy_from_slice(&axes[2..]);
+    let up = described(case, &shape(&input), spatial_axes)?;
+    Ok(vec![("Y", engine.first(&up, &[&input])?)])
+}
+
+/// Sizes, scales and regions, axis by axis.
+fn said(case: &Case, shape: &[usize]) -> Outcome<Vec<Axis>> {
+    let list = |tensor: Option<Tensor>| -> Outcome<Option<Vec<f64>>> {
+        let Some(tensor) = tensor else { return Ok(None) };
+        // An empty list is one that is not there.
+        Ok(Some(numbers(tensor)?.iter().map(|&value| f64::from(value)).collect::<Vec<_>>()).filter(|v| !v.is_empty()))
+    };
+    let attribute = case.attribute("scales").as_array();
+    let scales = match attribute {
+        Some(values) => Some(values.iter().filter_map(|value| value.as_f64()).collect()),
+        None => list(case.input("scales")?)?,
+    };
+    let (sizes, roi) = (list(case.input("sizes")?)?, list(case.input("roi")?)?);
+    let chosen: Vec<usize> = match case.attribute("axes").as_array() {
+        Some(axes) => {
+            let rank = shape.len() as i64;
+            axes.iter().filter_map(|axis| axis.as_i64()).map(|axis| (axis + rank) as usize % rank as usize).collect()
+        }
+        None => (0..shape.len()).collect(),
+    };
+    let mut axes = vec![Axis { size: None, scale: None, roi: [0.0, 1.0] }; shape.len()];
+    for (number, &axis) in chosen.iter().enumerate() {
+        let at =
+            |values: &Option<Vec<f64>>, index: usize| values.as_ref().and_then(|values| values.get(index)).copied();
+        axes[axis].size = at(&sizes, number).map(|size| size as usize);
+        axes[axis].scale = at(&scales, number);
+        if let (Some(start), Some(end)) = (at(&roi, number), at(&roi, number + chosen.len())) {
+            axes[axis].roi = [start, end];
+        }
+    }
+    Ok(axes)
+}
+
+fn described<const R: usize>(case: &Case, shape: &[usize], axes: [Axis; R]) -> Outcome<Upsample<R>> {
+    let mut base = Upsample::from_shape(shape, [1; R])?;
+    base.coordinates = match case.word("coordinate_transformation_mode") {
+        "half_pixel" => Coordinates::HalfPixel,
+        "pytorch_half_pixel" => Coordinates::PytorchHalfPixel,
+        "align_corners" => Coordinates::AlignCorners,
+        "half_pixel_symmetric" => Coordinates::HalfPixelSymmetric,
+        "tf_half_pixel_for_nn" => Coordinates::TfHalfPixelForNn,
+        "tf_crop_and_resize" => Coordinates::TfCropAndResize { roi: axes.map(|axis| axis.roi) },
+        // Upsample, and Resize before version 11, have no such attribute.
+        "" | "asymmetric" => Coordinates::Asymmetric,
+        other => return unsupported(format!("coordinates {other}")),
+    };
+    base.mode = mode(case)?;
+    base.extrapolation_value = case.number("extrapolation_value").unwrap_or(0.0) as f32;
+    let input_size = base.input_size;
+    if axes.iter().any(|axis| axis.size.is_some()) {
+        return sized(case, base, axes, input_size);
+    }
+    // A crop's size is that of its region.
+    if let Coordinates::TfCropAndResize { roi } = base.coordinates {
+        let size = |axis: usize| {
+            let region = input_size[axis] as f64 * (roi[axis][1] - roi[axis][0]);
+            (region * axes[axis].scale.unwrap_or(1.0)).floor() as usize
+        };
+        return Ok(Upsample { output_size: std::array::from_fn(size), ..base });
+    }
+    Ok(Upsample::scaled(base, axes.map(|axis| axis.scale.unwrap_or(1.0)))?)
+}
+
+fn sized<const R: usize>(
+    case: &Case,
+    base: Upsample<R>,
+    axes: [Axis; R],
+    input_size: [usize; R],
+) -> Outcome<Upsample<R>> {
+    let output_size = std::array::from_fn(|axis| axes[axis].size.unwrap_or(input_size[axis]));
+    let policy = match case.word("keep_aspect_ratio_policy") {
+        "not_larger" => AspectRatio::NotLarger,
+        "not_smaller" => AspectRatio::NotSmaller,
+        _ => return Ok(Upsample { output_size, ..base }),
+    };
+    // The policy is that of the axes which have a size; the others stay.
+    let wanted: Vec<f64> = (0..R)
+        .filter(|&axis| axes[axis].size.is_some())
+        .map(|axis| output_size[axis] as f64 / input_size[axis] as f64)
+        .collect();
+    if wanted.len() == R {
+        return Ok(Upsample::keep_aspect_ratio(base, output_size, policy)?);
+    }
+    let scale = match policy {
+        AspectRatio::NotLarger => wanted.into_iter().fold(f64::INFINITY, f64::min),
+        AspectRatio::NotSmaller => wanted.into_iter().fold(0.0, f64::max),
+    };
+    let scales = std::array::from_fn(|axis| if axes[axis].size.is_some() { scale } else { 1.0 });
+    let size = |axis: usize| (input_size[axis] as f64 * scales[axis] + 0.5).floor() as usize;
+    Ok(Upsample { output_size: std::array::from_fn(size), scales: Some(scales), ..base })
+}
+
+fn mode(case: &Case) -> Outcome<UpsampleMode> {
+    let (antialias, exclude_outside) = (case.flag("antialias"), case.flag("exclude_outside"));
+    let a = case.number("cubic_coeff_a").unwrap_or(-0.75);
+    let nearest = match case.word("nearest_mode") {
+        "round_prefer_floor" => Rounding::PreferFloor,
+        "round_prefer_ceil" => Rounding::PreferCeil,
+        "ceil" => Rounding::Ceil,
+        "" | "floor" => Rounding::Floor,
+        other => return unsupported(format!("nearest_mode {other}")),
+    };
+    Ok(match (case.word("mode"), antialias) {
+        ("" | "nearest", _) => UpsampleMode::Nearest(nearest),
+        ("linear" | "bilinear", false) => UpsampleMode::Linear,
+        ("linear" | "bilinear", true) => UpsampleMode::OnnxAntialias { filter: Filter::Triangle, exclude_outside },
+        ("cubic", false) => UpsampleMode::Cubic { a, exclude_outside },
+        ("cubic", true) => UpsampleMode::OnnxAntialias { filter: Filter::Cubic { a }, exclude_outside },
+        (other, _) => return unsupported(format!("mode {other}")),
+    })
+}

@@ -1,0 +1,128 @@
+//! From a case's words to this crate's descriptors.
+
+use upconv::{ChannelOrder, Conv, ConvTranspose, Padding, PixelShuffle2d, Tensor};
+
+use super::case::{Case, Failure, Outcome, numbers, permuted, reshaped, shape, spatial, unsupported};
+use super::engine::Engine;
+use super::{images, onnx, pooling, resize, tensorflow};
+
+/// Named results of a case.
+pub type Results = Vec<(&'static str, Tensor)>;
+
+/// Calls a function of the number of spatial axes.
+macro_rules! by_rank {
+    ($axes:expr, $($function:ident)::+, $($argument:expr),+) => {
+        match $axes {
+            1 => $($function)::+::<1>($($argument),+),
+            2 => $($function)::+::<2>($($argument),+),
+            3 => $($function)::+::<3>($($argument),+),
+            other => unsupported(format!("{other} spatial axes")),
+        }
+    };
+}
+pub(crate) use by_rank;
+
+/// Computes a case, as far as the crate has what it asks for.
+pub fn compute(case: &Case, engine: &Engine) -> Outcome<Results> {
+    match case.suite() {
+        "onnx_node" => return onnx::compute(case, engine),
+        "tf" => return tensorflow::compute(case, engine),
+        "image_libs" => return images::compute(case, engine),
+        _ => {}
+    }
+    let op = case.op_type();
+    let axes = case.attribute("spatial_dims").as_u64().unwrap_or(2);
+    match op.trim_end_matches("_backward").trim_end_matches(|c: char| c == 'd' || c.is_ascii_digit()) {
+        "conv" => by_rank!(axes, convolution, case, engine),
+        "conv_transpose" => by_rank!(axes, transposed, case, engine),
+        "max_pool" => by_rank!(axes, pooling::maximum, case, engine),
+        "avg_pool" => by_rank!(axes, pooling::average, case, engine),
+        "max_unpool" => by_rank!(axes, pooling::unpool, case, engine),
+        "bed_of_nails" => pooling::nails(case, engine),
+        "interpolate" => by_rank!(axes, resize::interpolate, case, engine),
+        "upsample_nearest" | "upsample_bilinear_then_floor" => resize::tutorial(case, engine),
+        "pixel_shuffle" | "pixel_unshuffle" => shuffle(case, engine),
+        "matmul" => product(case, engine),
+        _ => unsupported(format!("no op {op}")),
+    }
+}
+
+/// PyTorch's `padding`: a number for each axis, both sides.
+fn padding<const R: usize>(case: &Case) -> Outcome<[i64; R]> {
+    Ok(case.axes("padding")?.unwrap_or([0; R]))
+}
+
+fn convolution<const R: usize>(case: &Case, engine: &Engine) -> Outcome<Results> {
+    let (input, weight, bias) = (case.required("input")?, case.required("weight")?, case.input("bias")?);
+    let groups = case.number("groups").unwrap_or(1.0) as usize;
+    let conv = Conv {
+        stride: case.steps("stride")?,
+        padding: Padding::Explicit(padding::<R>(case)?.map(|pad| [pad; 2])),
+        dilation: case.steps("dilation")?,
+        bias: bias.is_some(),
+        ..Conv::<R>::from_shapes(&shape(&input), &shape(&weight), groups)?
+    };
+    let inputs: Vec<_> = [&input, &weight].into_iter().chain(&bias).collect();
+    let mut results = vec![("output", engine.first(&conv, &inputs)?)];
+    if let Some(gradient) = case.input("grad_output")? {
+        results.push(("grad_input", engine.first(&conv.grad_input()?, &[&gradient, &weight])?));
+        results.push(("grad_weight", engine.first(&conv.grad_weight()?, &[&input, &gradient])?));
+        results.push(("grad_bias", engine.first(&conv.grad_bias()?, &[&gradient])?));
+    }
+    Ok(results)
+}
+
+fn transposed<const R: usize>(case: &Case, engine: &Engine) -> Outcome<Results> {
+    let (input, weight, bias) = (case.required("input")?, case.required("weight")?, case.input("bias")?);
+    let groups = case.number("groups").unwrap_or(1.0) as usize;
+    let base = ConvTranspose {
+        stride: case.steps("stride")?,
+        dilation: case.steps("dilation")?,
+        bias: bias.is_some(),
+        ..ConvTranspose::<R>::from_shapes(&shape(&input), &shape(&weight), groups)?
+    };
+    let padding = padding::<R>(case)?.map(|pad| pad as usize);
+    let up = ConvTranspose::pytorch(base, padding, case.sizes("output_padding")?.unwrap_or([0; R]))?;
+    let inputs: Vec<_> = [&input, &weight].into_iter().chain(&bias).collect();
+    let mut results = vec![("output", engine.first(&up, &inputs)?)];
+    if let Some(gradient) = case.input("grad_output")? {
+        results.push(("grad_input", engine.first(&up.grad_input()?, &[&gradient, &weight])?));
+        results.push(("grad_weight", engine.first(&up.grad_weight()?, &[&input, &gradient])?));
+        results.push(("grad_bias", engine.first(&up.grad_bias()?, &[&gradient])?));
+    }
+    Ok(results)
+}
+
+fn shuffle(case: &Case, engine: &Engine) -> Outcome<Results> {
+    let input = case.required("input")?;
+    let factor = case.steps("factor")?;
+    // PyTorch takes any number of axes before the channels.
+    let outer = shape(&input);
+    let batch: usize = outer[..outer.len() - 3].iter().product();
+    let flat = [&[batch], &outer[outer.len() - 3..]].concat();
+    let input = reshaped(input, &flat)?;
+    let order = ChannelOrder::ColumnRowDepth;
+    let op = if case.op_type() == "pixel_shuffle" {
+        PixelShuffle2d::depth_to_space(&flat, factor, order)?
+    } else {
+        PixelShuffle2d::space_to_depth(&flat, factor, order)?
+    };
+    let output = engine.first(&op, &[&input])?;
+    let whole = [&outer[..outer.len() - 3], &shape(&output)[1..]].concat();
+    Ok(vec![("output", reshaped(output, &whole)?)])
+}
+
+/// A matrix times a vector or a matrix, as a convolution of one sample: the matrix is its weight.
+fn product(case: &Case, engine: &Engine) -> Outcome<Results> {
+    let matrix = case.input("W")?.or(case.input("C")?).or(case.input("A")?);
+    let matrix = matrix.ok_or_else(|| Failure::Failed("the case has no matrix".into()))?;
+    let matrix = if case.flag("transpose_a") { permuted(&matrix, &[1, 0]) } else { matrix };
+    let (rows, vector) = (shape(&matrix), case.required("x")?);
+    let columns = shape(&vector).get(1).copied().unwrap_or(1);
+    let weight = reshaped(matrix, &[rows[0], rows[1], 1])?;
+    let input = reshaped(permuted(&vector, &[0, 1]), &[1, rows[1], columns])?;
+    let conv = Conv::<1>::from_shapes(&shape(&input), &shape(&weight), 1)?;
+    let output = engine.first(&conv, &[&input, &weight])?;
+    let [length] = spatial(&output)?;
+    Ok(vec![("output", Tensor::F32(numbers(reshaped(output, &[rows[0], length])?)?))])
+}

@@ -1,0 +1,120 @@
+//! TensorFlow's ops: channels last, filters with the taps outermost.
+
+use upconv::{
+    Conv2d, ConvTranspose2d, Coordinates, Op, Padding, Rounding, Tensor, TfResize, TransposePadding, Upsample2d,
+    UpsampleMode,
+};
+
+use super::case::{Case, Failure, Outcome, permuted, shape, unsupported};
+use super::engine::Engine;
+use super::ops::Results;
+
+const TO_NCHW: [usize; 4] = [0, 3, 1, 2];
+const TO_NHWC: [usize; 4] = [0, 2, 3, 1];
+/// (kh, kw, a, b) to (b, a, kh, kw).
+const TO_WEIGHT: [usize; 4] = [3, 2, 0, 1];
+
+pub fn compute(case: &Case, engine: &Engine) -> Outcome<Results> {
+    let output = match case.op_type() {
+        "conv2d" => {
+            let (input, weight) = operands(case)?;
+            let base = Conv2d::from_shapes(&shape(&input), &shape(&weight), groups(&input, &weight, 1))?;
+            let padding = match case.word("padding") {
+                "SAME" => Padding::SameUpper,
+                "VALID" => Padding::Valid,
+                other => return unsupported(format!("padding {other}")),
+            };
+            let (stride, dilation) = (steps(case, "strides")?, steps(case, "dilations")?);
+            engine.first(&Conv2d { stride, dilation, padding, ..base }, &[&input, &weight])?
+        }
+        "conv2d_transpose" => {
+            let (input, weight) = operands(case)?;
+            let base = ConvTranspose2d::from_shapes(&shape(&input), &shape(&weight), 1)?;
+            let padding = match case.word("padding") {
+                "SAME" => TransposePadding::Same,
+                "VALID" => TransposePadding::Valid,
+                other => return unsupported(format!("padding {other}")),
+            };
+            let (stride, dilation) = (steps(case, "strides")?, steps(case, "dilations")?);
+            let output = case.sizes::<4>("output_shape")?.map(|shape| [shape[1], shape[2]]);
+            let output = output.ok_or_else(|| Failure::Failed("no output_shape".into()))?;
+            let up = ConvTranspose2d::tensorflow(ConvTranspose2d { stride, dilation, ..base }, padding, output)?;
+            engine.first(&up, &[&input, &weight])?
+        }
+        "image_resize" => resized(case, engine, image_resize(case)?)?,
+        op if op.starts_with("raw_Resize") => resized(case, engine, raw(case, op)?)?,
+        op => return unsupported(format!("no op {op}")),
+    };
+    Ok(vec![("output", permuted(&output, &TO_NHWC))])
+}
+
+fn operands(case: &Case) -> Outcome<(Tensor, Tensor)> {
+    Ok((permuted(&case.required("input")?, &TO_NCHW), permuted(&case.required("filter")?, &TO_WEIGHT)))
+}
+
+/// Groups follow from the shapes.
+fn groups(input: &Tensor, weight: &Tensor, axis: usize) -> usize {
+    shape(input)[1] / shape(weight)[axis].max(1)
+}
+
+/// Two numbers, one, or four with those of batch and channels.
+fn steps(case: &Case, name: &str) -> Outcome<[usize; 2]> {
+    match case.sizes::<4>(name) {
+        Ok(Some([_, height, width, _])) if case.attribute(name).is_array() => Ok([height, width]),
+        _ => case.steps(name),
+    }
+}
+
+fn base(case: &Case) -> Outcome<Upsample2d> {
+    let images = permuted(&case.required("images")?, &TO_NCHW);
+    Ok(Upsample2d::from_shape(&shape(&images), case.steps("size")?)?)
+}
+
+fn resized(case: &Case, engine: &Engine, up: Upsample2d) -> Outcome<Tensor> {
+    up.output()?;
+    Ok(engine.first(&up, &[&permuted(&case.required("images")?, &TO_NCHW)])?)
+}
+
+fn image_resize(case: &Case) -> Outcome<Upsample2d> {
+    let mut base = base(case)?;
+    if case.flag("preserve_aspect_ratio") {
+        // The smaller of the two scales for both, sizes rounded.
+        let scale = |axis: usize| base.output_size[axis] as f64 / base.input_size[axis] as f64;
+        let least = scale(0).min(scale(1));
+        base.output_size = base.input_size.map(|size| (size as f64 * least).round_ties_even().max(1.0) as usize);
+    }
+    let method = match case.word("method") {
+        "nearest" => TfResize::Nearest,
+        "bilinear" => TfResize::Bilinear,
+        "bicubic" => TfResize::Bicubic,
+        "area" => TfResize::Area,
+        "lanczos3" => TfResize::Lanczos3,
+        "lanczos5" => TfResize::Lanczos5,
+        "gaussian" => TfResize::Gaussian,
+        "mitchellcubic" => TfResize::MitchellCubic,
+        other => return unsupported(format!("image_resize by {other}")),
+    };
+    Ok(Upsample2d::tensorflow(base, method, case.flag("antialias"))?)
+}
+
+/// The ops under `tf.image.resize`, with the flags of TensorFlow 1.
+fn raw(case: &Case, op: &str) -> Outcome<Upsample2d> {
+    let base = base(case)?;
+    let (corners, half) = (case.flag("align_corners"), case.flag("half_pixel_centers"));
+    let coordinates = match (corners, half) {
+        (true, _) => Coordinates::AlignCorners,
+        (_, true) => Coordinates::HalfPixel,
+        _ => Coordinates::Asymmetric,
+    };
+    let (mode, coordinates) = match op {
+        "raw_ResizeNearestNeighbor" if corners => (UpsampleMode::Nearest(Rounding::PreferCeil), coordinates),
+        "raw_ResizeNearestNeighbor" if half => (UpsampleMode::Nearest(Rounding::Floor), Coordinates::TfHalfPixelForNn),
+        "raw_ResizeNearestNeighbor" => (UpsampleMode::Nearest(Rounding::Floor), coordinates),
+        "raw_ResizeBilinear" => (UpsampleMode::Linear, coordinates),
+        "raw_ResizeBicubic" if half => (UpsampleMode::Cubic { a: -0.5, exclude_outside: true }, coordinates),
+        "raw_ResizeBicubic" => (UpsampleMode::Cubic { a: -0.75, exclude_outside: false }, coordinates),
+        "raw_ResizeArea" if !corners => (UpsampleMode::Area, coordinates),
+        _ => return unsupported(format!("{op} with align_corners {corners}")),
+    };
+    Ok(Upsample2d { mode, coordinates, ..base })
+}
