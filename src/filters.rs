@@ -4,6 +4,7 @@ use std::f64::consts::PI;
 
 use crate::coordinates::Ratio;
 use crate::taps::Tap;
+use crate::{Error, Result};
 
 /// A symmetric filter, as a function of the distance in samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,11 +27,35 @@ pub enum Filter {
     },
     /// `exp(-2 x²)` (σ = 0.5) up to 1.5: TensorFlow's.
     Gaussian,
+    /// `exp(-x² / 2σ²)` up to 4 σ, rounded to samples: SciPy's and scikit-image's blur.
+    Blur {
+        /// σ in samples: positive, at most 10,000.
+        sigma: f64,
+    },
+    /// The cardinal cubic spline: B-splines through the samples, SciPy's and scikit-image's order 3. It decays by 0.27
+    /// with each sample; taken up to 24.
+    CubicSpline,
     /// Mitchell and Netravali's cubic with B = C = 1/3, up to 2: TensorFlow's.
     Mitchell,
 }
 
 impl Filter {
+    /// Refuses parameters out of range.
+    pub(crate) fn check(&self) -> Result<()> {
+        match *self {
+            Self::Cubic { a } if !(a.is_finite() && a.abs() <= 1e3) => {
+                Err(Error::Number { what: "the cubic's a", value: a, must: "finite, at most 1000 in size" })
+            }
+            Self::Lanczos { lobes } if !(1..=16).contains(&lobes) => {
+                Err(Error::Number { what: "the lobes", value: lobes.into(), must: "1 to 16" })
+            }
+            Self::Blur { sigma } if !(sigma > 0.0 && sigma <= 1e4) => {
+                Err(Error::Number { what: "sigma", value: sigma, must: "positive, at most 10000" })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Distance from which on the weight is 0, in samples.
     pub fn radius(&self) -> f64 {
         match *self {
@@ -39,6 +64,8 @@ impl Filter {
             Self::Cubic { .. } | Self::Mitchell => 2.0,
             Self::Lanczos { lobes } => lobes.into(),
             Self::Gaussian => 1.5,
+            Self::Blur { sigma } => (4.0 * sigma + 0.5).floor() + 0.5,
+            Self::CubicSpline => 24.0,
         }
     }
 
@@ -66,10 +93,25 @@ impl Filter {
                 lobes * angle.sin() * (angle / lobes).sin() / (angle * angle)
             }
             Self::Gaussian => (-2.0 * x * x).exp(),
+            Self::Blur { sigma } => (-0.5 * (x / sigma).powi(2)).exp(),
+            Self::CubicSpline => cardinal_spline(x),
             Self::Mitchell if x < 1.0 => ((7.0 * x / 6.0 - 2.0) * x) * x + 8.0 / 9.0,
             Self::Mitchell => ((2.0 - 7.0 * x / 18.0) * x - 10.0 / 3.0) * x + 16.0 / 9.0,
         }
     }
+}
+
+/// The cubic spline that is 1 at 0 and 0 at every other whole number: B-splines, with the coefficients of the recursive
+/// filter that undoes their sampling.
+fn cardinal_spline(x: f64) -> f64 {
+    let pole = 3f64.sqrt() - 2.0;
+    let gain = -6.0 * pole / (1.0 - pole * pole);
+    let b_spline = |x: f64| {
+        let x = x.abs();
+        if x < 1.0 { 2.0 / 3.0 - x * x * (1.0 - x / 2.0) } else { (2.0 - x).max(0.0).powi(3) / 6.0 }
+    };
+    let nearest = x.floor() as i32;
+    (nearest - 1..=nearest + 2).map(|k| gain * pole.powi(k.abs()) * b_spline(x - f64::from(k))).sum()
 }
 
 /// Keys' cubic at a distance below 2.
@@ -115,19 +157,21 @@ pub(crate) fn onnx_window(filter: Filter, x: Ratio, shrink: Ratio, exclude_outsi
     taps
 }
 
-/// The samples that output `q` covers, each weighed by how much of it is covered; exact until the last division.
-pub(crate) fn covered(q: usize, input: usize, output: usize) -> impl Iterator<Item = Tap> {
-    // In units of 1/output of a sample: output q covers `input` of them.
-    let (start, end) = (q as u128 * input as u128, (q as u128 + 1) * input as u128);
-    let sample = output as u128;
+/// The samples that output `q` covers where each covers `step.0 / step.1` of them, weighed by how much of each is covered;
+/// past the border the edge is repeated. Exact until the last division.
+pub(crate) fn covered(q: usize, step: (usize, usize), input: usize) -> impl Iterator<Item = Tap> {
+    // In units of 1/step.1 of a sample: output q covers step.0 of them.
+    let (width, sample) = (step.0 as u128, step.1 as u128);
+    let (start, end) = (q as u128 * width, (q as u128 + 1) * width);
     let share = move |index: u128| end.min((index + 1) * sample) - start.max(index * sample);
-    let tap = move |index: u128| Tap { index: index as usize, weight: share(index) as f64 / input as f64 };
+    let last = input as u128 - 1;
+    let tap = move |index: u128| Tap { index: index.min(last) as usize, weight: share(index) as f64 / width as f64 };
     (start / sample..end.div_ceil(sample)).map(tap)
 }
 
 /// The samples that output `q` touches, all with the same weight.
 pub(crate) fn touched(q: usize, input: usize, output: usize) -> impl Iterator<Item = Tap> {
-    let touched: Vec<Tap> = covered(q, input, output).collect();
+    let touched: Vec<Tap> = covered(q, (input, output), input).collect();
     let weight = 1.0 / touched.len() as f64;
     touched.into_iter().map(move |tap| Tap { weight, ..tap })
 }
@@ -143,6 +187,12 @@ mod tests {
             assert!(filter.weight(1.0).abs() < 1e-15, "{filter:?} interpolates");
         }
         assert_eq!([-0.5, -0.25, 0.5, 0.75].map(|x| Filter::Box.weight(x)), [0.0, 1.0, 1.0, 0.0]);
+        assert!((1..24).all(|x| Filter::CubicSpline.weight(f64::from(x)).abs() < 1e-14));
+        assert!((Filter::CubicSpline.weight(0.0) - 1.0).abs() < 1e-14);
+        // Between two samples of a constant it is that constant.
+        let constant: f64 = (-24..24).map(|i| Filter::CubicSpline.weight(f64::from(i) + 0.3)).sum();
+        assert!((constant - 1.0).abs() < 1e-12);
+        assert_eq!((Filter::Blur { sigma: 0.7 }.radius(), Filter::Blur { sigma: 0.7 }.weight(0.0)), (3.5, 1.0));
         assert_eq!((Filter::Hamming.weight(0.0), Filter::Hamming.weight(1.0)), (1.0, 0.0));
         assert!((Filter::Hamming.weight(0.5) - 0.54 * 2.0 / PI).abs() < 1e-15);
         assert_eq!(Filter::Mitchell.weight(0.0), 8.0 / 9.0);
@@ -161,8 +211,11 @@ mod tests {
 
     #[test]
     fn areas_by_hand() {
-        let shares: Vec<_> = covered(1, 5, 3).map(|tap| (tap.index, tap.weight)).collect();
+        let shares: Vec<_> = covered(1, (5, 3), 5).map(|tap| (tap.index, tap.weight)).collect();
         assert_eq!(shares, [(1, 0.2), (2, 0.6), (3, 0.2)]);
+        // With aligned corners the last output reaches past the edge.
+        let shares: Vec<_> = covered(2, (3, 2), 4).map(|tap| (tap.index, tap.weight)).collect();
+        assert_eq!(shares, [(3, 2.0 / 3.0), (3, 1.0 / 3.0)]);
         assert_eq!(touched(1, 5, 3).map(|tap| tap.weight).collect::<Vec<_>>(), [1.0 / 3.0; 3]);
     }
 }

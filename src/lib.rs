@@ -56,7 +56,7 @@ pub use separable::{Separable, SeparableGrad};
 pub use taps::{Tap, TapTable};
 pub use tensor::{DataType, Element, FloatType, Tensor, TensorView};
 pub use upsample::{Coordinates, Rounding, Upsample, UpsampleMode};
-pub use upsample_conventions::{AspectRatio, Interpolate, OpenCvResize, PillowResize, TfResize};
+pub use upsample_conventions::{AspectRatio, Interpolate, OpenCvResize, PillowResize, SplineOrder, TfResize};
 pub use zero_insertion::ZeroInsertion;
 
 pub use half;

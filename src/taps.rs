@@ -54,9 +54,15 @@ impl TapTable {
         self.outside.contains(&true)
     }
 
-    /// Adds the next output.
+    /// Adds the next output. A sample that follows itself, as at an edge that is repeated, becomes one tap.
     pub(crate) fn push(&mut self, taps: impl IntoIterator<Item = Tap>, outside: bool) {
-        self.entries.extend(taps.into_iter().filter(|tap| tap.weight != 0.0));
+        let first = self.entries.len();
+        for tap in taps.into_iter().filter(|tap| tap.weight != 0.0) {
+            match self.entries[first..].last_mut() {
+                Some(last) if last.index == tap.index => last.weight += tap.weight,
+                _ => self.entries.push(tap),
+            }
+        }
         self.starts.push(self.entries.len());
         self.outside.push(outside);
     }
@@ -191,7 +197,8 @@ mod tests {
     }
 
     #[test]
-    fn a_sample_of_weight_0_is_left_out() {
+    fn a_sample_of_weight_0_is_left_out_and_an_edge_is_one_tap() {
+        assert_eq!(table().at(0), [Tap { index: 0, weight: 1.0 }]);
         assert_eq!((table().at(2).len(), table().longest(), table().len()), (1, 2, 4));
     }
 

@@ -61,8 +61,9 @@ pub enum UpsampleMode {
         /// Samples past the border get no weight, and the others are normalised again.
         exclude_outside: bool,
     },
-    /// Those that the output covers, weighed by how much of each: TensorFlow's and OpenCV's `area`. Coordinates and
-    /// scales play no part.
+    /// Those that the output covers, weighed by how much of each: TensorFlow's and OpenCV's `area`. An output covers
+    /// `in / out` samples; with [`Coordinates::AlignCorners`], TensorFlow's flag, `(in - 1) / (out - 1)`, and the edge is
+    /// repeated. Other coordinates, and scales, play no part.
     Area,
     /// Those that the output touches, all with the same weight: PyTorch's `area`, adaptive average pooling. Coordinates
     /// and scales play no part.
@@ -97,8 +98,6 @@ pub struct Upsample<const R: usize> {
     /// Output samples per input sample, where the caller gave that and the sizes only followed from it; otherwise
     /// `output_size / input_size`. Finite, 2⁻³⁰ to 2³⁰.
     pub scales: Option<[f64; R]>,
-    /// Binary places that every weight is rounded to, if any: 11 for 8-bit images in OpenCV. At most 30.
-    pub weight_bits: Option<u32>,
     /// What [`Coordinates::TfCropAndResize`] puts where the coordinate lies outside the input.
     pub extrapolation_value: f32,
 }
@@ -113,7 +112,6 @@ impl<const R: usize> Default for Upsample<R> {
             mode: UpsampleMode::Nearest(Rounding::Floor),
             coordinates: Coordinates::Asymmetric,
             scales: None,
-            weight_bits: None,
             extrapolation_value: 0.0,
         }
     }
@@ -138,6 +136,15 @@ impl<const R: usize> Upsample<R> {
         SeparableGrad { forward: self.clone() }
     }
 
+    /// Samples that an output covers, as a fraction.
+    fn covers(&self, axis: usize) -> (usize, usize) {
+        let (input, output) = (self.input_size[axis], self.output_size[axis]);
+        match self.coordinates {
+            Coordinates::AlignCorners if input > 1 && output > 1 => (input - 1, output - 1),
+            _ => (input, output),
+        }
+    }
+
     fn scale(&self, axis: usize) -> Result<Ratio> {
         match self.scales {
             Some(scales) => scale_ratio(scales[axis]),
@@ -160,24 +167,12 @@ impl<const R: usize> Upsample<R> {
         }
         at_most("channels", self.channels as u128, MAX_COORDINATE as u128)?;
         match self.mode {
-            UpsampleMode::Cubic { a, .. }
-            | UpsampleMode::Filtered { filter: Filter::Cubic { a }, .. }
-            | UpsampleMode::FilteredEdge { filter: Filter::Cubic { a } }
-            | UpsampleMode::OnnxAntialias { filter: Filter::Cubic { a }, .. }
-                if !(a.is_finite() && a.abs() <= 1e3) =>
-            {
-                return Err(Error::Number { what: "the cubic's a", value: a, must: "finite, at most 1000 in size" });
-            }
-            UpsampleMode::Filtered { filter: Filter::Lanczos { lobes }, .. }
-            | UpsampleMode::FilteredEdge { filter: Filter::Lanczos { lobes } }
-            | UpsampleMode::OnnxAntialias { filter: Filter::Lanczos { lobes }, .. }
-                if !(1..=16).contains(&lobes) =>
-            {
-                return Err(Error::Number { what: "the lobes", value: lobes.into(), must: "1 to 16" });
-            }
+            UpsampleMode::Cubic { a, .. } => Filter::Cubic { a }.check()?,
+            UpsampleMode::Filtered { filter, .. }
+            | UpsampleMode::FilteredEdge { filter }
+            | UpsampleMode::OnnxAntialias { filter, .. } => filter.check()?,
             _ => {}
         }
-        at_most("weight_bits", self.weight_bits.unwrap_or(0).into(), 30)?;
         for axis in 0..R {
             self.scale(axis)?;
             self.coordinates.check(axis)?;
@@ -263,36 +258,31 @@ impl<const R: usize> Separable for Upsample<R> {
         let scale = self.scale(axis)?;
         let mut table = TapTable::with_capacity(output, self.taps_per_axis(axis))?;
         let crop = matches!(self.coordinates, Coordinates::TfCropAndResize { .. });
-        let unit = self.weight_bits.map(|bits| f64::from(bits).exp2());
-        let rounded = |tap: Tap| match unit {
-            Some(unit) => Tap { weight: (tap.weight * unit).round_ties_even() / unit, ..tap },
-            None => tap,
-        };
         for q in 0..output {
             let x = self.coordinates.locate(axis, q, input, output, scale);
             let outside = crop && x.is_outside(input);
             match self.mode {
                 UpsampleMode::Nearest(rounding) => table.push([nearest(x, rounding, input)], outside),
-                UpsampleMode::Linear => table.push(linear(x, input).map(rounded), outside),
+                UpsampleMode::Linear => table.push(linear(x, input), outside),
                 UpsampleMode::Cubic { a, exclude_outside } => {
-                    table.push(cubic(x, a, exclude_outside, input).map(rounded), outside);
+                    table.push(cubic(x, a, exclude_outside, input), outside);
                 }
                 UpsampleMode::Filtered { filter, antialias } => {
                     let step = self.coordinates.step(input, output, scale);
                     let centre = self.coordinates.centre(q, x, step);
                     let stretch = if antialias { step.max(1.0) } else { 1.0 };
-                    table.push(window(filter, centre, stretch, input).into_iter().map(rounded), outside);
+                    table.push(window(filter, centre, stretch, input), outside);
                 }
                 UpsampleMode::FilteredEdge { filter } => {
                     let taps = onnx_window(filter, x, Ratio::new(1, 1), false, input);
-                    table.push(taps.into_iter().map(rounded), outside);
+                    table.push(taps, outside);
                 }
                 UpsampleMode::OnnxAntialias { filter, exclude_outside } => {
                     let taps = onnx_window(filter, x, scale.at_most_1(), exclude_outside, input);
-                    table.push(taps.into_iter().map(rounded), outside);
+                    table.push(taps, outside);
                 }
-                UpsampleMode::Area => table.push(covered(q, input, output).map(rounded), false),
-                UpsampleMode::AdaptiveArea => table.push(touched(q, input, output).map(rounded), false),
+                UpsampleMode::Area => table.push(covered(q, self.covers(axis), input), false),
+                UpsampleMode::AdaptiveArea => table.push(touched(q, input, output), false),
             }
         }
         Ok(table)
@@ -314,7 +304,11 @@ impl<const R: usize> Separable for Upsample<R> {
                 let stretch = self.scale(axis).map_or(1.0, |scale| 1.0 / scale.at_most_1().to_f64());
                 2 * (filter.radius().ceil() * stretch).ceil() as usize
             }
-            UpsampleMode::Area | UpsampleMode::AdaptiveArea => (input.div_ceil(output.max(1)) + 1).min(input),
+            UpsampleMode::Area => {
+                let (samples, outputs) = self.covers(axis);
+                (samples.div_ceil(outputs.max(1)) + 1).min(input)
+            }
+            UpsampleMode::AdaptiveArea => (input.div_ceil(output.max(1)) + 1).min(input),
         }
     }
 

@@ -96,6 +96,17 @@ pub enum PillowResize {
     Lanczos,
 }
 
+/// `order` of scikit-image's `transform.resize` and SciPy's `ndimage.zoom` (with `grid_mode`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SplineOrder {
+    /// 0: the nearest sample.
+    Nearest,
+    /// 1: linear.
+    Linear,
+    /// 3: cubic B-splines through the samples.
+    Cubic,
+}
+
 impl<const R: usize> Upsample<R> {
     /// The output size that scales give, `floor(input * scale)`, with the scales kept for the coordinates: ONNX's
     /// `scales`, and PyTorch's `scale_factor`. For PyTorch's `recompute_scale_factor=True` set `scales` to `None` after.
@@ -155,11 +166,9 @@ impl<const R: usize> Upsample<R> {
     }
 
     /// OpenCV's `cv::resize` to a size: mode, coordinates and scales of `base` are replaced. It never guards against
-    /// aliasing, but by `Area`.
-    ///
-    /// `eight_bit` takes the weights in 1/2048, as OpenCV does for images of 8 bits; the output is then still to be
-    /// rounded and clipped to 0 to 255.
-    pub fn opencv(base: Self, interpolation: OpenCvResize, eight_bit: bool) -> Result<Self> {
+    /// aliasing, but by `Area`. Of images of 8 bits OpenCV's own results are off by up to one code value from the rounded
+    /// ones, as it computes them in fixed point.
+    pub fn opencv(base: Self, interpolation: OpenCvResize) -> Result<Self> {
         let shrinks = (0..R).all(|axis| base.output_size[axis] <= base.input_size[axis]);
         let nearest = UpsampleMode::Nearest(Rounding::Floor);
         let cubic = UpsampleMode::Cubic { a: -0.75, exclude_outside: false };
@@ -173,15 +182,32 @@ impl<const R: usize> Upsample<R> {
             OpenCvResize::Area => (UpsampleMode::Linear, Coordinates::OpenCvArea),
             OpenCvResize::Lanczos4 => (lanczos, Coordinates::HalfPixel),
         };
-        let fixed_point = eight_bit && !matches!(mode, UpsampleMode::Area);
-        Self { mode, coordinates, scales: None, weight_bits: fixed_point.then_some(11), ..base }.checked()
+        Self { mode, coordinates, scales: None, ..base }.checked()
+    }
+
+    /// scikit-image's `transform.resize` with mode `edge`: mode, coordinates and scales of `base` are replaced. Its
+    /// `anti_aliasing` is [`Self::blur`] before; its `clip` is up to the caller.
+    pub fn scikit_image(base: Self, order: SplineOrder) -> Result<Self> {
+        let (mode, coordinates) = match order {
+            SplineOrder::Nearest => (UpsampleMode::Nearest(Rounding::Floor), Coordinates::TfHalfPixelForNn),
+            SplineOrder::Linear => (UpsampleMode::Linear, Coordinates::HalfPixel),
+            SplineOrder::Cubic => (UpsampleMode::FilteredEdge { filter: Filter::CubicSpline }, Coordinates::HalfPixel),
+        };
+        Self { mode, coordinates, scales: None, ..base }.checked()
+    }
+
+    /// A Gaussian blur of the input, which keeps its size, the edge repeated: SciPy's `gaussian_filter` with mode
+    /// `nearest`. Against aliasing scikit-image takes σ = (input / output - 1) / 2.
+    pub fn blur(base: Self, sigma: f64) -> Result<Self> {
+        let mode = UpsampleMode::FilteredEdge { filter: Filter::Blur { sigma } };
+        Self { mode, coordinates: Coordinates::HalfPixel, scales: None, output_size: base.input_size, ..base }.checked()
     }
 
     /// Pillow's `Image.resize` of the whole image: mode, coordinates and scales of `base` are replaced. Every filter but
     /// `Nearest` guards against aliasing.
     ///
-    /// Of an 8-bit image Pillow rounds and clips after each axis, columns first: to get its very numbers, resize one axis
-    /// at a time and do the same.
+    /// Of an 8-bit image Pillow rounds and clips after each axis: to get its very numbers, resize the width, then the
+    /// height (the height first where it shrinks and the width grows), and do the same.
     pub fn pillow(base: Self, resample: PillowResize) -> Result<Self> {
         let filtered = |filter| (UpsampleMode::Filtered { filter, antialias: true }, Coordinates::HalfPixel);
         let (mode, coordinates) = match resample {

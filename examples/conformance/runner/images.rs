@@ -1,6 +1,6 @@
 //! Image libraries: one image of rows and columns, or with channels innermost.
 
-use upconv::{OpenCvResize, PillowResize, Tensor, Upsample2d};
+use upconv::{OpenCvResize, PillowResize, SplineOrder, Tensor, Upsample1d, Upsample2d};
 
 use super::case::{Case, Outcome, numbers, permuted, reshaped, shape, unsupported};
 use super::engine::Engine;
@@ -16,25 +16,68 @@ pub fn compute(case: &Case, engine: &Engine) -> Outcome<Results> {
     let base = Upsample2d::from_shape(&shape(&planes), case.steps("size")?)?;
     let output = match case.op_type() {
         "opencv_resize" => {
-            let up = Upsample2d::opencv(base, opencv(case)?, eight_bit)?;
+            let up = Upsample2d::opencv(base, opencv(case)?)?;
             clipped(engine.first(&up, &[&planes])?, eight_bit)?
         }
         "pillow_resize" if !eight_bit => engine.first(&Upsample2d::pillow(base, pillow(case)?)?, &[&planes])?,
         "pillow_resize" => {
-            // Columns, then rows, and 8 bits between; one that stays as it is is not touched.
-            let columns = Upsample2d { output_size: [base.input_size[0], base.output_size[1]], ..base.clone() };
-            let between = engine.first(&Upsample2d::pillow(columns, pillow(case)?)?, &[&planes])?;
-            let between = Tensor::F32(numbers(clipped(between, true)?)?.mapv(|value| (value + 0.5).floor()));
-            let rows = Upsample2d { input_size: [base.input_size[0], base.output_size[1]], ..base };
-            clipped(engine.first(&Upsample2d::pillow(rows, pillow(case)?)?, &[&between])?, true)?
+            // One axis, then the other, and 8 bits between. The rows come first where they become fewer and longer.
+            let [from, to] = [base.input_size, base.output_size];
+            let rows_first = to[0] < from[0] && to[1] > from[1];
+            let between = if rows_first { [to[0], from[1]] } else { [from[0], to[1]] };
+            let first = Upsample2d { output_size: between, ..base.clone() };
+            let first = engine.first(&Upsample2d::pillow(first, pillow(case)?)?, &[&planes])?;
+            let first = Tensor::F32(numbers(clipped(first, true)?)?.mapv(|value| (value + 0.5).floor()));
+            let second = Upsample2d { input_size: between, ..base };
+            clipped(engine.first(&Upsample2d::pillow(second, pillow(case)?)?, &[&first])?, true)?
         }
-        op => return unsupported(format!("no op {op}: splines and their prefilter are not in the crate")),
+        "skimage_resize" => spline(case, engine, base, planes)?,
+        op => return unsupported(format!("no op {op}")),
     };
     let output = permuted(&output, &[0, 2, 3, 1]);
     let sizes = shape(&output);
     let rank = shape(&case.expected("output")?).len();
     let whole = if rank == 2 { vec![sizes[1], sizes[2]] } else { sizes[1..].to_vec() };
     Ok(vec![("output", reshaped(output, &whole)?)])
+}
+
+/// A blur along each axis that shrinks, if asked for, then splines, then the clip to the image's own range.
+fn spline(case: &Case, engine: &Engine, base: Upsample2d, mut planes: Tensor) -> Outcome<Tensor> {
+    let order = match case.number("order") {
+        Some(0.0) => SplineOrder::Nearest,
+        Some(1.0) => SplineOrder::Linear,
+        Some(3.0) => SplineOrder::Cubic,
+        other => return unsupported(format!("splines of order {other:?}")),
+    };
+    if case.word("mode") != "edge" {
+        return unsupported(format!("mode {}", case.word("mode")));
+    }
+    let [least, most] =
+        [f32::min, f32::max].map(|pick| numbers(planes.clone()).map(|all| all.iter().copied().reduce(pick)));
+    for axis in 0..2 {
+        let sigma = (base.input_size[axis] as f64 / base.output_size[axis] as f64 - 1.0) / 2.0;
+        if case.flag("anti_aliasing") && sigma > 0.0 {
+            // One axis at a time: each has its own width.
+            planes = turned(&planes, axis);
+            let line = Upsample1d::from_shape(&shape(&flat(&planes)?), [base.input_size[axis]])?;
+            let blurred = engine.first(&Upsample1d::blur(line, sigma)?, &[&flat(&planes)?])?;
+            planes = turned(&reshaped(blurred, &shape(&planes))?, axis);
+        }
+    }
+    let output = numbers(engine.first(&Upsample2d::scikit_image(base, order)?, &[&planes])?)?;
+    let (least, most) = (least?.unwrap_or(f32::MIN), most?.unwrap_or(f32::MAX));
+    Ok(Tensor::F32(output.mapv(|value| value.clamp(least, most))))
+}
+
+/// (1, C, H, W) with this axis of the image last.
+fn turned(planes: &Tensor, axis: usize) -> Tensor {
+    if axis == 1 { planes.clone() } else { permuted(planes, &[0, 1, 3, 2]) }
+}
+
+/// (1, C, H, W) as (1, C H, W).
+fn flat(planes: &Tensor) -> Outcome<Tensor> {
+    let sizes = shape(planes);
+    reshaped(planes.clone(), &[1, sizes[1] * sizes[2], sizes[3]])
 }
 
 fn clipped(tensor: Tensor, eight_bit: bool) -> Outcome<Tensor> {

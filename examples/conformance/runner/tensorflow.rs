@@ -113,8 +113,8 @@ fn raw(case: &Case, op: &str) -> Outcome<Upsample2d> {
         "raw_ResizeBilinear" => (UpsampleMode::Linear, coordinates),
         "raw_ResizeBicubic" if half => (UpsampleMode::Cubic { a: -0.5, exclude_outside: true }, coordinates),
         "raw_ResizeBicubic" => (UpsampleMode::Cubic { a: -0.75, exclude_outside: false }, coordinates),
-        "raw_ResizeArea" if !corners => (UpsampleMode::Area, coordinates),
-        _ => return unsupported(format!("{op} with align_corners {corners}")),
+        "raw_ResizeArea" => (UpsampleMode::Area, coordinates),
+        _ => return unsupported(format!("no op {op}")),
     };
     Ok(Upsample2d { mode, coordinates, ..base })
 }
