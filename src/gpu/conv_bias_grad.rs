@@ -11,7 +11,7 @@ use super::program::{GpuOp, Launch, Placed, Program, Recipe, Request, Source, St
 use super::relation::{span, spatial_stride};
 use super::windows::{Bindable, REDUCTION, Tile, Window, flat_box};
 use crate::geometry::at_most;
-use crate::{ConvBiasGrad, Op, Result};
+use crate::{ConvBiasGrad, FloatType, Op, Result};
 
 /// One thread per channel and chunk of its sum.
 pub(crate) static DIRECT: Shader = Shader {
@@ -39,17 +39,17 @@ impl<const R: usize> ConvBiasGrad<R> {
 
 impl<const R: usize> GpuOp for ConvBiasGrad<R> {
     fn recipes(&self, limits: &Limits) -> Vec<Recipe> {
-        recipes(&self.chunks().candidates(&DIRECT), limits)
+        recipes(&self.chunks().candidates(&DIRECT, FloatType::F32), limits)
     }
 
     fn lower(&self, request: Request<'_>) -> Result<Program> {
-        let (_, recipe) = request.choose(Self::NAME, &self.chunks().candidates(&DIRECT))?;
+        let (_, recipe) = request.choose(Self::NAME, &self.chunks().candidates(&DIRECT, request.options.storage))?;
         let operands = request.place(self)?;
         let samples = self.samples();
         let terms = samples.iter().product();
         at_most("samples in a plane", (terms / samples[0].max(1)) as u128, 1 << 31)?;
         let chunks = self.chunks().of(&recipe, terms);
-        let partials = Partials::new(&request, &chunks, &operands)?;
+        let partials = Partials::new(&request, &recipe, chunks.count, &operands)?;
         let gradient = BiasGrad { samples, chunks, input: operands[0].clone(), partials: &partials };
         let (storage, chunk) = (partials.storage, Some(chunks.chunk));
         let tile = [0..self.shape()[1], 0..1, 0..1, 0..1, 0..1, 0..terms.max(1)];

@@ -12,7 +12,7 @@ use super::relation::{span, spatial_stride};
 use super::windows::{Bindable, REDUCTION, Tile, Window, flat_box};
 use crate::conv_weight_grad::ForwardInput;
 use crate::geometry::{Axis, at_most};
-use crate::{ConvWeightGrad, Op, Result};
+use crate::{ConvWeightGrad, FloatType, Op, Result};
 
 /// One thread per weight element and chunk of its sum.
 pub(crate) static DIRECT: Shader = Shader {
@@ -39,17 +39,17 @@ impl<const R: usize> ConvWeightGrad<R> {
 
 impl<const R: usize> GpuOp for ConvWeightGrad<R> {
     fn recipes(&self, limits: &Limits) -> Vec<Recipe> {
-        recipes(&self.chunks().candidates(&DIRECT), limits)
+        recipes(&self.chunks().candidates(&DIRECT, FloatType::F32), limits)
     }
 
     fn lower(&self, request: Request<'_>) -> Result<Program> {
-        let (_, recipe) = request.choose(Self::NAME, &self.chunks().candidates(&DIRECT))?;
+        let (_, recipe) = request.choose(Self::NAME, &self.chunks().candidates(&DIRECT, request.options.storage))?;
         let operands = request.place(self)?;
         let (geometry, positions) = (self.geometry(), self.positions());
         let terms = positions.iter().product();
         at_most("positions in an image", (terms / positions[0].max(1)) as u128, 1 << 31)?;
         let chunks = self.chunks().of(&recipe, terms);
-        let partials = Partials::new(&request, &chunks, &operands)?;
+        let partials = Partials::new(&request, &recipe, chunks.count, &operands)?;
         let sides = if self.forward_input() == ForwardInput::Wide { [1, 0] } else { [0, 1] };
         let gradient = WeightGrad {
             axes: geometry.axes3(),

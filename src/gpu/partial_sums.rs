@@ -4,7 +4,7 @@ use super::kernel::{Shader, with_storage};
 use super::params::{PartialsParams, wrap};
 use super::program::{Candidate, Launch, Placed, Recipe, Request, Source, Step, Storage};
 use super::windows::{Bindable, Tile, Window};
-use crate::Result;
+use crate::{FloatType, Result};
 
 /// One thread per output element adds its partial sums.
 pub(crate) static SUM: Shader = Shader {
@@ -39,14 +39,16 @@ impl Chunks {
         Self { chunk, count: terms.div_ceil(chunk).max(1) }
     }
 
-    fn whole(terms: usize) -> Self {
+    pub(crate) fn whole(terms: usize) -> Self {
         Self { chunk: terms.max(1), count: 1 }
     }
 
-    /// In chunks where that gives threads to more of the device, and as a whole.
-    pub(crate) fn candidates(&self, shader: &'static Shader) -> Vec<Candidate> {
+    /// In chunks where that gives threads to more of the device, and as a whole. What is stored as f16 is summed in a
+    /// workspace first, where a sum may be split without being rounded.
+    pub(crate) fn candidates(&self, shader: &'static Shader, storage: FloatType) -> Vec<Candidate> {
         let whole = Candidate { shader, passes: 1 };
-        if self.count > 1 { vec![Candidate { shader, passes: 2 }, whole] } else { vec![whole] }
+        let apart = self.count > 1 || storage == FloatType::F16;
+        if apart { vec![Candidate { shader, passes: 2 }, whole] } else { vec![whole] }
     }
 
     /// What the chosen recipe makes of it.
@@ -57,27 +59,29 @@ impl Chunks {
 
 /// What the first pass of a sum writes: the output itself, or a workspace.
 pub(crate) struct Partials {
-    /// Where the sum, or the partial sum of a chunk, goes. A workspace has an axis more, of the chunks.
+    /// Where the sum, or the partial sum of a chunk, goes. A workspace of several chunks has an axis more.
     pub(crate) target: Placed,
     pub(crate) source: Source,
     pub(crate) storage: Storage,
     /// From one chunk to the next.
     pub(crate) stride: u32,
+    parts: usize,
     pub(crate) workspaces: Vec<u64>,
 }
 
 impl Partials {
-    pub(crate) fn new(request: &Request<'_>, chunks: &Chunks, operands: &[Placed]) -> Result<Self> {
+    pub(crate) fn new(request: &Request<'_>, recipe: &Recipe, parts: usize, operands: &[Placed]) -> Result<Self> {
         let (number, storage) = (operands.len() - 1, request.options.storage);
         let output = &operands[number];
-        if chunks.count == 1 {
-            let (target, source) = (output.clone(), Source::Operand(number));
-            return Ok(Self { target, source, storage: Storage::all(storage), stride: 0, workspaces: Vec::new() });
+        if recipe.passes == 1 {
+            let (target, source, storage) = (output.clone(), Source::Operand(number), Storage::all(storage));
+            return Ok(Self { target, source, storage, stride: 0, parts, workspaces: Vec::new() });
         }
-        let target = Placed::workspace(&[output.layout.shape(), &[chunks.count]].concat());
+        let chunks: &[usize] = if parts > 1 { &[parts] } else { &[] };
+        let target = Placed::workspace(&[output.layout.shape(), chunks].concat());
         let workspaces = vec![request.check_workspace(&target)?];
         let storage = Storage { input: storage, ..Default::default() };
-        Ok(Self { target, source: Source::Workspace(0), storage, stride: 1, workspaces })
+        Ok(Self { target, source: Source::Workspace(0), storage, stride: 1, parts, workspaces })
     }
 
     /// The second pass, if there is one.
@@ -89,16 +93,16 @@ impl Partials {
         let output = &operands[number];
         let rank = output.layout.shape().len();
         let size = |axis: usize| if axis < rank { output.layout.shape()[axis] } else { 1 };
-        let parts = self.target.layout.shape()[rank];
         let storage = Storage { output: request.options.storage, ..Default::default() };
         let tile: Tile = std::array::from_fn(|axis| 0..size(axis));
         let operands = [&self.target, output].map(Bindable::from);
         let spans = |tile: &Tile| {
             let ranges = &tile[..rank];
-            let workspace = [ranges, &[0..parts]].concat();
-            vec![self.target.layout.span(&workspace), output.layout.span(ranges)]
+            let workspace = [ranges, &[0..self.parts]].concat();
+            let workspace = &workspace[..self.target.layout.shape().len()];
+            vec![self.target.layout.span(workspace), output.layout.span(ranges)]
         };
-        let params = |window: &Window, row_threads| self.params(output, parts, window, row_threads);
+        let params = |window: &Window, row_threads| self.params(output, window, row_threads);
         let launch = Launch { recipe, storage, tile, operands: &operands, chunk: None };
         let dispatches = request.dispatches(launch, spans, params)?;
         let constants = vec![("workgroup_size", recipe.workgroup_size.into())];
@@ -106,7 +110,7 @@ impl Partials {
         Ok(Some(Step { shader: &SUM, storage, constants, bindings, dispatches }))
     }
 
-    fn params(&self, output: &Placed, parts: usize, window: &Window, row_threads: u32) -> PartialsParams {
+    fn params(&self, output: &Placed, window: &Window, row_threads: u32) -> PartialsParams {
         let rank = output.layout.shape().len();
         let stride = |placed: &Placed, axis: usize| if axis < rank { placed.stride(axis) } else { 0 };
         let [first_0, first_1, first_2, first_3, first_4] = std::array::from_fn(|axis| wrap(window.tile[axis].start));
@@ -136,7 +140,7 @@ impl Partials {
             y_4,
             x_base: self.target.address(&[], &window.bytes[0]),
             y_base: output.address(&[], &window.bytes[1]),
-            parts: wrap(parts),
+            parts: wrap(self.parts),
             row_threads,
         }
     }

@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use super::kernel::Shader;
 use super::params::{AxisParams, ConvParams, wrap};
-use super::program::{Launch, Placed, Program, Request, Source, Step, Storage};
+use super::partial_sums::Partials;
+use super::program::{Candidate, Launch, Placed, Program, Recipe, Request, Source, Step};
 use super::windows::{Bindable, Tile, Window};
 use crate::geometry::{Axis, Geometry, gcd};
-use crate::{Activation, Op, Result, TensorLayout};
+use crate::{Activation, Error, FloatType, Op, Result, TensorLayout};
 
 /// Which side the op reads.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,31 +40,49 @@ pub(crate) fn lower<const R: usize, O: Op>(
     shader: &'static Shader,
     request: Request<'_>,
 ) -> Result<Program> {
-    let (_, recipe) = request.choose(O::NAME, &[shader.into()])?;
-    let operands = request.place(op)?;
-    let relation = Relation::new(geometry, activation, direction, &operands);
-    let has_bias = relation.bias.is_some();
-    let storage = Storage::all(request.options.storage);
-    let tile = relation.tile(geometry);
-    let dispatches = request.dispatches(
-        Launch { recipe: &recipe, storage, tile, operands: &relation.bindables(), chunk: None },
-        |tile| relation.spans(tile),
-        |window, row_threads| relation.params(window, row_threads),
-    )?;
-    let step = Step {
-        shader,
-        storage,
-        constants: vec![
+    let lower = |recipe| {
+        let operands = request.place(op)?;
+        let partials = Partials::new(&request, &recipe, 1, &operands)?;
+        let relation = Relation::new(geometry, activation, direction, &operands, &partials.target);
+        let (storage, tile) = (partials.storage, relation.tile(geometry));
+        let dispatches = request.dispatches(
+            Launch { recipe: &recipe, storage, tile, operands: &relation.bindables(), chunk: None },
+            |tile| relation.spans(tile),
+            |window, row_threads| relation.params(window, row_threads),
+        )?;
+        let has_bias = relation.bias.is_some();
+        let constants = vec![
             ("workgroup_size", recipe.workgroup_size.into()),
             ("has_bias", f64::from(u8::from(has_bias))),
             ("activation", activation_constants(activation).0),
-        ],
+        ];
         // Without a bias its binding, which the shader never reads then, holds the weight.
-        bindings: [0, 1, if has_bias { 2 } else { 1 }, operands.len() - 1].map(Source::Operand).to_vec(),
-        dispatches,
+        let reads = [0, 1, if has_bias { 2 } else { 1 }].map(Source::Operand);
+        let bindings = [&reads[..], &[partials.source]].concat();
+        let step = Step { shader, storage, constants, bindings, dispatches };
+        let steps = [step].into_iter().chain(partials.sum(&request, &recipe, &operands)?).collect();
+        let (inputs, tables, workspaces) = (operands.len() - 1, Vec::new(), partials.workspaces);
+        Ok(Program { op: O::NAME, recipe, operands, inputs, tables, workspaces, steps })
     };
-    let inputs = operands.len() - 1;
-    Ok(Program { op: O::NAME, recipe, operands, inputs, tables: Vec::new(), workspaces: Vec::new(), steps: vec![step] })
+    by_one_pass_or_two(O::NAME, shader, &request, lower)
+}
+
+/// A plan of one pass; of two, with the sum in a workspace of f32, where the output is f16 and the sum must be split.
+pub(crate) fn by_one_pass_or_two(
+    op: &'static str,
+    shader: &'static Shader,
+    request: &Request<'_>,
+    lower: impl Fn(Recipe) -> Result<Program>,
+) -> Result<Program> {
+    let candidates = [1, 2].map(|passes| Candidate { shader, passes });
+    let ways = if request.options.storage == FloatType::F16 { 2 } else { 1 };
+    let (_, recipe) = request.choose(op, &candidates[..ways])?;
+    match lower(recipe.clone()) {
+        Err(Error::WindowTooLarge { .. }) if ways == 2 && request.options.recipe.is_none() => {
+            lower(Recipe { passes: 2, ..recipe })
+        }
+        outcome => outcome,
+    }
 }
 
 impl Relation {
@@ -72,10 +91,10 @@ impl Relation {
         activation: Activation,
         direction: Direction,
         operands: &[Placed],
+        output: &Placed,
     ) -> Self {
         let sides = [geometry.wide_per_group(), geometry.narrow_per_group()];
         let bias = operands.iter().find(|operand| operand.name == "bias").cloned();
-        let output = operands.len() - 1;
         Self {
             direction,
             activation,
@@ -84,7 +103,7 @@ impl Relation {
             input: operands[0].clone(),
             weight: operands[1].clone(),
             bias,
-            output: operands[output].clone(),
+            output: output.clone(),
         }
     }
 

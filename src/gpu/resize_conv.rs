@@ -6,8 +6,9 @@ use wgpu::Limits;
 
 use super::kernel::{Shader, with_storage};
 use super::params::{ResizeAxisParams, ResizeConvParams, wrap};
-use super::program::{GpuOp, Launch, Placed, Program, Recipe, Request, Source, Step, Storage, recipes};
-use super::relation::{activation_constants, span, spatial_stride};
+use super::partial_sums::Partials;
+use super::program::{GpuOp, Launch, Placed, Program, Recipe, Request, Source, Step, recipes};
+use super::relation::{activation_constants, by_one_pass_or_two, span, spatial_stride};
 use super::resample::{ENTRY, Tables, row_length, table_bytes, touched};
 use super::windows::{Bindable, REDUCTION, Tile, Window};
 use crate::geometry::Axis;
@@ -30,10 +31,16 @@ impl<const R: usize> GpuOp for ResizeConv<R> {
     }
 
     fn lower(&self, request: Request<'_>) -> Result<Program> {
-        let (_, recipe) = request.choose(Self::NAME, &[(&DIRECT).into()])?;
+        by_one_pass_or_two(Self::NAME, &DIRECT, &request, |recipe| self.lower_by(recipe, &request))
+    }
+}
+
+impl<const R: usize> ResizeConv<R> {
+    fn lower_by(&self, recipe: Recipe, request: &Request<'_>) -> Result<Program> {
         let operands = request.place(self)?;
+        let partials = Partials::new(request, &recipe, 1, &operands)?;
         let geometry = self.geometry()?;
-        let (has_bias, output) = (self.conv.bias, operands.len() - 1);
+        let has_bias = self.conv.bias;
         let problem = Problem {
             axes: geometry.axes3(),
             tables: self.upsample.three(request.limits)?,
@@ -43,32 +50,28 @@ impl<const R: usize> GpuOp for ResizeConv<R> {
             input: &operands[0],
             weight: &operands[1],
             bias: has_bias.then(|| &operands[2]),
-            output: &operands[output],
+            output: &partials.target,
         };
         let [d, h, w] = problem.axes.map(|axis| 0..axis.narrow);
         let tile = [0..geometry.batch, 0..geometry.narrow_channels, d, h, w, 0..geometry.wide_per_group()];
-        let storage = Storage::all(request.options.storage);
+        let storage = partials.storage;
         let dispatches = request.dispatches(
             Launch { recipe: &recipe, storage, tile, operands: &problem.bindables(), chunk: None },
             |tile| problem.spans(tile),
             |window, row_threads| problem.params(window, row_threads),
         )?;
-        let mut bindings: Vec<_> = [0, 1, if has_bias { 2 } else { 1 }].map(Source::Operand).to_vec();
-        bindings.extend((0..3).map(Source::Table).chain([Source::Operand(output)]));
-        let step = Step {
-            shader: &DIRECT,
-            storage,
-            constants: vec![
-                ("workgroup_size", recipe.workgroup_size.into()),
-                ("has_bias", f64::from(u8::from(has_bias))),
-                ("activation", activation_constants(self.conv.activation).0),
-            ],
-            bindings,
-            dispatches,
-        };
+        let constants = vec![
+            ("workgroup_size", recipe.workgroup_size.into()),
+            ("has_bias", f64::from(u8::from(has_bias))),
+            ("activation", activation_constants(self.conv.activation).0),
+        ];
+        let reads = [0, 1, if has_bias { 2 } else { 1 }].map(Source::Operand);
+        let bindings = [&reads[..], &[0, 1, 2].map(Source::Table), &[partials.source]].concat();
+        let step = Step { shader: &DIRECT, storage, constants, bindings, dispatches };
         let tables = problem.tables.iter().map(table_bytes).collect();
-        let (workspaces, steps) = (Vec::new(), vec![step]);
-        Ok(Program { op: Self::NAME, recipe, operands, inputs: output, tables, workspaces, steps })
+        let steps = [step].into_iter().chain(partials.sum(request, &recipe, &operands)?).collect();
+        let (inputs, workspaces) = (operands.len() - 1, partials.workspaces);
+        Ok(Program { op: Self::NAME, recipe, operands, inputs, tables, workspaces, steps })
     }
 }
 

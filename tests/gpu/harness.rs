@@ -348,7 +348,7 @@ fn check_under<O: GpuOp>(gpu: &Gpu, op: &O, conditions: &[(Order, Data)], make: 
     }
     check_halves(gpu, op, make).map_err(|error| format!("f16: {error}"))?;
     check_recipes(gpu, op, make)?;
-    check_split(gpu, op, make)
+    check_split(gpu, op, make, FloatType::F32)
 }
 
 fn run_and_compare<O: GpuOp>(gpu: &Gpu, op: &O, options: &PlanOptions, inputs: &[Tensor], data: Data) -> Outcome {
@@ -365,7 +365,10 @@ fn check_halves<O: GpuOp>(gpu: &Gpu, op: &O, make: Make) -> Outcome {
         Err(Error::MissingFeature { feature: "SHADER_F16", .. }) if !able => Ok(()),
         Err(error) => Err(error.to_string()),
         Ok(_) if !able => Err("planned without the feature".into()),
-        Ok(_) => run_and_compare(gpu, op, &options, &make(Data::Reals, FloatType::F16)?, Data::Reals),
+        Ok(_) => {
+            run_and_compare(gpu, op, &options, &make(Data::Reals, FloatType::F16)?, Data::Reals)?;
+            check_split(gpu, op, make, FloatType::F16)
+        }
     }
 }
 
@@ -384,20 +387,21 @@ fn check_recipes<O: GpuOp>(gpu: &Gpu, op: &O, make: Make) -> Outcome {
 
 /// Bindings of a few elements and short rows of workgroups must give the same bits as one dispatch, and so must the same
 /// dispatch again.
-fn check_split<O: GpuOp>(gpu: &Gpu, op: &O, make: Make) -> Outcome {
-    let (operands, inputs) = (operands(op)?, make(Data::Reals, FloatType::F32)?);
-    let options = options(&operands, Order::Nchw);
+fn check_split<O: GpuOp>(gpu: &Gpu, op: &O, make: Make, storage: FloatType) -> Outcome {
+    let (operands, inputs) = (operands(op)?, make(Data::Reals, storage)?);
+    let options = PlanOptions { storage, ..options(&operands, Order::Nchw) };
     let plan = gpu.planner().plan(op, &options).map_err(|error| error.to_string())?;
     let whole = run_all(gpu, op, &plan, &options, &inputs)?;
     if bits(&whole) != bits(&run_all(gpu, op, &plan, &options, &inputs)?) {
         return Err("two runs gave different bits".into());
     }
     let count = |operand: &Operand| operand.shape.iter().product::<usize>() as u64;
+    let element = if storage == FloatType::F16 { 2 } else { 4 };
     let written = op.output().map_err(|error| error.to_string())?;
     let (largest, outputs) = (operands.iter().map(count).max().unwrap_or(0), count(&written));
     let limits = wgpu::Limits {
         // Half the largest tensor and room for a window's alignment; a few outputs in each dispatch.
-        max_storage_buffer_binding_size: (largest * 2).next_multiple_of(4) + 512,
+        max_storage_buffer_binding_size: (largest * element / 2).next_multiple_of(4) + 512,
         max_compute_invocations_per_workgroup: 1,
         max_compute_workgroups_per_dimension: ((outputs / 4).isqrt() as u32).max(1),
         ..gpu.device().limits()

@@ -1,10 +1,12 @@
 //! The GPU's tests: every row on every adapter. `cargo test --test gpu NAME` runs some of them.
 
 mod activations;
+mod conformance;
 mod conv;
 mod conv_transpose;
 mod embedding;
 mod gradients;
+mod halves;
 mod harness;
 mod host;
 mod named;
@@ -52,7 +54,9 @@ fn rows() -> Vec<Row> {
         ("pixel_shuffle", pixel_shuffle::rows),
         ("pool", pool::rows),
         ("resize_conv", resize_conv::rows),
+        ("halves", halves::rows),
         ("seeds", seeds::rows),
+        ("conformance", conformance::rows),
         ("named", named::rows),
         ("properties", properties::rows),
         ("splitting", splitting::rows),

@@ -1,0 +1,44 @@
+//! Other libraries' cases on the CPU reference; `tests/gpu` has them on every adapter.
+
+#[path = "../examples/conformance/runner/mod.rs"]
+#[allow(dead_code, reason = "the example uses all of it")]
+mod runner;
+
+use runner::{Engine, Status};
+
+#[test]
+fn the_reference_agrees_with_every_case() {
+    let files = runner::find(&["tests/cases".into()]).unwrap();
+    assert!(files.len() > 150, "{}", files.len());
+    let rows = files.iter().flat_map(|file| runner::run(file, &[Engine::Reference]).unwrap());
+    let wrong: Vec<_> = rows.filter(|row| row.status != Status::Passed).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// The judge notices one wrong element, of any output.
+#[test]
+fn a_wrong_element_is_noticed() {
+    let folder = std::env::temp_dir().join(format!("upconv-case-{}", std::process::id()));
+    for case in ["tests/cases/torch/conv2d_backward_000", "tests/cases/torch/max_pool2d_000"] {
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let files = || std::fs::read_dir(case).unwrap().map(|entry| entry.unwrap().path());
+        files().for_each(|file| std::fs::copy(&file, folder.join(file.file_name().unwrap())).map(|_| ()).unwrap());
+        let status = || runner::run(&folder.join("case.json"), &[Engine::Reference]).unwrap()[0].status;
+        assert_eq!(status(), Status::Passed);
+        let outputs = files().filter(|file| file.to_string_lossy().contains("output_"));
+        for file in outputs.filter(|file| !file.to_string_lossy().contains("input_")) {
+            let copy = folder.join(file.file_name().unwrap());
+            let right = std::fs::read(&copy).unwrap();
+            let mut wrong = right.clone();
+            // Of the last element: 2^-7 of a float, 2^16 of an integer.
+            let element = if file.to_string_lossy().contains("indices") { 8 } else { 4 };
+            let byte = wrong.len() - element + 2;
+            wrong[byte] ^= 1;
+            std::fs::write(&copy, wrong).unwrap();
+            assert_eq!(status(), Status::Failed, "{}", file.display());
+            std::fs::write(&copy, right).unwrap();
+        }
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
