@@ -8,7 +8,7 @@ struct Axis {
     kernel: i32,   // samples of a window
     stride: i32,
     dilation: i32,
-    pad: i32,      // may be negative: cropping
+    pad: i32,
     x_stride: u32, // elements, modulo 2^32 like every address here
     y_stride: u32,
     i_stride: u32, // of the indices

@@ -32,7 +32,7 @@ pub struct AvgPool<const R: usize> {
     pub kernel_size: [usize; R],
     /// Input samples from one window to the next.
     pub stride: [usize; R],
-    /// Zeros around the input, explicitly or by rule.
+    /// Zeros around the input, explicitly or by rule; none is negative.
     pub padding: Padding<R>,
     /// Input samples from one of a window to the next; 1 is an ordinary window.
     pub dilation: [usize; R],
@@ -181,6 +181,8 @@ mod tests {
     fn bad_numbers_are_refused() {
         let pool = AvgPool1d { input_size: [3], kernel_size: [5], ..Default::default() };
         assert_eq!(pool.output(), Err(Error::KernelTooLarge { axis: 0, span: 5, padded: 3 }));
+        let cropped = AvgPool1d { padding: Padding::Explicit([[0, -1]]), ..pool };
+        assert!(matches!(cropped.output(), Err(Error::Number { value: -1.0, .. })));
         let none = AvgPool1d { divisor_override: Some(0), ..Default::default() };
         assert_eq!(none.output(), Err(Error::NoChannels { what: "divisor_override" }));
     }

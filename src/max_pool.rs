@@ -39,7 +39,7 @@ pub struct MaxPool<const R: usize> {
     pub kernel_size: [usize; R],
     /// Input samples from one window to the next.
     pub stride: [usize; R],
-    /// Padding around the input, explicitly or by rule.
+    /// Padding around the input, explicitly or by rule; none is negative.
     pub padding: Padding<R>,
     /// Input samples from one of a window to the next; 1 is an ordinary window.
     pub dilation: [usize; R],

@@ -66,7 +66,12 @@ impl<const R: usize> Windows<R> {
 impl<const R: usize> Sizes<R> {
     fn pads(&self, i: usize) -> Result<[i64; 2]> {
         let upper = match self.padding {
-            Padding::Explicit(pads) => return Ok(pads[i]),
+            Padding::Explicit(pads) => {
+                let negative = pads[i].into_iter().find(|&pad| pad < 0);
+                let refused =
+                    |pad| Error::Number { what: "a pooling's padding", value: pad as f64, must: "at least 0" };
+                return negative.map_or(Ok(pads[i]), |pad| Err(refused(pad)));
+            }
             Padding::Valid => return Ok([0; 2]),
             Padding::SameUpper => true,
             Padding::SameLower => false,
@@ -158,7 +163,7 @@ mod tests {
     #[test]
     fn taps_are_those_that_meet_a_sample() {
         for (wide, kernel, stride, dilation, pad) in
-            [(5, 3, 2, 1, 1), (4, 3, 1, 3, 2), (9, 2, 4, 5, -2), (3, 5, 2, 2, 4)]
+            [(5, 3, 2, 1, 1), (4, 3, 1, 3, 2), (9, 2, 4, 5, 2), (3, 5, 2, 2, 4)]
         {
             for output in 0..4 {
                 let axis = Axis { wide, narrow: 4, kernel, stride, dilation, pad };

@@ -222,7 +222,8 @@ impl Plan {
                 number += 1;
                 (kernel.bind_group(&self.device, &label, &bindings), dispatch.workgroups)
             };
-            (kernel.pipeline.clone(), step.dispatches.iter().map(group).collect())
+            let dispatches = step.dispatches.iter().map(group).collect();
+            BoundStep { pipeline: kernel.pipeline.clone(), dispatches }
         });
         Bound { steps: steps.collect() }
     }
@@ -318,15 +319,22 @@ pub struct Buffers<'a> {
 /// A plan with its buffers, ready to be recorded any number of times.
 #[derive(Clone, Debug)]
 pub struct Bound {
-    steps: Vec<(ComputePipeline, Vec<(BindGroup, [u32; 2])>)>,
+    steps: Vec<BoundStep>,
+}
+
+/// The dispatches of one pipeline: bind group and workgroups of each.
+#[derive(Clone, Debug)]
+struct BoundStep {
+    pipeline: ComputePipeline,
+    dispatches: Vec<(BindGroup, [u32; 2])>,
 }
 
 impl Bound {
     /// Records the dispatches. Creates nothing and cannot fail. It sets the pass's pipeline and bind group 0.
     pub fn encode(&self, pass: &mut ComputePass<'_>) {
-        for (pipeline, groups) in &self.steps {
-            pass.set_pipeline(pipeline);
-            for (group, [x, y]) in groups {
+        for step in &self.steps {
+            pass.set_pipeline(&step.pipeline);
+            for (group, [x, y]) in &step.dispatches {
                 pass.set_bind_group(0, group, &[]);
                 pass.dispatch_workgroups(*x, *y, 1);
             }

@@ -98,7 +98,8 @@ impl Partials {
         let operands = [&self.target, output].map(Bindable::from);
         let spans = |tile: &Tile| {
             let ranges = &tile[..rank];
-            let workspace = [ranges, &[0..self.parts]].concat();
+            let parts = std::iter::once(0..self.parts);
+            let workspace: Vec<_> = ranges.iter().cloned().chain(parts).collect();
             let workspace = &workspace[..self.target.layout.shape().len()];
             vec![self.target.layout.span(workspace), output.layout.span(ranges)]
         };

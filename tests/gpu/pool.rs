@@ -128,7 +128,6 @@ pub fn rows() -> Vec<Row> {
         ("padded, rounded up", [2, 3], [1, 1], PADDING, true),
         ("dilated", [2, 1], [2, 3], PADDING, false),
         ("SAME", [3, 2], [1, 2], Padding::SameLower, false),
-        ("cropped", [2, 2], [1, 1], Padding::Explicit([[-1, -2], [0, -1]]), true),
     ] {
         let pool = AvgPool2d { stride, dilation, padding, ceil_mode, ..average.clone() };
         rows.push(Row::new(format!("2d average {name}"), move |gpu| averages(gpu, &pool)));

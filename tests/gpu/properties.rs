@@ -63,6 +63,12 @@ fn check<const R: usize>(gpu: &Gpu, cases: u32) -> Outcome {
         let back = run(gpu, &transpose, &[&y, weight])?;
         prop_assert_eq!(dot(&forward, &y), dot(input, &back), "the adjoint identity");
         compare(&conv, x, &forward, Data::Integers).map_err(TestCaseError::fail)?;
+        let slopes = run(gpu, &conv.grad_weight().map_err(failed)?, &[input, &y])?;
+        prop_assert_eq!(dot(&forward, &y), dot(&slopes, weight), "the weight's gradient");
+        let slopes = run(gpu, &transpose.grad_weight().map_err(failed)?, &[&y, input])?;
+        prop_assert_eq!(dot(&forward, &y), dot(&slopes, weight), "the transpose's");
+        let ones = run(gpu, &conv.grad_bias().map_err(failed)?, &[&y])?;
+        prop_assert_eq!(f64::from(ones.sum()), f64::from(y.sum()), "the bias's gradient");
 
         let images = input.outer_iter().zip(forward.outer_iter()).zip(back.outer_iter().zip(y.outer_iter()));
         let matrix = conv.matrix(weight.view()).map_err(failed)?;
@@ -85,8 +91,8 @@ fn check<const R: usize>(gpu: &Gpu, cases: u32) -> Outcome {
 
 pub fn rows() -> Vec<Row> {
     vec![
-        Row::new("adjoint, matrix and zero insertion 1d", |gpu| check::<1>(gpu, 96)),
-        Row::new("adjoint, matrix and zero insertion 2d", |gpu| check::<2>(gpu, 96)),
-        Row::new("adjoint, matrix and zero insertion 3d", |gpu| check::<3>(gpu, 48)),
+        Row::new("adjoint, gradients, matrix and zero insertion 1d", |gpu| check::<1>(gpu, 96)),
+        Row::new("adjoint, gradients, matrix and zero insertion 2d", |gpu| check::<2>(gpu, 96)),
+        Row::new("adjoint, gradients, matrix and zero insertion 3d", |gpu| check::<3>(gpu, 48)),
     ]
 }

@@ -61,14 +61,13 @@ pub fn judge(case: &Case, output: &str, actual: &Tensor, expected: &Tensor) -> V
     let mut worst = 0.0;
     for ((index, &wanted), &got) in expected.indexed_iter().zip(&actual) {
         let same = wanted == got || (wanted.is_nan() && got.is_nan());
-        let error = if same { 0.0 } else { (wanted - got).abs() };
+        // A NaN where there should be none is the worst.
+        let error =
+            if same { 0.0 } else { Some((wanted - got).abs()).filter(|e| !e.is_nan()).unwrap_or(f64::INFINITY) };
         let excess = error - allowed.absolute - allowed.relative * wanted.abs();
-        // Written so that a NaN where there should be none is the worst.
-        if !(error <= verdict.max_error) {
-            verdict.max_error = error;
-        }
-        if !(excess <= worst) {
-            worst = if excess.is_nan() { f64::INFINITY } else { excess };
+        verdict.max_error = verdict.max_error.max(error);
+        if excess > worst {
+            worst = excess;
             let at = ndarray::Dimension::slice(&index);
             verdict.complaint = Some(format!("{output}: at {at:?} {got} where {wanted} was expected"));
         }

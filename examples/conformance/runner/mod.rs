@@ -104,9 +104,7 @@ fn judged(case: &Case, engine: &Engine) -> Result<(f64, Option<String>), Failure
             return Err(Failure::Failed(format!("output {output} was not computed")));
         };
         let verdict = judge::judge(case, &output, actual, &case.expected(&output)?);
-        if verdict.max_error.is_nan() || verdict.max_error > largest {
-            largest = verdict.max_error;
-        }
+        largest = largest.max(verdict.max_error);
         complaint = complaint.or(verdict.complaint);
     }
     Ok((largest, complaint))
