@@ -110,7 +110,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         outer /= u32(params.h.narrow);
         let slice = i32(outer % u32(params.d.narrow));
         let n = outer / u32(params.d.narrow);
-        let columns = min(i32(end - at), params.w.narrow - column);
+        let columns = i32(min(end - at, u32(params.w.narrow - column)));
         at += u32(columns);
 
         let wide_d = base.x + slice * params.d.stride;

@@ -69,12 +69,13 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var h = place / params.index_w % params.index_h;
     var w = place % params.index_w;
     if (columns_first) {
-        h = place % params.index_h;
-        w = place / params.index_h % params.index_w;
+        d = place % params.index_d;
+        h = place / params.index_d % params.index_h;
+        w = place / (params.index_d * params.index_h);
     }
     // index first: of a very negative one the difference has wrapped.
-    if (index < 0 || inside < 0 || u32(inside) % params.unit != 0u
-        || d >= params.index_d || d >= params.output_d || h >= params.output_h || w >= params.output_w) {
+    if (index < 0 || inside < 0 || u32(inside) % params.unit != 0u || d >= params.index_d
+        || w >= params.index_w || d >= params.output_d || h >= params.output_h || w >= params.output_w) {
         if (params.first_place == 0u) {
             atomicAdd(&invalid[params.invalid_base], 1u);
         }

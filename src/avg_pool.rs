@@ -129,10 +129,9 @@ impl<const R: usize> Separable for AvgPool<R> {
                     }
                 }
                 None if self.count_include_pad => {
-                    let first = (output * relation.stride) as i64 - before;
-                    let inside =
-                        |tap: &usize| first + ((tap * relation.dilation) as i64) < relation.wide as i64 + after;
-                    (0..relation.kernel).filter(inside).count()
+                    // Those before the end of the padded input, of a window that begins inside it.
+                    let room = relation.wide as i64 + after + before - (output * relation.stride) as i64;
+                    (room as usize).div_ceil(relation.dilation).min(relation.kernel)
                 }
                 None => met.len(),
             };

@@ -162,7 +162,7 @@ impl<const R: usize> Op for Conv<R> {
         let geometry = self.geometry()?;
         let shape = geometry.narrow_shape();
         let (input, weight) = (inputs[0].widen(), inputs[1].widen());
-        let mut sums = Sums::zeros(&shape)?;
+        let mut sums = Sums::zeros(&shape, inputs)?;
         for_each_run(&geometry, |run| {
             for i in 0..run.len {
                 sums.add(run.narrow + i, input[run.wide + i * run.step], weight[run.weight]);

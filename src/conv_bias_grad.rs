@@ -52,7 +52,7 @@ impl<const R: usize> Op for ConvBiasGrad<R> {
     fn define(&self, inputs: &[TensorView]) -> Result<Reference> {
         let channels = self.shape[1];
         let samples: usize = self.shape[2..].iter().product();
-        let mut sums = Sums::zeros(&[channels])?;
+        let mut sums = Sums::zeros(&[channels], inputs)?;
         for (at, value) in inputs[0].widen().into_iter().enumerate() {
             sums.add(at / samples % channels, value, 1.0);
         }

@@ -341,7 +341,7 @@ impl<const R: usize> Op for ConvTranspose<R> {
         let geometry = self.geometry()?;
         let shape = geometry.wide_shape();
         let (input, weight) = (inputs[0].widen(), inputs[1].widen());
-        let mut sums = Sums::zeros(&shape)?;
+        let mut sums = Sums::zeros(&shape, inputs)?;
         for_each_run(&geometry, |run| {
             for i in 0..run.len {
                 sums.add(run.wide + i * run.step, input[run.narrow + i], weight[run.weight]);

@@ -72,7 +72,7 @@ impl<const R: usize> Op for ConvWeightGrad<R> {
         let [input, gradient] = [inputs[0].widen(), inputs[1].widen()];
         let (wide, narrow) =
             if self.forward_input == ForwardInput::Wide { (input, gradient) } else { (gradient, input) };
-        let mut sums = Sums::zeros(&shape)?;
+        let mut sums = Sums::zeros(&shape, inputs)?;
         for_each_run(&self.geometry, |run| {
             for i in 0..run.len {
                 sums.add(run.weight, narrow[run.narrow + i], wide[run.wide + i * run.step]);

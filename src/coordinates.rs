@@ -59,7 +59,8 @@ impl<const R: usize> Coordinates<R> {
                 let sample = (q * down).div_euclid(up);
                 // (q + 1) - (s + 1) * F, over `down`.
                 let past = ((q + 1) * down - (sample + 1) * up).max(0);
-                Ratio::new(sample * down + past % down, down)
+                // Past the input every sample is the last.
+                if sample < input { Ratio::new(sample * down + past % down, down) } else { Ratio::new(input, 1) }
             }
             Self::TfCropAndResize { roi } => {
                 let [start, end] = roi[axis].map(|value| (value * f64::from(ROI_BITS).exp2()).round() as i128);

@@ -236,9 +236,9 @@ pub(crate) fn check_layer<const R: usize>(
     ])
 }
 
-/// Refuses a tensor whose bytes this machine cannot count.
+/// Refuses a tensor whose bytes this machine cannot count. An empty batch counts as one image.
 pub(crate) fn check_elements(shape: &[usize]) -> Result<()> {
-    let elements = shape.iter().try_fold(1u128, |n, &axis| n.checked_mul(axis as u128));
+    let elements = shape.iter().try_fold(1u128, |n, &axis| n.checked_mul(axis.max(1) as u128));
     at_most("a tensor's element count", elements.unwrap_or(u128::MAX), MAX_ELEMENTS as u128)
 }
 

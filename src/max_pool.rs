@@ -233,13 +233,14 @@ impl<const R: usize> Op for MaxPoolGrad<R> {
         let (windows, numbering) = self.windows()?;
         let (gradient, indices) = (inputs[0].widen(), inputs[1].integers());
         let shape = windows.input_shape();
-        let mut sums = Sums::zeros(&shape)?;
+        let mut sums = Sums::zeros(&shape, inputs)?;
         for_each_sample(&windows, |output, place| {
             if indices[output] == numbering.index(place.plane, place.at) {
                 sums.add(place.flat, gradient[output], 1.0);
             }
         });
-        let overlaps = windows.axes.iter().map(|axis| axis.span().div_ceil(axis.stride)).product::<usize>();
+        // No more windows overlap at a sample than there are.
+        let overlaps = windows.axes.iter().map(|axis| axis.span().div_ceil(axis.stride).min(axis.narrow)).product();
         Ok(sums.finish(&shape, overlaps))
     }
 }

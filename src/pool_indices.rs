@@ -11,7 +11,8 @@ pub enum IndexConvention {
     Plane,
     /// Row-major in the whole tensor: `((n * C + c) * H + y) * W + x`. ONNX's default.
     Onnx,
-    /// The same, but column-major in the plane: `(n * C + c) * H * W + x * H + y`. ONNX's `storage_order = 1`.
+    /// The same, but column-major in the plane, the first axis fastest: `(n * C + c) * H * W + x * H + y`. ONNX's
+    /// `storage_order = 1`.
     OnnxColumnMajor,
     /// Channels last: `(y * W + x) * C + c`. TensorFlow's.
     TensorFlow,
@@ -39,7 +40,7 @@ impl IndexConvention {
         let rank = Error::Rank { operand: "input", expected: 5, actual: shape.len() };
         let spatial = spatial.ok_or(rank)?;
         sizes[3 - spatial.len()..].copy_from_slice(spatial);
-        let [_, h, w] = sizes;
+        let [d, h, w] = sizes;
         let plane = sizes.iter().fold(1u128, |n, &size| n.saturating_mul(size as u128));
         let (images, channels) = (shape[0].max(1) as u128, shape[1] as u128);
         let (batch, channel, unit, count) = match self {
@@ -54,7 +55,7 @@ impl IndexConvention {
             }
         };
         at_most("an index", count, 1 << 31)?;
-        let axes = if self == Self::OnnxColumnMajor { [h * w, 1, h] } else { [h * w, w, 1] };
+        let axes = if self == Self::OnnxColumnMajor { [1, d, d * h] } else { [h * w, w, 1] };
         let [batch, channel, unit] = [batch, channel, unit].map(|step| step as usize);
         Ok(Numbering { batch, channel, unit, axes: axes.map(|step| step * unit), sizes })
     }
@@ -90,6 +91,8 @@ mod tests {
         assert_eq!(index(IndexConvention::Plane), 16);
         assert_eq!(index(IndexConvention::Onnx), 5 * 20 + 16);
         assert_eq!(index(IndexConvention::OnnxColumnMajor), 5 * 20 + 3 + 4);
+        let volume = IndexConvention::OnnxColumnMajor.numbering(&[1, 1, 2, 3, 4]).unwrap();
+        assert_eq!(volume.index([0, 0], [1, 2, 3]), 1 + 2 * 2 + 3 * 6);
         assert_eq!(index(IndexConvention::TensorFlow), 16 * 3 + 2);
         assert_eq!(index(IndexConvention::TensorFlowWithBatch), 60 + 16 * 3 + 2);
     }

@@ -6,10 +6,10 @@ use ndarray::{ArrayD, ArrayView, ArrayViewD, Dimension, IxDyn};
 use crate::geometry::Geometry;
 use crate::memory::zeros;
 use crate::op::{Operand, check_shape};
-use crate::{FloatType, Result};
+use crate::{FloatType, Result, TensorView};
 
 /// Half an ulp of 1 in f32: the largest relative error of one rounding.
-const UNIT: f64 = 1.0 / (1u64 << 24) as f64;
+pub(crate) const UNIT: f64 = 1.0 / (1u64 << 24) as f64;
 
 /// What the CPU reference of an op returns: the sum in f64, and what is needed to judge an f32 sum of the same terms.
 #[derive(Clone, Debug)]
@@ -134,28 +134,35 @@ fn bound(roundings: f64, magnitude: f64) -> f64 {
 
 /// How often a term counts in a magnitude for its factor's sake: a subnormal may be flushed, and the whole term is then
 /// its error.
-pub(crate) fn flush(factor: f64) -> f64 {
-    if factor != 0.0 && factor.abs() < f64::from(f32::MIN_POSITIVE) { 1.0 / UNIT } else { 1.0 }
+pub(crate) fn flush(factor: f64, smallest: f64) -> f64 {
+    if factor != 0.0 && factor.abs() < smallest { 1.0 / UNIT } else { 1.0 }
+}
+
+/// The smallest number that no device flushes to 0, as these tensors are stored.
+pub(crate) fn smallest_normal(inputs: &[TensorView]) -> f64 {
+    let halves = inputs.iter().any(|view| matches!(view, TensorView::F16(_)));
+    if halves { f16::MIN_POSITIVE.into() } else { f32::MIN_POSITIVE.into() }
 }
 
 /// Sums in the making: values and magnitudes of one output tensor, row-major.
 pub(crate) struct Sums {
     values: Vec<f64>,
     magnitudes: Vec<f64>,
+    smallest: f64,
 }
 
 impl Sums {
-    /// All zero, for an output of this shape.
-    pub(crate) fn zeros(shape: &[usize]) -> Result<Self> {
-        let len = shape.iter().product();
-        Ok(Self { values: zeros("the reference", len)?, magnitudes: zeros("the reference", len)? })
+    /// All zero, for an output of this shape, of terms made of these inputs.
+    pub(crate) fn zeros(shape: &[usize], inputs: &[TensorView]) -> Result<Self> {
+        let (len, smallest) = (shape.iter().product(), smallest_normal(inputs));
+        Ok(Self { values: zeros("the reference", len)?, magnitudes: zeros("the reference", len)?, smallest })
     }
 
     /// Adds the product of two f32 values to one element.
     pub(crate) fn add(&mut self, element: usize, x: f64, w: f64) {
         let term = x * w;
         self.values[element] += term;
-        self.magnitudes[element] += term.abs() * flush(x).max(flush(w));
+        self.magnitudes[element] += term.abs() * flush(x, self.smallest).max(flush(w, self.smallest));
     }
 
     /// Adds each channel's bias to a row-major (N, C, spatial...) output.
@@ -229,7 +236,7 @@ mod tests {
     use super::*;
 
     fn reference() -> Reference {
-        let mut sums = Sums::zeros(&[3]).unwrap();
+        let mut sums = Sums::zeros(&[3], &[]).unwrap();
         for (element, term) in [(0, 3.0), (0, -2.0), (1, 0.0), (2, 1e30)] {
             sums.add(element, term, 1.0);
         }
@@ -258,7 +265,7 @@ mod tests {
 
     #[test]
     fn nothing_is_promised_where_f32_overflows() {
-        let mut sums = Sums::zeros(&[2]).unwrap();
+        let mut sums = Sums::zeros(&[2], &[]).unwrap();
         sums.add(0, 1e39, 1.0);
         sums.add(1, f64::NAN, 1.0);
         let reference = sums.finish(&[2], 1);
@@ -267,7 +274,7 @@ mod tests {
 
     #[test]
     fn a_flushed_factor_is_no_mismatch() {
-        let mut sums = Sums::zeros(&[2]).unwrap();
+        let mut sums = Sums::zeros(&[2], &[]).unwrap();
         sums.add(0, 1e-38, 1e10);
         sums.add(1, 2e-38, 1e10);
         let reference = sums.finish(&[2], 1);

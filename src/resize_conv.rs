@@ -3,7 +3,7 @@
 
 use crate::geometry::Geometry;
 use crate::op::{Op, Operand};
-use crate::reference::{Reference, Sums, for_each_run};
+use crate::reference::{Reference, Sums, UNIT, for_each_run};
 use crate::{Conv, Error, Result, TensorView, Upsample, separable};
 
 /// An upsampling followed by a convolution, in one dispatch and without the tensor between them: the layer that replaces a
@@ -65,7 +65,7 @@ impl<const R: usize> Op for ResizeConv<R> {
         let weight = inputs[1].widen();
         let shape = geometry.narrow_shape();
         let sum = |samples: Vec<f64>, weight: &[f64], bias: Option<Vec<f64>>| {
-            let mut sums = Sums::zeros(&shape)?;
+            let mut sums = Sums::zeros(&shape, inputs)?;
             for_each_run(&geometry, |run| {
                 for i in 0..run.len {
                     sums.add(run.narrow + i, samples[run.wide + i * run.step], weight[run.weight]);
@@ -83,7 +83,10 @@ impl<const R: usize> Op for ResizeConv<R> {
         // The same sum of sizes: what the upsampling rounds counts with the weight that it meets.
         let sizes: Vec<f64> = weight.iter().map(|weight| weight.abs()).collect();
         let bias = bias.map(|bias| bias.iter().map(|bias| bias.abs()).collect());
-        let magnitudes = sum(upsampled.magnitudes.iter().copied().collect(), &sizes, bias)?.finish(&shape, roundings);
+        // Its results may be flushed, too.
+        let smallest = f64::from(f32::MIN_POSITIVE) / UNIT;
+        let magnitudes = upsampled.magnitudes.iter().map(|magnitude| magnitude + smallest).collect();
+        let magnitudes = sum(magnitudes, &sizes, bias)?.finish(&shape, roundings);
         Ok(self.conv.activation.finish(Reference { magnitudes: magnitudes.magnitudes, ..values }))
     }
 }

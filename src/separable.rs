@@ -3,7 +3,7 @@
 use ndarray::{ArrayD, Axis};
 
 use crate::op::{Op, Operand};
-use crate::reference::{Reference, flush};
+use crate::reference::{Reference, flush, smallest_normal};
 use crate::{Result, TapTable, TensorView};
 
 /// An op whose output samples are weighted sums of input samples, with weights that are a product over the spatial axes:
@@ -120,7 +120,8 @@ struct Work {
 impl Work {
     fn new(input: &TensorView) -> Self {
         let values = input.widen();
-        let magnitudes: Vec<f64> = values.iter().map(|value| value.abs() * flush(*value)).collect();
+        let smallest = smallest_normal(std::slice::from_ref(input));
+        let magnitudes: Vec<f64> = values.iter().map(|value| value.abs() * flush(*value, smallest)).collect();
         let largest = magnitudes.iter().copied().filter(|size| size.is_finite()).fold(0.0, f64::max);
         Self { values, magnitudes, shape: input.shape().to_vec(), largest, gain: 1.0, roundings: 0 }
     }

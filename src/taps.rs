@@ -117,7 +117,8 @@ impl TapTable {
         for input in 0..inputs {
             starts[input + 1] += starts[input];
         }
-        let mut next = starts.clone();
+        let mut next: Vec<usize> = reserve("a tap table", starts.len())?;
+        next.extend(&starts);
         let mut entries = reserve("a tap table", starts[inputs])?;
         entries.resize(starts[inputs], Tap { index: 0, weight: 0.0 });
         for q in inside() {

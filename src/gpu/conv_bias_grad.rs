@@ -6,7 +6,7 @@ use wgpu::Limits;
 
 use super::kernel::{Shader, with_storage};
 use super::params::{BiasGradParams, wrap};
-use super::partial_sums::{Chunks, Part, Partials};
+use super::partial_sums::{Chunks, Part, Partials, zeros};
 use super::program::{GpuOp, Launch, Placed, Program, Recipe, Request, Source, Step, recipes};
 use super::relation::{span, spatial_stride};
 use super::windows::{Bindable, REDUCTION, Tile, Window, flat_box};
@@ -47,12 +47,15 @@ impl<const R: usize> GpuOp for ConvBiasGrad<R> {
         let operands = request.place(self)?;
         let samples = self.samples();
         let terms = samples.iter().product();
-        at_most("samples in a plane", (terms / samples[0].max(1)) as u128, 1 << 31)?;
+        if terms == 0 {
+            return zeros(Self::NAME, recipe, operands, &request);
+        }
+        at_most("samples in a plane", (terms / samples[0]) as u128, 1 << 31)?;
         let chunks = self.chunks().of(&recipe, terms);
         let partials = Partials::new(&request, &recipe, chunks.count, &operands)?;
         let gradient = BiasGrad { samples, chunks, input: operands[0].clone(), partials: &partials };
         let (storage, chunk) = (partials.storage, Some(chunks.chunk));
-        let tile = [0..self.shape()[1], 0..1, 0..1, 0..1, 0..1, 0..terms.max(1)];
+        let tile = [0..self.shape()[1], 0..1, 0..1, 0..1, 0..1, 0..terms];
         let bindables = [&gradient.input, &partials.target].map(Bindable::from);
         let dispatches = request.dispatches(
             Launch { recipe: &recipe, storage, tile, operands: &bindables, chunk },
@@ -87,14 +90,12 @@ impl BiasGrad<'_> {
         let target = &self.partials.target.layout;
         let element = [tile[0].clone(), super::windows::chunks(tile, self.chunks.chunk)];
         let target = target.span(&element[..target.shape().len()]);
-        let empty = self.samples[0] == 0;
-        let input = if empty { 0..1 } else { span(&self.input.layout, [images, tile[0].clone()], rows) };
-        vec![input, target]
+        vec![span(&self.input.layout, [images, tile[0].clone()], rows), target]
     }
 
-    /// The images and samples that a tile sums. An empty batch sums none, and counts as one image.
+    /// The images and samples that a tile sums.
     fn box_of(&self, tile: &Tile) -> [Range<usize>; 4] {
-        flat_box(self.samples.map(|size| size.max(1)), &tile[REDUCTION])
+        flat_box(self.samples, &tile[REDUCTION])
     }
 
     fn params(&self, window: &Window, row_threads: u32) -> BiasGradParams {
@@ -115,7 +116,7 @@ impl BiasGrad<'_> {
             first_channel: wrap(channels.start),
             channel_count: wrap(channels.len()),
             first: wrap(range.start - image.start * size_d * size_h * size_w),
-            count: if self.samples[0] == 0 { 0 } else { wrap(range.len()) },
+            count: wrap(range.len()),
             chunk: part.chunk,
             chunks: part.chunks,
             lead: part.lead,

@@ -6,7 +6,7 @@ use wgpu::Limits;
 
 use super::kernel::{Shader, with_storage};
 use super::params::{WeightAxisParams, WeightGradParams, wrap};
-use super::partial_sums::{Chunks, Part, Partials};
+use super::partial_sums::{Chunks, Part, Partials, zeros};
 use super::program::{GpuOp, Launch, Placed, Program, Recipe, Request, Source, Step, recipes};
 use super::relation::{span, spatial_stride};
 use super::windows::{Bindable, REDUCTION, Tile, Window, flat_box};
@@ -47,7 +47,10 @@ impl<const R: usize> GpuOp for ConvWeightGrad<R> {
         let operands = request.place(self)?;
         let (geometry, positions) = (self.geometry(), self.positions());
         let terms = positions.iter().product();
-        at_most("positions in an image", (terms / positions[0].max(1)) as u128, 1 << 31)?;
+        if terms == 0 {
+            return zeros(Self::NAME, recipe, operands, &request);
+        }
+        at_most("positions in an image", (terms / positions[0]) as u128, 1 << 31)?;
         let chunks = self.chunks().of(&recipe, terms);
         let partials = Partials::new(&request, &recipe, chunks.count, &operands)?;
         let sides = if self.forward_input() == ForwardInput::Wide { [1, 0] } else { [0, 1] };
@@ -61,7 +64,7 @@ impl<const R: usize> GpuOp for ConvWeightGrad<R> {
             partials: &partials,
         };
         let [d, h, w] = gradient.axes.map(|axis| 0..axis.kernel);
-        let tile = [0..geometry.narrow_channels, 0..geometry.wide_per_group(), d, h, w, 0..terms.max(1)];
+        let tile = [0..geometry.narrow_channels, 0..geometry.wide_per_group(), d, h, w, 0..terms];
         let storage = partials.storage;
         let bindables = [&gradient.narrow, &gradient.wide, &partials.target].map(Bindable::from);
         let launch = Launch { recipe: &recipe, storage, tile, operands: &bindables, chunk: Some(chunks.chunk) };
@@ -111,16 +114,13 @@ impl WeightGrad<'_> {
         let element: Vec<_> = [narrow.clone(), wide.clone()].into_iter().chain(taps).chain([chunks]).collect();
         // Without chunks of its own the target has no axis for them.
         let target = target.span(&element[..target.shape().len()]);
-        if self.positions[0] == 0 {
-            return vec![0..1, 0..1, target];
-        }
         let narrow = span(&self.narrow.layout, [images.clone(), narrow.clone()], rows);
         vec![narrow, span(&self.wide.layout, [images, wides], samples), target]
     }
 
-    /// The images and narrow positions that a tile sums. An empty batch sums none, and counts as one image.
+    /// The images and narrow positions that a tile sums.
     fn box_of(&self, tile: &Tile) -> [Range<usize>; 4] {
-        flat_box(self.positions.map(|size| size.max(1)), &tile[REDUCTION])
+        flat_box(self.positions, &tile[REDUCTION])
     }
 
     fn params(&self, window: &Window, row_threads: u32) -> WeightGradParams {
@@ -145,7 +145,7 @@ impl WeightGrad<'_> {
             narrow_per_group: wrap(self.per_group[0]),
             wide_per_group: wrap(self.per_group[1]),
             first: wrap(range.start - image.start * plane),
-            count: if self.positions[0] == 0 { 0 } else { wrap(range.len()) },
+            count: wrap(range.len()),
             chunk: part.chunk,
             chunks: part.chunks,
             lead: part.lead,

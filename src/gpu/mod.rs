@@ -79,14 +79,28 @@ static SHADERS: [&kernel::Shader; 15] = [
 /// The limits that a device must offer for this op: wgpu's defaults, with `max_buffer_size` raised where a tensor needs
 /// a larger buffer. Larger tensors than a binding holds are split, so no other limit has to rise.
 pub fn required_limits<O: GpuOp>(op: &O, options: &PlanOptions) -> Result<Limits> {
-    let unbounded = Limits { max_buffer_size: u64::MAX, ..Limits::default() };
-    let program = op.lower(Request { limits: &unbounded, features: Features::all(), options })?;
-    let tensors = program.operands.iter().map(Placed::bytes);
-    let tables = program.tables.iter().map(|table| table.len() as u64);
     let defaults = Limits::default();
-    let own = tables.chain(program.workspaces);
-    let max_buffer_size = tensors.chain(own).fold(defaults.max_buffer_size, u64::max);
+    let lower = |max_buffer_size| {
+        let limits = Limits { max_buffer_size, ..Limits::default() };
+        op.lower(Request { limits: &limits, features: Features::all(), options })
+    };
+    let unbounded = lower(u64::MAX)?;
+    let tensors = unbounded.operands.iter().map(Placed::bytes).fold(defaults.max_buffer_size, u64::max);
+    // Where buffers as large as the tensors will do, another recipe may need no larger workspace.
+    let program = lower(tensors).unwrap_or(unbounded);
+    let tables = program.tables.iter().map(|table| table.len() as u64);
+    let max_buffer_size = tables.chain(program.workspaces).fold(tensors, u64::max);
     Ok(Limits { max_buffer_size, ..defaults })
+}
+
+impl Program {
+    /// Bytes that the slice of an operand must have: those of its elements, and of what is bound even where it has none.
+    fn needed(&self, number: usize) -> u64 {
+        let of = |step: &Step| step.bindings.iter().position(|source| *source == Source::Operand(number));
+        let windows = self.steps.iter().filter_map(|step| Some((step, of(step)?)));
+        let ends = windows.flat_map(|(step, binding)| step.dispatches.iter().map(move |d| d.windows[binding].end));
+        ends.fold(self.operands[number].bytes(), u64::max)
+    }
 }
 
 /// The features that a device must have for these options: `SHADER_F16` for tensors stored as f16.
@@ -237,8 +251,8 @@ impl Plan {
                 return Err(Error::OperandCount { op, expected, actual });
             }
         }
-        for (operand, slice) in operands.iter().zip(slices) {
-            self.check_slice(operand.name, operand.bytes(), slice)?;
+        for (number, (operand, slice)) in operands.iter().zip(slices).enumerate() {
+            self.check_slice(operand.name, self.program.needed(number), slice)?;
         }
         for written in inputs..slices.len() {
             if let Some(other) = slices[..written].iter().position(|slice| slice.buffer() == slices[written].buffer()) {

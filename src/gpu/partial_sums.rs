@@ -2,7 +2,7 @@
 
 use super::kernel::{Shader, with_storage};
 use super::params::{PartialsParams, wrap};
-use super::program::{Candidate, Launch, Placed, Recipe, Request, Source, Step, Storage};
+use super::program::{Candidate, Launch, Placed, Program, Recipe, Request, Source, Step, Storage};
 use super::windows::{Bindable, Tile, Window};
 use crate::{FloatType, Result};
 
@@ -20,6 +20,9 @@ pub(crate) static SUM: Shader = Shader {
 /// Threads that a device of some size wants.
 const THREADS: usize = 1 << 14;
 
+/// Terms of a chunk that 32-bit numbers count with room to spare.
+const MOST_TERMS: usize = 1 << 30;
+
 /// Terms that are worth a thread.
 const LEAST_CHUNK: usize = 64;
 
@@ -35,7 +38,7 @@ pub(crate) struct Chunks {
 impl Chunks {
     pub(crate) fn new(outputs: usize, terms: usize) -> Self {
         let wanted = THREADS.div_ceil(outputs.max(1)).min(terms / LEAST_CHUNK).max(1);
-        let chunk = terms.div_ceil(wanted).max(1);
+        let chunk = terms.div_ceil(wanted).clamp(1, MOST_TERMS);
         Self { chunk, count: terms.div_ceil(chunk).max(1) }
     }
 
@@ -65,6 +68,7 @@ pub(crate) struct Partials {
     pub(crate) storage: Storage,
     /// From one chunk to the next.
     pub(crate) stride: u32,
+    /// Partial sums of each output.
     parts: usize,
     pub(crate) workspaces: Vec<u64>,
 }
@@ -145,6 +149,14 @@ impl Partials {
             row_threads,
         }
     }
+}
+
+/// The sum of no terms: only the second pass, with no partial sums. Inputs without elements are not bound.
+pub(crate) fn zeros(op: &'static str, recipe: Recipe, operands: Vec<Placed>, request: &Request<'_>) -> Result<Program> {
+    let partials = Partials::new(request, &Recipe { passes: 2, ..recipe.clone() }, 0, &operands)?;
+    let steps = partials.sum(request, &recipe, &operands)?.into_iter().collect();
+    let (inputs, tables, workspaces) = (operands.len() - 1, Vec::new(), partials.workspaces);
+    Ok(Program { op, recipe, operands, inputs, tables, workspaces, steps })
 }
 
 /// A window's part of the chunks, as the shaders of a first pass want it.

@@ -10,6 +10,7 @@ use super::program::{Candidate, GpuOp, Launch, Placed, Program, Recipe, Request,
 use super::relation::{span, spatial_stride};
 use super::windows::{Bindable, Tile, Window};
 use crate::geometry::at_most;
+use crate::memory::reserve;
 use crate::{Op, Result, Separable, SeparableGrad, TapTable};
 
 /// One thread per output element sums its taps.
@@ -75,6 +76,7 @@ impl<T: Separable> Tables for SeparableGrad<T> {
     fn three(&self, limits: &Limits) -> Result<[TapTable; 3]> {
         three(&self.output()?.shape, |axis, size| {
             check_table(self.forward.output()?.shape[axis + 2], self.forward.taps_per_axis(axis), limits)?;
+            check_table(size, 1, limits)?;
             let table = self.forward.taps(axis)?.transpose(size)?;
             check_table(table.len(), row_length(&table), limits)?;
             Ok(table)
@@ -110,12 +112,18 @@ impl<'a> Resample<'a> {
         recipes(&candidates(&tables, sizes), limits)
     }
 
-    pub(crate) fn lower_sums(self) -> Result<Program> {
+    /// By the cheapest candidate that the device holds, or the forced one.
+    pub(crate) fn lower_sums(&self) -> Result<Program> {
         let candidates = candidates(&self.tables, self.sizes);
-        self.lower(&candidates)
+        let forced = self.request.options.recipe.is_some();
+        match (self.lower(&candidates), &candidates[1..]) {
+            // The workspace is too large, say.
+            (Err(_), others) if !forced && !others.is_empty() => self.lower(others),
+            (outcome, _) => outcome,
+        }
     }
 
-    pub(crate) fn lower(self, candidates: &[Candidate]) -> Result<Program> {
+    pub(crate) fn lower(&self, candidates: &[Candidate]) -> Result<Program> {
         let (candidate, recipe) = self.request.choose(self.op, candidates)?;
         let passes: Vec<Vec<usize>> = if candidate.passes > 1 {
             resampled(&self.tables, self.sizes).map(|axis| vec![axis]).collect()
@@ -123,8 +131,7 @@ impl<'a> Resample<'a> {
             vec![vec![0, 1, 2]]
         };
         let workspaces = self.workspaces(&passes)?;
-        let longest = self.sizes.iter().copied().chain(self.tables.iter().map(TapTable::len)).max().unwrap_or(1);
-        let identity = if passes.len() > 1 { TapTable::identity(longest)? } else { TapTable::unit() };
+        let identity = self.identity(&passes)?;
         let mut sizes = self.sizes;
         let mut steps = Vec::new();
         for (number, axes) in passes.iter().enumerate() {
@@ -149,13 +156,28 @@ impl<'a> Resample<'a> {
             };
             steps.push(self.step(candidate.shader, &recipe, &pass)?);
         }
-        let mut tables: Vec<_> = self.tables.iter().map(table_bytes).collect();
-        tables.extend((passes.len() > 1).then(|| table_bytes(&identity)));
+        let mut tables = self.tables.iter().map(table_bytes).collect::<Result<Vec<_>>>()?;
+        if passes.len() > 1 {
+            tables.push(table_bytes(&identity)?);
+        }
         let mut sizes = vec![0; workspaces.len().min(2)];
         for (number, workspace) in workspaces.iter().enumerate() {
             sizes[number % 2] = self.request.check_workspace(workspace)?.max(sizes[number % 2]);
         }
-        Ok(Program { op: self.op, recipe, operands: self.operands, inputs: 1, tables, workspaces: sizes, steps })
+        let operands = self.operands.clone();
+        Ok(Program { op: self.op, recipe, operands, inputs: 1, tables, workspaces: sizes, steps })
+    }
+
+    /// The rows of the axes that a pass leaves as they are.
+    fn identity(&self, passes: &[Vec<usize>]) -> Result<TapTable> {
+        let (mut sizes, mut longest) = (self.sizes, 1);
+        for axes in passes {
+            axes.iter().for_each(|&axis| sizes[axis] = self.tables[axis].len());
+            let kept = (0..3).filter(|axis| !axes.contains(axis)).map(|axis| sizes[axis]);
+            longest = kept.fold(longest, usize::max);
+        }
+        check_table(longest, 1, self.request.limits)?;
+        TapTable::identity(longest)
     }
 
     /// What lies between the passes.
@@ -204,8 +226,8 @@ fn candidates(tables: &[TapTable; 3], sizes: [usize; 3]) -> Vec<Candidate> {
     }
     let apart = Candidate { shader: &TAPS, passes: changing.len() as u32 };
     // Loads and stores of an image: a tap's weight and sample, and the result.
-    let work = |sizes: [usize; 3], taps: usize| sizes.iter().product::<usize>() as f64 * (taps as f64 + 2.0);
-    let taps = tables.each_ref().map(TapTable::longest);
+    let work = |sizes: [usize; 3], taps: f64| sizes.iter().map(|&size| size as f64).product::<f64>() * (taps + 2.0);
+    let taps = tables.each_ref().map(|table| table.longest() as f64);
     let at_once = work(tables.each_ref().map(TapTable::len), taps.iter().product());
     let mut between = sizes;
     let one_by_one: f64 = changing
@@ -315,19 +337,21 @@ impl Pass<'_> {
 }
 
 /// A table as the shaders read it: for each output a row of indices and weights' bits.
-pub(crate) fn table_bytes(table: &TapTable) -> Vec<u8> {
+pub(crate) fn table_bytes(table: &TapTable) -> Result<Vec<u8>> {
     let length = row_length(table);
-    let mut entries = vec![[END, 0]; table.len() * length];
-    for (q, row) in entries.chunks_exact_mut(length).enumerate() {
-        if table.is_outside(q) {
-            row[0] = [OUTSIDE, 0];
-            continue;
-        }
-        for (entry, tap) in row.iter_mut().zip(table.at(q)) {
-            *entry = [wrap(tap.index), (tap.weight as f32).to_bits()];
+    let mut bytes = reserve("a tap table", table.len() * length * ENTRY as usize)?;
+    let mut push = |entry: [u32; 2]| bytes.extend_from_slice(bytemuck::bytes_of(&entry));
+    for q in 0..table.len() {
+        let (taps, outside) = (table.at(q), table.is_outside(q));
+        for number in 0..length {
+            push(match taps.get(number) {
+                _ if outside && number == 0 => [OUTSIDE, 0],
+                Some(tap) if !outside => [wrap(tap.index), (tap.weight as f32).to_bits()],
+                _ => [END, 0],
+            });
         }
     }
-    bytemuck::cast_slice(&entries).to_vec()
+    Ok(bytes)
 }
 
 /// The samples from the first to the last that a range of outputs reads; none where they read none.

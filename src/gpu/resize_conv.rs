@@ -68,7 +68,7 @@ impl<const R: usize> ResizeConv<R> {
         let reads = [0, 1, if has_bias { 2 } else { 1 }].map(Source::Operand);
         let bindings = [&reads[..], &[0, 1, 2].map(Source::Table), &[partials.source]].concat();
         let step = Step { shader: &DIRECT, storage, constants, bindings, dispatches };
-        let tables = problem.tables.iter().map(table_bytes).collect();
+        let tables = problem.tables.iter().map(table_bytes).collect::<Result<_>>()?;
         let steps = [step].into_iter().chain(partials.sum(request, &recipe, &operands)?).collect();
         let (inputs, workspaces) = (operands.len() - 1, partials.workspaces);
         Ok(Program { op: Self::NAME, recipe, operands, inputs, tables, workspaces, steps })

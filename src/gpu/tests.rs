@@ -206,6 +206,64 @@ fn crops_are_split_until_they_fit() {
     assert!(dispatches(&program).len() > 1 && largest.unwrap() <= 128 << 20);
 }
 
+/// Axis by axis where that is cheaper, unless the device holds no such workspace; a forced recipe is refused then.
+#[test]
+fn passes_are_chosen_by_cost_and_room() {
+    let up = Upsample2d {
+        input_size: [64, 64],
+        output_size: [128, 128],
+        mode: crate::UpsampleMode::Cubic { a: -0.5, exclude_outside: false },
+        coordinates: crate::Coordinates::HalfPixel,
+        ..Default::default()
+    };
+    let program = lowered(&up, &Limits::default(), &PlanOptions::default());
+    assert_eq!((program.recipe.passes, &program.workspaces[..]), (2, &[64 * 128 * 4][..]));
+    // Rows that stay as they are need no pass, and linear taps are too few.
+    let line = Upsample2d { output_size: [64, 128], ..up.clone() };
+    assert_eq!(lowered(&line, &Limits::default(), &PlanOptions::default()).recipe.passes, 1);
+    let linear = Upsample2d { mode: crate::UpsampleMode::Linear, ..up.clone() };
+    assert_eq!(lowered(&linear, &Limits::default(), &PlanOptions::default()).recipe.passes, 1);
+
+    let small = Limits { max_buffer_size: 64 * 128 * 4 - 1, ..Limits::default() };
+    assert_eq!(lowered(&up, &small, &PlanOptions::default()).recipe.passes, 1);
+    let options = PlanOptions { recipe: Some(program.recipe), ..Default::default() };
+    let forced = up.lower(Request { limits: &small, features: Features::empty(), options: &options });
+    assert!(matches!(forced, Err(Error::TooLarge { .. })), "{forced:?}");
+}
+
+/// Sizes that only an empty batch makes legal, and sums whose sizes between two passes pass a usize.
+#[test]
+fn absurd_sizes_are_errors() {
+    let conv = crate::Conv3d { batch: 0, input_size: [1 << 22; 3], ..Default::default() };
+    assert!(matches!(conv.grad_weight(), Err(Error::TooLarge { .. })));
+    let up = crate::Upsample3d { batch: 0, output_size: [1 << 22; 3], ..Default::default() };
+    assert!(matches!(crate::Op::output(&up), Err(Error::TooLarge { .. })));
+    let mode = crate::UpsampleMode::Linear;
+    let long = crate::Upsample3d { input_size: [1 << 30, 1 << 30, 1], output_size: [1, 1, 16], mode, ..up };
+    let long = crate::Upsample3d { batch: 1, ..long };
+    assert!(!long.recipes(&Limits::default()).is_empty());
+    let shrink = crate::Upsample1d { input_size: [2_000_000_000], mode, ..Default::default() };
+    let grad = shrink.grad_input();
+    let options = PlanOptions::default();
+    let refused = grad.lower(Request { limits: &Limits::default(), features: Features::empty(), options: &options });
+    assert!(matches!(refused, Err(Error::TooLarge { .. })), "{refused:?}");
+    let padding = crate::Padding::Explicit([[1_000_000; 2]]);
+    let pool = crate::AvgPool1d { kernel_size: [1_000_001], padding, ..Default::default() };
+    assert_eq!(crate::Separable::taps(&pool, 0).unwrap().len(), 1_000_001);
+}
+
+/// Chunks depend on the problem alone, and not on the device.
+#[test]
+fn sums_are_cut_where_the_problem_says() {
+    let conv = Conv2d { input_size: [100, 100], kernel_size: [3, 3], ..Default::default() };
+    let weight = conv.grad_weight().unwrap();
+    let small = Limits { max_storage_buffer_binding_size: 4096, ..Limits::default() };
+    let [whole, split] = [&Limits::default(), &small].map(|limits| lowered(&weight, limits, &PlanOptions::default()));
+    assert_eq!((whole.recipe.passes, whole.workspaces.clone()), (2, split.workspaces.clone()));
+    assert!(dispatches(&split).len() > dispatches(&whole).len());
+    assert_eq!(whole.workspaces, [9 * 148 * 4]);
+}
+
 #[test]
 fn layouts_move_the_window() {
     let conv = Conv2d { input_size: [4, 4], ..Default::default() };
@@ -248,6 +306,21 @@ fn code_lines(text: &str) -> impl Iterator<Item = &str> {
     text.lines().map(str::trim).filter(|line| !line.starts_with("//"))
 }
 
+/// The files that say what the ops are: each with its op's name, and those of the ops that it is made of or goes with.
+const OPS: [(&str, &str); 11] = [
+    ("avg_pool.rs", "AvgPool"),
+    ("bed_of_nails.rs", "BedOfNails"),
+    ("conv.rs", "Conv"),
+    ("conv_bias_grad.rs", "ConvBiasGrad"),
+    ("conv_transpose.rs", "ConvTranspose"),
+    ("conv_weight_grad.rs", "ConvWeightGrad"),
+    ("max_pool.rs", "MaxPool"),
+    ("max_unpool.rs", "MaxUnpool MaxPool"),
+    ("pixel_shuffle.rs", "PixelShuffle"),
+    ("resize_conv.rs", "ResizeConv Conv Upsample"),
+    ("upsample.rs", "Upsample"),
+];
+
 #[test]
 fn the_sources_keep_their_directions() {
     let files = sources();
@@ -264,19 +337,16 @@ fn the_sources_keep_their_directions() {
         for word in ["@compute", "@group(", "var<storage"] {
             assert!(!uses(word), "WGSL in {name}");
         }
-        if matches!(name.as_str(), "conv.rs" | "conv_transpose.rs" | "pixel_shuffle.rs" | "upsample.rs") {
+        // What an op means is said without the GPU, and without another op but those that it is made of.
+        if let Some((_, own)) = OPS.iter().find(|(file, _)| *file == name) {
             let code: String = code_lines(text).collect();
             let words: Vec<_> = code.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
             for word in ["gpu", "Gpu", "Planner", "Plan", "Bound"] {
                 assert!(!words.contains(&word), "{name} knows the GPU: {word}");
             }
-            for (file, word) in [
-                ("conv", "Conv"),
-                ("conv_transpose", "ConvTranspose"),
-                ("pixel_shuffle", "PixelShuffle"),
-                ("upsample", "Upsample"),
-            ] {
-                assert!(name == &format!("{file}.rs") || !words.contains(&word), "{name} names {word}");
+            for (_, names) in OPS.iter().filter(|(file, _)| *file != name) {
+                let other = names.split(' ').next().unwrap_or_default();
+                assert!(own.split(' ').any(|own| own == other) || !words.contains(&other), "{name} names {other}");
             }
         }
         assert!(text.lines().count() <= 400, "{name} is two things");
@@ -286,7 +356,7 @@ fn the_sources_keep_their_directions() {
 #[test]
 fn kernels_name_no_op() {
     let (_, kernel) = sources().into_iter().find(|(name, _)| name == "gpu/kernel.rs").unwrap();
-    for word in ["conv", "upsample", "shuffle"] {
+    for word in ["conv", "upsample", "shuffle", "pool", "nails", "grad"] {
         assert!(!code_lines(&kernel).any(|line| line.replace("upconv", "").contains(word)), "{word}");
     }
 }

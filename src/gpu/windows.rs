@@ -5,6 +5,7 @@ use std::ops::Range;
 use wgpu::Limits;
 
 use super::program::Placed;
+use crate::geometry::at_most;
 use crate::{Error, Result};
 
 /// What one dispatch computes: ranges of batch, output channels, the three spatial output axes, and of what it sums (the
@@ -115,6 +116,10 @@ pub(crate) fn split(
                 (axis, (BINDING, bounds.binding))
             }
             None if tile[REDUCTION].len() as u64 > MAX_ELEMENTS => {
+                if bounds.axes <= REDUCTION {
+                    let terms = tile[REDUCTION].len() as u128;
+                    at_most("the terms of a sum that must not be split", terms, MAX_ELEMENTS.into())?;
+                }
                 (REDUCTION, ("max_storage_buffer_binding_size", bounds.binding))
             }
             None if threads(&tile) > u128::from(bounds.threads) => {

@@ -1,13 +1,16 @@
 //! Poolings and what undoes them: averages, maxima with indices in every convention, unpooling, bed of nails.
 
 use ndarray::{ArrayD, IxDyn};
+use upconv::gpu::GpuOp;
 use upconv::{
     AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, BedOfNails, Error, FloatType, Gpu, IndexConvention, MaxPool, MaxPool1d,
-    MaxPool2d, MaxPool3d, MaxUnpool, MaxUnpool2d, Op, Padding, Tensor,
+    MaxPool2d, MaxPool3d, MaxUnpool, MaxUnpool2d, Op, Padding, Planner, Tensor, wgpu,
 };
 
 use super::Row;
-use super::harness::{Data, Outcome, Random, check, check_made, check_reals};
+use super::harness::{
+    Data, Order, Outcome, Random, check, check_made, check_reals, compare_all, operands, options, run_all,
+};
 
 const CONVENTIONS: [IndexConvention; 5] = [
     IndexConvention::Plane,
@@ -61,28 +64,71 @@ fn gradients<const R: usize>(pool: &MaxPool<R>, _: Data) -> Result<Vec<Tensor>, 
     Ok(vec![Tensor::F32(gradient), Tensor::I32(indices)])
 }
 
-/// Indices that repeat, that lie outside, and whatever an i32 may hold; nothing outside is written, and all are counted.
+/// Numbers, and indices of which many repeat, lie outside, or are whatever an i32 may hold.
+fn wild(numbers: &[usize], indices: &[usize], most: u64) -> Vec<Tensor> {
+    let mut random = Random::new("wild");
+    let numbers = random.tensor(numbers, Data::Integers);
+    let indices = ArrayD::from_shape_simple_fn(IxDyn(indices), || match random.next() % 12 {
+        0 => i32::MIN,
+        1 => i32::MAX,
+        2 => -1 - (random.next() % 50) as i32,
+        _ => (random.next() % most) as i32,
+    });
+    vec![Tensor::F32(numbers), Tensor::I32(indices)]
+}
+
+/// Nothing outside is written, and every index outside is counted; the gradient reads none of them.
 fn wild_indices(gpu: &Gpu) -> Outcome {
-    for (indices, index_size) in
-        CONVENTIONS.into_iter().flat_map(|convention| [(convention, None), (convention, Some([6, 4]))])
-    {
-        let unpool =
-            MaxUnpool2d { batch: 2, channels: 3, input_size: [4, 5], output_size: [5, 6], index_size, indices };
-        let make = |_: Data, _: FloatType| {
-            let mut random = Random::new("wild");
-            let shape = [2, 3, 4, 5];
-            let input = random.tensor(&shape, Data::Integers);
-            let indices = ArrayD::from_shape_simple_fn(IxDyn(&shape), || match random.next() % 8 {
-                0 => i32::MIN,
-                1 => i32::MAX,
-                2 => -1 - (random.next() % 50) as i32,
-                _ => (random.next() % 200) as i32,
-            });
-            Ok(vec![Tensor::F32(input), Tensor::I32(indices)])
-        };
-        check_made(gpu, &unpool, &make).map_err(|error| format!("{indices:?} {index_size:?}: {error}"))?;
+    let flat = MaxUnpool { batch: 2, channels: 3, input_size: [1, 4, 5], output_size: [1, 5, 6], ..Default::default() };
+    let deep = MaxUnpool { input_size: [2, 3, 4], output_size: [3, 2, 5], ..flat.clone() };
+    for indices in CONVENTIONS {
+        for (unpool, index_size) in
+            [(&flat, None), (&flat, Some([1, 6, 4])), (&deep, None), (&deep, Some([2, 3, 4])), (&deep, Some([4, 1, 6]))]
+        {
+            let unpool = MaxUnpool { indices, index_size, ..unpool.clone() };
+            let told = |error| format!("{unpool:?}: {error}");
+            let [small, large] = [unpool.inputs(), unpool.outputs()].map(|of| of.map(|of| of[0].shape.clone()));
+            let (small, large) = (small.map_err(text)?, large.map_err(text)?);
+            check_made(gpu, &unpool, &|_, _| Ok(wild(&small, &small, 250))).map_err(told)?;
+            let grad = unpool.grad_input();
+            check_made(gpu, &grad, &|_, _| Ok(wild(&large, &small, 250))).map_err(told)?;
+        }
     }
     Ok(())
+}
+
+/// An index that lies outside its window takes no part in the gradient, wherever else it points to.
+fn indices_of_other_windows(gpu: &Gpu) -> Outcome {
+    let pool = MaxPool2d {
+        batch: 2,
+        input_size: [9, 8],
+        kernel_size: [3, 2],
+        stride: [2, 1],
+        dilation: [2, 3],
+        padding: PADDING,
+        indices: Some(IndexConvention::Plane),
+        ..Default::default()
+    };
+    let shape = pool.output().map_err(text)?.shape;
+    check_made(gpu, &pool.grad_input(), &|_, _| Ok(wild(&shape, &shape, 72)))
+}
+
+/// One plane larger than a binding: places are marked, and samples gathered, part by part.
+fn planes_past_a_binding(gpu: &Gpu) -> Outcome {
+    let unpool = MaxUnpool2d { input_size: [40, 50], output_size: [80, 70], ..Default::default() };
+    let (small, large) = ([1, 1, 40, 50], [1, 1, 80, 70]);
+    split_planes(gpu, &unpool, &wild(&small, &small, 5600))?;
+    split_planes(gpu, &unpool.grad_input(), &wild(&large, &small, 5600))
+}
+
+fn split_planes<O: GpuOp>(gpu: &Gpu, op: &O, inputs: &[Tensor]) -> Outcome {
+    let options = options(&operands(op)?, Order::Nchw);
+    let limits = wgpu::Limits { max_storage_buffer_binding_size: 2048, ..gpu.device().limits() };
+    let plan = Planner::with_limits(gpu.device(), &limits).plan(op, &options).map_err(text)?;
+    if plan.dispatches().len() < 20 {
+        return Err("was not split".into());
+    }
+    compare_all(op, inputs, &run_all(gpu, op, &plan, &options, inputs)?, Data::Integers)
 }
 
 /// A NaN wins and comes through as it is, and so does a subnormal; the first of equal ones wins, whatever its zero's sign.
@@ -148,6 +194,8 @@ pub fn rows() -> Vec<Row> {
     rows.push(Row::new("2d an empty batch", move |gpu| maxima(gpu, &MaxPool2d { batch: 0, ..maximum.clone() })));
     rows.push(Row::new("NaN, subnormals and zeros", special_values));
     rows.push(Row::new("wild indices", wild_indices));
+    rows.push(Row::new("indices of other windows", indices_of_other_windows));
+    rows.push(Row::new("planes past a binding", planes_past_a_binding));
     rows.push(Row::new("an index out of range is an error", out_of_range));
     rows.push(Row::new("1d bed of nails", |gpu| {
         nails(gpu, &BedOfNails { batch: 2, channels: 3, input_size: [5], stride: [3], position: [1] })
