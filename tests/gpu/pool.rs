@@ -110,7 +110,13 @@ fn indices_of_other_windows(gpu: &Gpu) -> Outcome {
         ..Default::default()
     };
     let shape = pool.output().map_err(text)?.shape;
-    check_made(gpu, &pool.grad_input(), &|_, _| Ok(wild(&shape, &shape, 72)))
+    check_made(gpu, &pool.grad_input(), &|_, _| Ok(wild(&shape, &shape, 72)))?;
+    // Every window claims the same sample; few hold it.
+    [0, 27, 35, 44, 71].into_iter().try_for_each(|claimed| {
+        let gradient = Tensor::F32(Random::new("claimed").tensor(&shape, Data::Integers));
+        let indices = Tensor::I32(ArrayD::from_elem(IxDyn(&shape), claimed));
+        check_made(gpu, &pool.grad_input(), &|_, _| Ok(vec![gradient.clone(), indices.clone()]))
+    })
 }
 
 /// One plane larger than a binding: places are marked, and samples gathered, part by part.
