@@ -103,8 +103,8 @@ fn indices_of_other_windows(gpu: &Gpu) -> Outcome {
         batch: 2,
         input_size: [9, 8],
         kernel_size: [3, 2],
-        stride: [2, 1],
-        dilation: [2, 3],
+        stride: [3, 2],
+        dilation: [2, 1],
         padding: PADDING,
         indices: Some(IndexConvention::Plane),
         ..Default::default()
