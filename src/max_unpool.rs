@@ -13,7 +13,7 @@ use crate::{Error, MaxPool, Result, TensorView};
 ///
 /// Tensors: `input` (N, C, spatial...), `indices` of `i32` and of the same shape; output (N, C, spatial...), and
 /// `invalid` (1) of `i32`: how many indices lie outside the plane of their image and channel, or outside the output. Such
-/// a sample goes nowhere. [`Gpu::run`](crate::Gpu::run) makes an error of them.
+/// a sample goes nowhere. [`Gpu::run_tensors`](crate::Gpu::run_tensors) makes an error of them.
 ///
 /// Where several samples have the same index, the last in row-major order wins, as when they are written one after the
 /// other (ONNX; PyTorch leaves it open).

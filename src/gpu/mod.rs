@@ -146,7 +146,9 @@ impl Planner {
     /// A plan for any op, with layouts or a recipe of the caller's choice.
     pub fn plan<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Plan> {
         let program = op.lower(Request { limits: &self.limits, features: self.device.features(), options })?;
-        let cost = op.cost()?;
+        // As stored: an f16 has two bytes.
+        let bytes = program.operands.iter().map(|placed| (placed.layout.len() as u64).saturating_mul(placed.element));
+        let cost = Cost { bytes: bytes.fold(0, u64::saturating_add), ..op.cost()? };
         Ok(Plan {
             kernels: program.steps.iter().map(|step| self.kernels.get(&self.device, program.op, step)).collect(),
             buffers: PlanBuffers::new(&self.device, &program),

@@ -1,7 +1,9 @@
 //! The embedding contract: what is refused when binding, and that encoding records and does nothing else.
 
+use upconv::gpu::Buffers;
 use upconv::{
-    ConvTranspose2d, Error, Gpu, Plan, PlanOptions, Recipe, TensorLayout, Upsample2d, gpu::required_limits, wgpu,
+    ConvTranspose2d, Error, FloatType, Gpu, Plan, PlanOptions, Recipe, TensorLayout, Upsample2d, gpu::required_limits,
+    wgpu,
 };
 use wgpu::BufferUsages;
 
@@ -169,8 +171,46 @@ fn limits(_: &Gpu) -> Outcome {
     if small == wgpu::Limits::default() && large == expected { Ok(()) } else { Err(format!("{small:?} {large:?}")) }
 }
 
+/// The caller's workspaces: as many as the plan wants, large enough, and in buffers of their own.
+fn workspaces(gpu: &Gpu) -> Outcome {
+    let conv = Fields::<2>::parse("ic1_oc1_i60x60_k3x3").conv();
+    let weight = conv.grad_weight().map_err(text)?;
+    let plan = gpu.planner().plan(&weight, &PlanOptions::default()).map_err(text)?;
+    let [needed] = *plan.workspaces() else { return Err(format!("{:?}", plan.workspaces())) };
+    let [x, g, y] = [3600 * 4, 58 * 58 * 4, 36].map(|size| buffer(gpu, size, BufferUsages::STORAGE));
+    let inputs = [x.slice(..), g.slice(..)];
+    let bind = |workspaces: &[wgpu::BufferSlice<'_>]| {
+        plan.bind_buffers(Buffers { inputs: &inputs, outputs: &[y.slice(..)], workspaces })
+    };
+    let [small, enough] = [needed - 4, needed].map(|size| buffer(gpu, size, BufferUsages::STORAGE));
+    let too_small = Error::BufferTooSmall { operand: "workspace", needed, available: needed - 4 };
+    expect(bind(&[small.slice(..)]), too_small)?;
+    let two = bind(&[enough.slice(..), small.slice(..)]);
+    expect(two, Error::OperandCount { op: "conv_weight_grad", expected: 1, actual: 2 })?;
+    let large = buffer(gpu, 3600 * 4 + needed.next_multiple_of(256) + 256, BufferUsages::STORAGE);
+    let inputs = [large.slice(..3600 * 4), g.slice(..)];
+    let shared = Buffers { inputs: &inputs, outputs: &[y.slice(..)], workspaces: &[large.slice(14592..)] };
+    expect(plan.bind_buffers(shared), Error::Aliased { operand: "input", output: "workspace" })?;
+    bind(&[enough.slice(..)]).map_err(text)?;
+    bind(&[]).map(|_| ()).map_err(text)
+}
+
+/// An f16 has two bytes, in what a plan says of its cost as in its buffers.
+fn cost_of_halves(gpu: &Gpu) -> Outcome {
+    let up = Upsample2d { input_size: [3, 3], output_size: [6, 6], ..Default::default() };
+    let cost =
+        |storage| gpu.planner().plan(&up, &PlanOptions { storage, ..Default::default() }).map(|plan| plan.cost());
+    match (cost(FloatType::F32).map_err(text)?.bytes, cost(FloatType::F16)) {
+        (180, Ok(halves)) if halves.bytes == 90 => Ok(()),
+        (180, Err(Error::MissingFeature { .. })) => Ok(()),
+        other => Err(format!("{other:?}")),
+    }
+}
+
 pub fn rows() -> Vec<Row> {
     vec![
+        Row::new("workspaces are checked", workspaces),
+        Row::new("an f16 has two bytes", cost_of_halves),
         Row::new("bad slices are refused with their numbers", refusals),
         Row::new("encoding creates nothing and runs nothing", encoding_creates_nothing),
         Row::new("a recipe is forced or refused", recipes),

@@ -3,93 +3,17 @@
 //! Every buffer begins with a guard band and its slice after it; every layout has an offset; whatever is not an element
 //! of a tensor holds a poison (a NaN of known bits) before, and must hold it after. Outputs are poisoned throughout.
 
-use std::collections::HashSet;
-
-use ndarray::{ArrayD, Dimension, IxDyn};
+use ndarray::ArrayD;
 use upconv::gpu::{Buffers, GpuOp};
 use upconv::half::f16;
 use upconv::{
     DataType, Error, FloatType, Gpu, Op, Operand, Plan, PlanOptions, Planner, Tensor, TensorLayout, TensorView, wgpu,
 };
 
+pub use super::tensors::{Data, Order, Random};
+use super::tensors::{GUARD, POISON, Place, slot};
+
 pub type Outcome = Result<(), String>;
-
-/// A NaN that no shader makes: reading it spoils a sum, and finding it says that nothing was written.
-const POISON: u32 = 0x7fc0_dead;
-
-/// The same for f16.
-const HALF_POISON: u16 = 0x7ead;
-
-/// Bytes before a slice; every device lets a binding start there.
-const GUARD: u64 = 256;
-
-/// What the tensors hold.
-#[derive(Clone, Copy, PartialEq)]
-pub enum Data {
-    /// Integers from -4 to 4, whose sums are exact: compared with `==`.
-    Integers,
-    /// Reals of very different sizes, compared with the reference's bound.
-    Reals,
-}
-
-/// How activations lie in memory.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Order {
-    Nchw,
-    Nhwc,
-    /// Rows of 256 bytes, or the next multiple of it.
-    RowPitch,
-    /// The batch innermost, with room for one image more that nobody may write.
-    Interleaved,
-}
-
-impl Order {
-    pub fn place(self, shape: &[usize], offset: usize) -> TensorLayout {
-        let layout = match self {
-            Self::Nchw => TensorLayout::contiguous(shape),
-            Self::Nhwc => TensorLayout::channels_last(shape),
-            Self::RowPitch => TensorLayout::row_pitch(shape, shape.last().unwrap_or(&1).next_multiple_of(64)),
-            Self::Interleaved => {
-                let inner = TensorLayout::contiguous(&shape[1..]);
-                let step = shape[0] + 1;
-                let strides: Vec<_> =
-                    [1].into_iter().chain(inner.strides().iter().map(|stride| stride * step)).collect();
-                TensorLayout::new(shape, &strides, 0).expect("a small tensor")
-            }
-        };
-        layout.with_offset(offset)
-    }
-}
-
-/// A small generator of its own, so that a row always sees the same numbers.
-pub struct Random(u64);
-
-impl Random {
-    pub fn new(seed: &str) -> Self {
-        Self(
-            seed.bytes()
-                .fold(0x9e37_79b9_7f4a_7c15, |state, byte| (state ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)),
-        )
-    }
-
-    pub fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 >> 16
-    }
-
-    fn value(&mut self, data: Data) -> f32 {
-        match data {
-            Data::Integers => (self.next() % 9) as f32 - 4.0,
-            Data::Reals => ((self.next() % 20001) as f32 / 10000.0 - 1.0) * 10f32.powi((self.next() % 5) as i32 - 2),
-        }
-    }
-
-    pub fn tensor(&mut self, shape: &[usize], data: Data) -> ArrayD<f32> {
-        ArrayD::from_shape_simple_fn(IxDyn(shape), || self.value(data))
-    }
-}
 
 /// Random inputs for an op that takes numbers only.
 pub fn inputs<O: Op>(op: &O, seed: &str, data: Data) -> Result<Vec<ArrayD<f32>>, String> {
@@ -125,99 +49,11 @@ pub fn options(operands: &[Operand], order: Order) -> PlanOptions {
     options
 }
 
-/// None for a tensor that is too small to have a layout.
-fn slot<'a>(options: &'a mut PlanOptions, name: &str) -> Option<&'a mut Option<TensorLayout>> {
-    Some(match name {
-        "input" => &mut options.input,
-        "weight" => &mut options.weight,
-        "bias" => &mut options.bias,
-        "grad_output" => &mut options.grad_output,
-        "indices" => &mut options.indices,
-        "output" => &mut options.output,
-        _ => return None,
-    })
-}
-
 /// Input and output operands of an op.
 pub fn operands<O: Op>(op: &O) -> Result<Vec<Operand>, String> {
     let mut operands = op.inputs().map_err(|error| error.to_string())?;
     operands.extend(op.outputs().map_err(|error| error.to_string())?);
     Ok(operands)
-}
-
-/// A tensor's place in a buffer: guard, poison, its elements where the layout puts them, guard.
-struct Place {
-    layout: TensorLayout,
-    /// Bytes of an element, 2 or 4.
-    element: usize,
-}
-
-impl Place {
-    fn new(options: &PlanOptions, operand: &Operand) -> Self {
-        let given = slot(&mut options.clone(), operand.name).and_then(|slot| slot.clone());
-        let half = options.storage == FloatType::F16 && operand.data_type == DataType::Float;
-        let layout = given.unwrap_or_else(|| TensorLayout::contiguous(&operand.shape));
-        Self { layout, element: if half { 2 } else { 4 } }
-    }
-
-    fn poison(&self) -> u32 {
-        if self.element == 2 { HALF_POISON.into() } else { POISON }
-    }
-
-    /// Elements of the buffer before that of this number.
-    fn at(&self, index: &[usize]) -> usize {
-        GUARD as usize / self.element + self.layout.index(index)
-    }
-
-    /// The buffer's elements as bits, an even number of them.
-    fn bits(&self, tensor: Option<&Tensor>) -> Vec<u32> {
-        let count = 2 * GUARD as usize / self.element + self.layout.end();
-        let mut bits = vec![self.poison(); count.next_multiple_of(4 / self.element)];
-        match tensor {
-            Some(Tensor::F32(tensor)) => self.put(tensor, &mut bits, |value| value.to_bits()),
-            Some(Tensor::F16(tensor)) => self.put(tensor, &mut bits, |value| value.to_bits().into()),
-            Some(Tensor::I32(tensor)) => self.put(tensor, &mut bits, |value| value as u32),
-            None => {}
-        }
-        bits
-    }
-
-    fn put<T: Copy>(&self, tensor: &ArrayD<T>, bits: &mut [u32], of: impl Fn(T) -> u32) {
-        for (index, &value) in tensor.indexed_iter() {
-            bits[self.at(index.slice())] = of(value);
-        }
-    }
-
-    fn upload(&self, gpu: &Gpu, tensor: Option<&Tensor>) -> Result<wgpu::Buffer, String> {
-        let bits = self.bits(tensor);
-        let bytes: Vec<u8> = bits.iter().flat_map(|word| word.to_le_bytes()[..self.element].to_vec()).collect();
-        let buffer = gpu.buffer("test", bytes.len() as u64).map_err(|error| error.to_string())?;
-        gpu.queue().write_buffer(&buffer, 0, &bytes);
-        Ok(buffer)
-    }
-
-    /// The bits of the tensor's elements, or what is wrong with the buffer.
-    fn take_apart(&self, bytes: &[u8]) -> Result<ArrayD<u32>, String> {
-        let word = |chunk: &[u8]| chunk.iter().rev().fold(0u32, |word, byte| word << 8 | u32::from(*byte));
-        let after: Vec<u32> = bytes.chunks_exact(self.element).map(word).collect();
-        let mut elements = HashSet::new();
-        let mut unwritten = None;
-        let output = ArrayD::from_shape_fn(IxDyn(self.layout.shape()), |index| {
-            let at = self.at(index.slice());
-            elements.insert(at);
-            if after[at] == self.poison() {
-                unwritten = Some(index.slice().to_vec());
-            }
-            after[at]
-        });
-        if let Some(index) = unwritten {
-            return Err(format!("output element {index:?} was not written"));
-        }
-        match (0..after.len()).find(|at| after[*at] != self.poison() && !elements.contains(at)) {
-            Some(at) => Err(format!("word {at} of the output buffer was written; it is no element")),
-            None => Ok(output),
-        }
-    }
 }
 
 /// Runs a plan on poisoned buffers and takes the outputs apart: their elements, or the first word that was written
@@ -351,7 +187,7 @@ fn check_under<O: GpuOp>(gpu: &Gpu, op: &O, conditions: &[(Order, Data)], make: 
     check_split(gpu, op, make, FloatType::F32)
 }
 
-fn run_and_compare<O: GpuOp>(gpu: &Gpu, op: &O, options: &PlanOptions, inputs: &[Tensor], data: Data) -> Outcome {
+pub fn run_and_compare<O: GpuOp>(gpu: &Gpu, op: &O, options: &PlanOptions, inputs: &[Tensor], data: Data) -> Outcome {
     let plan = gpu.planner().plan(op, options).map_err(|error| error.to_string())?;
     compare_all(op, inputs, &run_all(gpu, op, &plan, options, inputs)?, data)
 }
@@ -424,25 +260,4 @@ fn bits(tensors: &[Tensor]) -> Vec<u32> {
         }
     };
     tensors.iter().flat_map(of).collect()
-}
-
-/// The harness itself: an element left unwritten, a word written beside, and a wrong value are all noticed.
-pub fn rows() -> Vec<super::Row> {
-    vec![super::Row::new("what goes wrong is noticed", |_| {
-        let place = Place { layout: Order::RowPitch.place(&[1, 1, 2, 3], 5), element: 4 };
-        let tensor = Random::new("harness").tensor(place.layout.shape(), Data::Integers);
-        let right = place.bits(Some(&Tensor::F32(tensor.clone())));
-        let base = GUARD as usize / 4 + place.layout.offset();
-        let spoiled = |at: usize, word: u32| {
-            let mut words = right.clone();
-            words[at] = word;
-            place.take_apart(bytemuck::cast_slice(&words))
-        };
-        if place.take_apart(bytemuck::cast_slice(&right))?.mapv(f32::from_bits) != tensor {
-            return Err("a right output is taken apart wrongly".into());
-        }
-        let beside = [base - 1, base + 3, 0, right.len() - 1];
-        let noticed = spoiled(base + 1, POISON).is_err() && beside.iter().all(|&at| spoiled(at, 0).is_err());
-        if noticed { Ok(()) } else { Err("a stray or a missing write was not noticed".into()) }
-    })]
 }

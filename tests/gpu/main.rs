@@ -9,6 +9,7 @@ mod gradients;
 mod halves;
 mod harness;
 mod host;
+mod layouts;
 mod named;
 mod pixel_shuffle;
 mod pool;
@@ -16,6 +17,7 @@ mod properties;
 mod resize_conv;
 mod seeds;
 mod splitting;
+mod tensors;
 mod upsample;
 
 #[path = "../../benches/problems/mod.rs"]
@@ -45,7 +47,7 @@ impl Row {
 
 fn rows() -> Vec<Row> {
     [
-        ("harness", harness::rows as fn() -> Vec<Row>),
+        ("tensors", tensors::rows as fn() -> Vec<Row>),
         ("conv_transpose", conv_transpose::rows),
         ("conv", conv::rows),
         ("activations", activations::rows),
@@ -55,6 +57,7 @@ fn rows() -> Vec<Row> {
         ("pool", pool::rows),
         ("resize_conv", resize_conv::rows),
         ("halves", halves::rows),
+        ("layouts", layouts::rows),
         ("seeds", seeds::rows),
         ("conformance", conformance::rows),
         ("named", named::rows),
