@@ -162,7 +162,9 @@ impl Sums {
     pub(crate) fn add(&mut self, element: usize, x: f64, w: f64) {
         let term = x * w;
         self.values[element] += term;
-        self.magnitudes[element] += term.abs() * flush(x, self.smallest).max(flush(w, self.smallest));
+        let plain = x.abs().min(w.abs()) >= self.smallest;
+        let weight = if plain { 1.0 } else { flush(x, self.smallest).max(flush(w, self.smallest)) };
+        self.magnitudes[element] += term.abs() * weight;
     }
 
     /// Adds each channel's bias to a row-major (N, C, spatial...) output.

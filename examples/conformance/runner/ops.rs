@@ -55,9 +55,17 @@ fn padding<const R: usize>(case: &Case) -> Outcome<[i64; R]> {
 fn convolution<const R: usize>(case: &Case, engine: &Engine) -> Outcome<Results> {
     let (input, weight, bias) = (case.required("input")?, case.required("weight")?, case.input("bias")?);
     let groups = case.number("groups").unwrap_or(1.0) as usize;
+    if !matches!(case.word("padding_mode"), "" | "zeros") {
+        return unsupported(format!("padding_mode {}", case.word("padding_mode")));
+    }
+    let padding = match case.word("padding") {
+        "same" => Padding::SameUpper,
+        "valid" => Padding::Valid,
+        _ => Padding::Explicit(padding::<R>(case)?.map(|pad| [pad; 2])),
+    };
     let conv = Conv {
         stride: case.steps("stride")?,
-        padding: Padding::Explicit(padding::<R>(case)?.map(|pad| [pad; 2])),
+        padding,
         dilation: case.steps("dilation")?,
         bias: bias.is_some(),
         ..Conv::<R>::from_shapes(&shape(&input), &shape(&weight), groups)?

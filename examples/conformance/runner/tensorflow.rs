@@ -1,5 +1,6 @@
 //! TensorFlow's ops: channels last, filters with the taps outermost.
 
+use serde_json::Value;
 use upconv::{
     Conv2d, ConvTranspose2d, Coordinates, Op, Padding, Rounding, Tensor, TfResize, TransposePadding, Upsample2d,
     UpsampleMode,
@@ -19,10 +20,11 @@ pub fn compute(case: &Case, engine: &Engine) -> Outcome<Results> {
         "conv2d" => {
             let (input, weight) = operands(case)?;
             let base = Conv2d::from_shapes(&shape(&input), &shape(&weight), groups(&input, &weight, 1))?;
-            let padding = match case.word("padding") {
-                "SAME" => Padding::SameUpper,
-                "VALID" => Padding::Valid,
-                other => return unsupported(format!("padding {other}")),
+            let padding = match (case.word("padding"), explicit(case)) {
+                ("SAME", _) => Padding::SameUpper,
+                ("VALID", _) => Padding::Valid,
+                (_, Some([_, rows, columns, _])) => Padding::Explicit([rows, columns]),
+                (other, None) => return unsupported(format!("padding {other}")),
             };
             let (stride, dilation) = (steps(case, "strides")?, steps(case, "dilations")?);
             engine.first(&Conv2d { stride, dilation, padding, ..base }, &[&input, &weight])?
@@ -50,6 +52,13 @@ pub fn compute(case: &Case, engine: &Engine) -> Outcome<Results> {
 
 fn operands(case: &Case) -> Outcome<(Tensor, Tensor)> {
     Ok((permuted(&case.required("input")?, &TO_NCHW), permuted(&case.required("filter")?, &TO_WEIGHT)))
+}
+
+/// Padding before and after each of the four axes, given as such.
+fn explicit(case: &Case) -> Option<[[i64; 2]; 4]> {
+    let pair = |pair: &Value| Some([pair.get(0)?.as_i64()?, pair.get(1)?.as_i64()?]);
+    let pairs: Option<Vec<_>> = case.attribute("padding").as_array()?.iter().map(pair).collect();
+    pairs?.try_into().ok()
 }
 
 /// Groups follow from the shapes.
