@@ -51,7 +51,6 @@ struct Params {
 
 override workgroup_size: u32 = 64;
 override has_bias: bool = false;
-override activation: u32 = 0u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<In>;
@@ -92,29 +91,6 @@ fn taps_of(q: u32, axis: Axis) -> Taps {
     let in_kernel = (axis.kernel - 1 - tap) / axis.tap_step + 1;
     let in_input = index / axis.index_step + 1;
     return Taps(tap, index, min(in_kernel, in_input));
-}
-
-fn activate(value: f32) -> f32 {
-    switch (activation) {
-        case 1u: { // ReLU
-            return max(value, 0.0);
-        }
-        case 2u: { // leaky ReLU
-            return select(value, params.alpha * value, value < 0.0);
-        }
-        case 3u: { // sigmoid; past 80 the exponential would come near overflow, and 1 / it is 0 to any purpose
-            return 1.0 / (1.0 + exp(min(-value, 80.0)));
-        }
-        case 4u: { // tanh; 1 to the last bit past 10
-            return 1.0 - 2.0 / (exp(2.0 * clamp(value, -10.0, 10.0)) + 1.0);
-        }
-        case 5u: { // clip
-            return clamp(value, params.alpha, params.beta);
-        }
-        default: {
-            return value;
-        }
-    }
 }
 
 @compute @workgroup_size(workgroup_size)

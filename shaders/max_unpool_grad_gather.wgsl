@@ -45,7 +45,6 @@ struct Params {
 }
 
 override workgroup_size: u32 = 64;
-override columns_first: bool = false;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<u32>;       // the bits of f32
@@ -69,27 +68,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let n = image + params.first_batch;
     let index = bitcast<i32>(indices[params.i_base + image * params.i_batch + channel * params.i_channel
         + slice * params.i_d + row * params.i_h + column * params.i_w]);
-    // Both fit: the host has made sure that every right index is below 2^31.
-    let inside = index - i32(n * params.number_batch + channel * params.number_channel);
-    let place = u32(max(inside, 0)) / params.unit;
-    var d = place / (params.index_h * params.index_w);
-    var h = place / params.index_w % params.index_h;
-    var w = place % params.index_w;
-    if (columns_first) {
-        d = place % params.index_d;
-        h = place / params.index_d % params.index_h;
-        w = place / (params.index_d * params.index_h);
-    }
-    // index first: of a very negative one the difference has wrapped.
-    let names_one = index >= 0 && inside >= 0 && u32(inside) % params.unit == 0u && d < params.index_d
-        && w < params.index_w && d < params.output_d && h < params.output_h && w < params.output_w;
-    // Below first_place the difference wraps, and is no less than the count.
-    let target_place = (d * params.output_h + h) * params.output_w + w - params.first_place;
+    let place = place_of(index, n * params.number_batch + channel * params.number_channel);
     let y_at = params.y_base + image * params.y_batch + channel * params.y_channel
         + slice * params.y_d + row * params.y_h + column * params.y_w;
-    if (names_one && target_place < params.count_places) {
+    if (place.found && number_at_hand(place) < params.count_places) {
         y[y_at] = x[params.x_base + image * params.x_batch + channel * params.x_channel
-            + d * params.x_d + h * params.x_h + w * params.x_w];
+            + place.at.x * params.x_d + place.at.y * params.x_h + place.at.z * params.x_w];
     } else if (params.accumulate == 0u) {
         y[y_at] = 0u;
     }

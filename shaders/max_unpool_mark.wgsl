@@ -38,7 +38,6 @@ struct Params {
 }
 
 override workgroup_size: u32 = 64;
-override columns_first: bool = false;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> indices: array<u32>; // the bits of i32
@@ -62,30 +61,17 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let n = image + params.first_batch;
     let index = bitcast<i32>(indices[params.i_base + image * params.i_batch + channel * params.i_channel
         + slice * params.i_d + row * params.i_h + column * params.i_w]);
-    // Both fit: the host has made sure that every right index is below 2^31.
-    let inside = index - i32(n * params.number_batch + channel * params.number_channel);
-    let place = u32(max(inside, 0)) / params.unit;
-    var d = place / (params.index_h * params.index_w);
-    var h = place / params.index_w % params.index_h;
-    var w = place % params.index_w;
-    if (columns_first) {
-        d = place % params.index_d;
-        h = place / params.index_d % params.index_h;
-        w = place / (params.index_d * params.index_h);
-    }
-    // index first: of a very negative one the difference has wrapped.
-    if (index < 0 || inside < 0 || u32(inside) % params.unit != 0u || d >= params.index_d
-        || w >= params.index_w || d >= params.output_d || h >= params.output_h || w >= params.output_w) {
+    let place = place_of(index, n * params.number_batch + channel * params.number_channel);
+    if (!place.found) {
         if (params.first_place == 0u) {
             atomicAdd(&invalid[params.invalid_base], 1u);
         }
         return;
     }
-    // Below first_place the difference wraps, and is no less than the count.
-    let target_place = (d * params.output_h + h) * params.output_w + w - params.first_place;
-    if (target_place < params.count_places) {
+    let at_hand = number_at_hand(place);
+    if (at_hand < params.count_places) {
         let plane = (n * params.channels + channel) * (params.output_d * params.output_h * params.output_w);
         let number = (slice * params.size_h + row) * params.size_w + column + 1u;
-        atomicMax(&marks[params.marks_base + plane + params.first_place + target_place], number);
+        atomicMax(&marks[params.marks_base + plane + params.first_place + at_hand], number);
     }
 }

@@ -1,8 +1,6 @@
 //! Convolution: what it is, its sizes in every convention, and its definition on the CPU.
 
-use crate::geometry::{
-    Axis, Geometry, MAX_COORDINATE, Padding, Pads, check_layer, conv_size, same_total, span, split_padding,
-};
+use crate::geometry::{Axis, Geometry, MAX_COORDINATE, Padding, Pads, check_layer, conv_size, span};
 use crate::op::{Op, Operand, split_shape};
 use crate::reference::{Reference, Sums, for_each_run};
 use crate::{Activation, Error, Result, TensorView};
@@ -105,16 +103,10 @@ impl<const R: usize> Conv<R> {
 
     /// The padding that [`Self::padding`] comes to, before and after each axis.
     pub fn pads(&self) -> Result<Pads<R>> {
-        let upper = match self.padding {
-            Padding::Explicit(pads) => return Ok(pads),
-            Padding::Valid => return Ok([[0; 2]; R]),
-            Padding::SameUpper => true,
-            Padding::SameLower => false,
-        };
         let mut pads = [[0; 2]; R];
         for (i, pad) in pads.iter_mut().enumerate() {
             let span = span(self.kernel_size[i], self.dilation[i]);
-            *pad = split_padding(same_total(self.input_size[i], span, self.stride[i].max(1)), upper)?;
+            *pad = self.padding.on_axis(i, self.input_size[i], span, self.stride[i].max(1))?;
         }
         Ok(pads)
     }

@@ -203,9 +203,24 @@ impl<const R: usize> Geometry<R> {
 
     /// The three axes that the shaders and references loop over; those that the problem lacks come first.
     pub(crate) fn axes3(&self) -> [Axis; 3] {
-        let mut axes = [Axis::UNIT; 3];
-        axes[3 - R..].copy_from_slice(&self.axes);
-        axes
+        three(Axis::UNIT, &self.axes)
+    }
+}
+
+/// What is said of one to three axes, as said of three: those that a problem lacks come first.
+pub(crate) fn three<T: Copy>(lacking: T, axes: &[T]) -> [T; 3] {
+    std::array::from_fn(|i| (i + axes.len()).checked_sub(3).map_or(lacking, |axis| axes[axis]))
+}
+
+impl<const R: usize> Padding<R> {
+    /// What it comes to before and after an axis of so many samples.
+    pub(crate) fn on_axis(&self, axis: usize, input: usize, span: usize, stride: usize) -> Result<[i64; 2]> {
+        match self {
+            Self::Explicit(pads) => Ok(pads[axis]),
+            Self::Valid => Ok([0; 2]),
+            Self::SameUpper => split_padding(same_total(input, span, stride), true),
+            Self::SameLower => split_padding(same_total(input, span, stride), false),
+        }
     }
 }
 

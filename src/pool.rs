@@ -3,8 +3,7 @@
 use std::ops::Range;
 
 use crate::geometry::{
-    Axis, MAX_COORDINATE, Padding, Pads, at_most, check_elements, check_layer, conv_size, same_total, span,
-    split_padding,
+    Axis, MAX_COORDINATE, Padding, Pads, at_most, check_elements, check_layer, conv_size, span, three,
 };
 use crate::{Error, Result};
 
@@ -57,27 +56,18 @@ impl<const R: usize> Windows<R> {
 
     /// The three axes that the shaders and references loop over; those that the problem lacks come first.
     pub(crate) fn axes3(&self) -> [Axis; 3] {
-        let mut axes = [Axis::UNIT; 3];
-        axes[3 - R..].copy_from_slice(&self.axes);
-        axes
+        three(Axis::UNIT, &self.axes)
     }
 }
 
 impl<const R: usize> Sizes<R> {
     fn pads(&self, i: usize) -> Result<[i64; 2]> {
-        let upper = match self.padding {
-            Padding::Explicit(pads) => {
-                let negative = pads[i].into_iter().find(|&pad| pad < 0);
-                let refused =
-                    |pad| Error::Number { what: "a pooling's padding", value: pad as f64, must: "at least 0" };
-                return negative.map_or(Ok(pads[i]), |pad| Err(refused(pad)));
-            }
-            Padding::Valid => return Ok([0; 2]),
-            Padding::SameUpper => true,
-            Padding::SameLower => false,
-        };
         let span = span(self.kernel_size[i], self.dilation[i]);
-        split_padding(same_total(self.input_size[i], span, self.stride[i]), upper)
+        let pads = self.padding.on_axis(i, self.input_size[i], span, self.stride[i])?;
+        match pads.into_iter().find(|&pad| pad < 0) {
+            Some(pad) => Err(Error::Number { what: "a pooling's padding", value: pad as f64, must: "at least 0" }),
+            None => Ok(pads),
+        }
     }
 
     fn axis(&self, axis: usize, pads: [i64; 2]) -> Result<Axis> {

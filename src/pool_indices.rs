@@ -1,6 +1,6 @@
 //! How a pooling numbers the samples that it chose.
 
-use crate::geometry::at_most;
+use crate::geometry::{at_most, three};
 use crate::{Error, Result};
 
 /// What an index of a max pooling counts: samples of the tensor that was pooled.
@@ -35,11 +35,10 @@ pub(crate) struct Numbering {
 impl IndexConvention {
     /// The numbering of a tensor of this shape (N, C, spatial...). Refuses one whose indices pass an `i32`.
     pub(crate) fn numbering(self, shape: &[usize]) -> Result<Numbering> {
-        let mut sizes = [1; 3];
         let spatial = shape.get(2..).filter(|spatial| (1..=3).contains(&spatial.len()));
         let rank = Error::Rank { operand: "input", expected: 5, actual: shape.len() };
         let spatial = spatial.ok_or(rank)?;
-        sizes[3 - spatial.len()..].copy_from_slice(spatial);
+        let sizes = three(1, spatial);
         let [d, h, w] = sizes;
         let plane = sizes.iter().fold(1u128, |n, &size| n.saturating_mul(size as u128));
         let (images, channels) = (shape[0].max(1) as u128, shape[1] as u128);

@@ -11,7 +11,7 @@ use crate::{Conv, Result};
 /// One thread per output element.
 pub(crate) static DIRECT: Shader = Shader {
     name: "conv_direct",
-    sources: with_storage!("../../shaders/conv_direct.wgsl"),
+    sources: with_storage!("../../shaders/conv_direct.wgsl", "../../shaders/shared/activation.wgsl"),
     reads: 3,
     writes: 1,
     fields: ConvParams::FIELDS,

@@ -10,7 +10,7 @@ use super::partial_sums::{Chunks, Part, Partials, zeros};
 use super::program::{GpuOp, Launch, Placed, Program, Recipe, Request, Source, Step, recipes};
 use super::relation::{span, spatial_stride};
 use super::windows::{Bindable, REDUCTION, Tile, Window, flat_box};
-use crate::geometry::at_most;
+use crate::geometry::{at_most, three};
 use crate::{ConvBiasGrad, FloatType, Op, Result};
 
 /// One thread per channel and chunk of its sum.
@@ -28,8 +28,8 @@ impl<const R: usize> ConvBiasGrad<R> {
     /// Samples that are summed: images, and three axes.
     fn samples(&self) -> [usize; 4] {
         let shape = self.shape();
-        let axis = |i: usize| (i + shape.len()).checked_sub(3).filter(|&axis| axis >= 2).map_or(1, |axis| shape[axis]);
-        [shape[0], axis(0), axis(1), axis(2)]
+        let [d, h, w] = three(1, &shape[2..]);
+        [shape[0], d, h, w]
     }
 
     fn chunks(&self) -> Chunks {

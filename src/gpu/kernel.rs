@@ -42,14 +42,14 @@ impl Shader {
     }
 }
 
-/// The text of a shader for each [`Storage`]: its file after a prelude that names the types.
+/// The text of a shader for each [`Storage`]: its files after a prelude that names the types.
 macro_rules! with_storage {
-    ($file:literal) => {
+    ($($file:literal),+) => {
         &[
-            concat!(include_str!("../../shaders/prelude/f32_f32.wgsl"), include_str!($file)),
-            concat!(include_str!("../../shaders/prelude/f32_f16.wgsl"), include_str!($file)),
-            concat!(include_str!("../../shaders/prelude/f16_f32.wgsl"), include_str!($file)),
-            concat!(include_str!("../../shaders/prelude/f16_f16.wgsl"), include_str!($file)),
+            concat!(include_str!("../../shaders/prelude/f32_f32.wgsl"), $(include_str!($file)),+),
+            concat!(include_str!("../../shaders/prelude/f32_f16.wgsl"), $(include_str!($file)),+),
+            concat!(include_str!("../../shaders/prelude/f16_f32.wgsl"), $(include_str!($file)),+),
+            concat!(include_str!("../../shaders/prelude/f16_f16.wgsl"), $(include_str!($file)),+),
         ]
     };
 }

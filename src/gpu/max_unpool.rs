@@ -12,6 +12,7 @@ use super::program::{
 };
 use super::relation::{span, spatial_stride};
 use super::windows::{Bindable, REDUCTION, Tile, Window, flat_box};
+use crate::geometry::three;
 use crate::pool_indices::Numbering;
 use crate::{IndexConvention, MaxUnpool, MaxUnpoolGrad, Op, Result};
 
@@ -29,7 +30,10 @@ pub(crate) static ZERO: Shader = Shader {
 /// One thread per index marks its place.
 pub(crate) static MARK: Shader = Shader {
     name: "max_unpool_mark",
-    sources: &[include_str!("../../shaders/max_unpool_mark.wgsl")],
+    sources: &[concat!(
+        include_str!("../../shaders/max_unpool_mark.wgsl"),
+        include_str!("../../shaders/shared/unpool_place.wgsl")
+    )],
     reads: 1,
     writes: 2,
     fields: MarkParams::FIELDS,
@@ -51,7 +55,10 @@ pub(crate) static GATHER: Shader = Shader {
 /// One thread per index copies the gradient of its place.
 pub(crate) static GRAD: Shader = Shader {
     name: "max_unpool_grad_gather",
-    sources: &[include_str!("../../shaders/max_unpool_grad_gather.wgsl")],
+    sources: &[concat!(
+        include_str!("../../shaders/max_unpool_grad_gather.wgsl"),
+        include_str!("../../shaders/shared/unpool_place.wgsl")
+    )],
     reads: 2,
     writes: 1,
     fields: UnpoolGradParams::FIELDS,
@@ -118,15 +125,14 @@ impl<'a> Unpool<'a> {
         request: &'a Request<'a>,
         recipe: &'a Recipe,
     ) -> Self {
-        let three = |size: [usize; R]| std::array::from_fn(|i| (i + R).checked_sub(3).map_or(1, |axis| size[axis]));
         Self {
             request,
             recipe,
             numbering,
             columns_first: op.indices == IndexConvention::OnnxColumnMajor,
             outer: [op.batch, op.channels],
-            input: three(op.input_size),
-            output: three(op.output_size),
+            input: three(1, &op.input_size),
+            output: three(1, &op.output_size),
         }
     }
 

@@ -9,6 +9,7 @@ use super::params::{ShuffleParams, wrap};
 use super::program::{GpuOp, Launch, Placed, Program, Recipe, Request, Source, Step, Storage, recipes};
 use super::relation::{span, spatial_stride};
 use super::windows::{Bindable, Tile, Window};
+use crate::geometry::three;
 use crate::{ChannelOrder, Op, PixelShuffle, Result, ShuffleDirection};
 
 /// One thread per sample copies it.
@@ -71,13 +72,13 @@ struct Shuffle {
 
 impl Shuffle {
     fn new<const R: usize>(op: &PixelShuffle<R>, to_depth: bool, input: Placed, output: Placed) -> Self {
-        let of = |axis: usize, values: [usize; R]| (axis + R).checked_sub(3).map_or(1, |axis| values[axis]);
+        let [factors, size] = [&op.factor, &op.size].map(|values| three(1, values));
         let [spacious, deep] = if to_depth { [input, output] } else { [output, input] };
         let block = op.block();
         Self {
             to_depth,
-            factors: std::array::from_fn(|axis| of(axis, op.factor)),
-            sizes: std::array::from_fn(|axis| of(axis, op.size) * of(axis, op.factor)),
+            factors,
+            sizes: std::array::from_fn(|axis| size[axis] * factors[axis]),
             block,
             steps: match op.order {
                 ChannelOrder::ColumnRowDepth => [block, 1],

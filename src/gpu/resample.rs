@@ -9,7 +9,7 @@ use super::params::{UpsampleParams, wrap};
 use super::program::{Candidate, GpuOp, Launch, Placed, Program, Recipe, Request, Source, Step, Storage, recipes};
 use super::relation::{span, spatial_stride};
 use super::windows::{Bindable, Tile, Window};
-use crate::geometry::at_most;
+use crate::geometry::{self, at_most};
 use crate::memory::reserve;
 use crate::{Op, Result, Separable, SeparableGrad, TapTable};
 
@@ -96,8 +96,7 @@ impl<'a> Resample<'a> {
     fn new<O: Op>(op: &O, tables: [TapTable; 3], extrapolation: f32, request: &'a Request<'a>) -> Result<Self> {
         let operands = request.place(op)?;
         let shape = operands[0].layout.shape();
-        let sizes =
-            std::array::from_fn(|i| (i + shape.len()).checked_sub(3).filter(|&i| i >= 2).map_or(1, |i| shape[i]));
+        let sizes = geometry::three(1, &shape[2..]);
         Ok(Self { request, op: O::NAME, outer: [shape[0], shape[1]], sizes, operands, tables, extrapolation })
     }
 
@@ -106,10 +105,7 @@ impl<'a> Resample<'a> {
         let Ok((tables, input)) = op.three(limits).and_then(|tables| Ok((tables, op.inputs()?.swap_remove(0)))) else {
             return Vec::new();
         };
-        let rank = input.shape.len();
-        let sizes =
-            std::array::from_fn(|i| (i + rank).checked_sub(3).filter(|&i| i >= 2).map_or(1, |i| input.shape[i]));
-        recipes(&candidates(&tables, sizes), limits)
+        recipes(&candidates(&tables, geometry::three(1, &input.shape[2..])), limits)
     }
 
     /// By the cheapest candidate that the device holds, or the forced one.

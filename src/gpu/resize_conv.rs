@@ -17,7 +17,7 @@ use crate::{Activation, Op, ResizeConv, Result, TapTable};
 /// One thread per output element.
 pub(crate) static DIRECT: Shader = Shader {
     name: "resize_conv_direct",
-    sources: with_storage!("../../shaders/resize_conv_direct.wgsl"),
+    sources: with_storage!("../../shaders/resize_conv_direct.wgsl", "../../shaders/shared/activation.wgsl"),
     reads: 6,
     writes: 1,
     fields: ResizeConvParams::FIELDS,
