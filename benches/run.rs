@@ -15,6 +15,11 @@ pub struct Session<'a, O> {
 
 impl<'a, O: GpuOp> Session<'a, O> {
     pub fn new(gpu: Option<&'a Gpu>, op: &'a O) -> Result<Self, String> {
+        Self::with(gpu, op, &PlanOptions::default())
+    }
+
+    /// With a recipe of the caller's choice, say.
+    pub fn with(gpu: Option<&'a Gpu>, op: &'a O, options: &PlanOptions) -> Result<Self, String> {
         let told = |error: upconv::Error| error.to_string();
         let mut state = 1u32;
         let mut random = || {
@@ -24,7 +29,7 @@ impl<'a, O: GpuOp> Session<'a, O> {
         let operands = op.inputs().map_err(told)?;
         let inputs: Vec<_> =
             operands.iter().map(|operand| ArrayD::from_shape_simple_fn(IxDyn(&operand.shape), &mut random)).collect();
-        let bound = gpu.map(|gpu| bind(gpu, op, &inputs)).transpose().map_err(told)?;
+        let bound = gpu.map(|gpu| bind(gpu, op, options, &inputs)).transpose().map_err(told)?;
         Ok(Self { op, inputs, bound, cost: op.cost().map_err(told)? })
     }
 
@@ -44,8 +49,13 @@ impl<'a, O: GpuOp> Session<'a, O> {
     }
 }
 
-fn bind<'a, O: GpuOp>(gpu: &'a Gpu, op: &O, inputs: &[ArrayD<f32>]) -> upconv::Result<(&'a Gpu, Bound, Recipe)> {
-    let plan = gpu.planner().plan(op, &PlanOptions::default())?;
+fn bind<'a, O: GpuOp>(
+    gpu: &'a Gpu,
+    op: &O,
+    options: &PlanOptions,
+    inputs: &[ArrayD<f32>],
+) -> upconv::Result<(&'a Gpu, Bound, Recipe)> {
+    let plan = gpu.planner().plan(op, options)?;
     let buffers = inputs.iter().map(|input| gpu.upload(input.view())).collect::<upconv::Result<Vec<_>>>()?;
     let output = gpu.buffer("output", op.output()?.shape.iter().product::<usize>() as u64 * 4)?;
     let slices: Vec<_> = buffers.iter().map(|buffer| buffer.slice(..)).collect();

@@ -136,7 +136,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         w_plane += params.w_in;
     }
     if (params.finish != 0u) {
-        sum = activate(sum);
+        sum = activate(vec4(sum)).x;
     }
     y[y_at] = Out(sum);
 }

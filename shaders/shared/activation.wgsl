@@ -3,22 +3,22 @@
 
 override activation: u32 = 0u;
 
-fn activate(value: f32) -> f32 {
+fn activate(value: vec4<f32>) -> vec4<f32> {
     switch (activation) {
         case 1u: { // ReLU
-            return max(value, 0.0);
+            return max(value, vec4(0.0));
         }
         case 2u: { // leaky ReLU
-            return select(value, params.alpha * value, value < 0.0);
+            return select(value, params.alpha * value, value < vec4(0.0));
         }
         case 3u: { // sigmoid; past 80 the exponential would come near overflow, and 1 / it is 0 to any purpose
-            return 1.0 / (1.0 + exp(min(-value, 80.0)));
+            return 1.0 / (1.0 + exp(min(-value, vec4(80.0))));
         }
         case 4u: { // tanh; 1 to the last bit past 10
-            return 1.0 - 2.0 / (exp(2.0 * clamp(value, -10.0, 10.0)) + 1.0);
+            return 1.0 - 2.0 / (exp(2.0 * clamp(value, vec4(-10.0), vec4(10.0))) + 1.0);
         }
         case 5u: { // clip
-            return clamp(value, params.alpha, params.beta);
+            return clamp(value, vec4(params.alpha), vec4(params.beta));
         }
         default: {
             return value;

@@ -1,14 +1,13 @@
 //! Bed of nails on the GPU: a sum of one sample or none over tap tables.
 
-use wgpu::Limits;
-
-use super::program::{GpuOp, Program, Recipe, Request};
+use super::program::{GpuOp, Program, Request};
+use super::recipe::{Capabilities, Recipe};
 use super::resample::Resample;
 use crate::{BedOfNails, Result};
 
 impl<const R: usize> GpuOp for BedOfNails<R> {
-    fn recipes(&self, limits: &Limits) -> Vec<Recipe> {
-        Resample::recipes(self, limits)
+    fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {
+        Resample::recipes(self, capabilities)
     }
 
     fn lower(&self, request: Request<'_>) -> Result<Program> {

@@ -2,12 +2,11 @@
 
 use std::ops::Range;
 
-use wgpu::Limits;
-
 use super::kernel::{Shader, with_storage};
 use super::params::{BiasGradParams, wrap};
 use super::partial_sums::{Chunks, Part, Partials, zeros};
-use super::program::{GpuOp, Launch, Placed, Program, Recipe, Request, Source, Step, recipes};
+use super::program::{GpuOp, Launch, Placed, Program, Request, Source, Step, Work};
+use super::recipe::{Capabilities, Recipe, recipes};
 use super::relation::{span, spatial_stride};
 use super::windows::{Bindable, REDUCTION, Tile, Window, flat_box};
 use crate::geometry::{at_most, three};
@@ -21,6 +20,7 @@ pub(crate) static DIRECT: Shader = Shader {
     writes: 1,
     fields: BiasGradParams::FIELDS,
     params_size: size_of::<BiasGradParams>() as u64,
+    subgroups: false,
     overrides: &["workgroup_size"],
 };
 
@@ -38,8 +38,8 @@ impl<const R: usize> ConvBiasGrad<R> {
 }
 
 impl<const R: usize> GpuOp for ConvBiasGrad<R> {
-    fn recipes(&self, limits: &Limits) -> Vec<Recipe> {
-        recipes(&self.chunks().candidates(&DIRECT, FloatType::F32), limits)
+    fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {
+        recipes(&self.chunks().candidates(&DIRECT, FloatType::F32), capabilities)
     }
 
     fn lower(&self, request: Request<'_>) -> Result<Program> {
@@ -54,11 +54,11 @@ impl<const R: usize> GpuOp for ConvBiasGrad<R> {
         let chunks = self.chunks().of(&recipe, terms);
         let partials = Partials::new(&request, &recipe, chunks.count, &operands)?;
         let gradient = BiasGrad { samples, chunks, input: operands[0].clone(), partials: &partials };
-        let (storage, chunk) = (partials.storage, Some(chunks.chunk));
+        let (storage, work) = (partials.storage, Work::Chunks(chunks.chunk));
         let tile = [0..self.shape()[1], 0..1, 0..1, 0..1, 0..1, 0..terms];
         let bindables = [&gradient.input, &partials.target].map(Bindable::from);
         let dispatches = request.dispatches(
-            Launch { recipe: &recipe, storage, tile, operands: &bindables, chunk },
+            Launch { recipe: &recipe, storage, tile, operands: &bindables, work },
             |tile| gradient.spans(tile),
             |window, row_threads| gradient.params(window, row_threads),
         )?;

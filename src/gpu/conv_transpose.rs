@@ -1,11 +1,10 @@
 //! Transposed convolution on the GPU.
 
-use wgpu::Limits;
-
 use super::kernel::{Shader, with_storage};
 use super::params::ConvParams;
-use super::program::{GpuOp, Program, Recipe, Request, recipes};
-use super::relation::{Direction, lower};
+use super::program::{GpuOp, Program, Request};
+use super::recipe::{Capabilities, Recipe, recipes};
+use super::relation::{Direction, Layer, lower};
 use crate::{ConvTranspose, Result};
 
 /// One thread per output element gathers the taps that meet it.
@@ -16,15 +15,18 @@ pub(crate) static GATHER: Shader = Shader {
     writes: 1,
     fields: ConvParams::FIELDS,
     params_size: size_of::<ConvParams>() as u64,
+    subgroups: false,
     overrides: &["workgroup_size", "has_bias", "activation"],
 };
 
 impl<const R: usize> GpuOp for ConvTranspose<R> {
-    fn recipes(&self, limits: &Limits) -> Vec<Recipe> {
-        recipes(&[(&GATHER).into()], limits)
+    fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {
+        let candidates = |geometry| Layer::new(&geometry, Direction::NarrowToWide).candidates(&GATHER, capabilities);
+        self.geometry().map_or_else(|_| Vec::new(), |geometry| recipes(&candidates(geometry), capabilities))
     }
 
     fn lower(&self, request: Request<'_>) -> Result<Program> {
-        lower(self, &self.geometry()?, self.activation, Direction::NarrowToWide, &GATHER, request)
+        let layer = Layer::new(&self.geometry()?, Direction::NarrowToWide);
+        lower(self, layer, self.activation, &GATHER, request)
     }
 }

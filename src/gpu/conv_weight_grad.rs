@@ -2,12 +2,11 @@
 
 use std::ops::Range;
 
-use wgpu::Limits;
-
 use super::kernel::{Shader, with_storage};
 use super::params::{WeightAxisParams, WeightGradParams, wrap};
 use super::partial_sums::{Chunks, Part, Partials, zeros};
-use super::program::{GpuOp, Launch, Placed, Program, Recipe, Request, Source, Step, recipes};
+use super::program::{GpuOp, Launch, Placed, Program, Request, Source, Step, Work};
+use super::recipe::{Capabilities, Recipe, recipes};
 use super::relation::{span, spatial_stride};
 use super::windows::{Bindable, REDUCTION, Tile, Window, flat_box};
 use crate::conv_weight_grad::ForwardInput;
@@ -22,6 +21,7 @@ pub(crate) static DIRECT: Shader = Shader {
     writes: 1,
     fields: WeightGradParams::FIELDS,
     params_size: size_of::<WeightGradParams>() as u64,
+    subgroups: false,
     overrides: &["workgroup_size"],
 };
 
@@ -38,8 +38,8 @@ impl<const R: usize> ConvWeightGrad<R> {
 }
 
 impl<const R: usize> GpuOp for ConvWeightGrad<R> {
-    fn recipes(&self, limits: &Limits) -> Vec<Recipe> {
-        recipes(&self.chunks().candidates(&DIRECT, FloatType::F32), limits)
+    fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {
+        recipes(&self.chunks().candidates(&DIRECT, FloatType::F32), capabilities)
     }
 
     fn lower(&self, request: Request<'_>) -> Result<Program> {
@@ -67,7 +67,7 @@ impl<const R: usize> GpuOp for ConvWeightGrad<R> {
         let tile = [0..geometry.narrow_channels, 0..geometry.wide_per_group(), d, h, w, 0..terms];
         let storage = partials.storage;
         let bindables = [&gradient.narrow, &gradient.wide, &partials.target].map(Bindable::from);
-        let launch = Launch { recipe: &recipe, storage, tile, operands: &bindables, chunk: Some(chunks.chunk) };
+        let launch = Launch { recipe: &recipe, storage, tile, operands: &bindables, work: Work::Chunks(chunks.chunk) };
         let dispatches = request.dispatches(
             launch,
             |tile| gradient.spans(tile),

@@ -87,7 +87,8 @@ impl Gpu {
         let offered = adapter.limits();
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("upconv::host::device"),
-            required_features: adapter.features() & (Features::TIMESTAMP_QUERY | Features::SHADER_F16),
+            required_features: adapter.features()
+                & (Features::TIMESTAMP_QUERY | Features::SHADER_F16 | Features::SUBGROUP),
             required_limits: Limits {
                 max_buffer_size: offered.max_buffer_size,
                 max_storage_buffer_binding_size: offered.max_storage_buffer_binding_size,

@@ -24,6 +24,9 @@ pub struct Shader {
     #[cfg_attr(not(test), allow(dead_code, reason = "read by the layout test"))]
     pub(crate) fields: &'static [Field],
     pub(crate) params_size: u64,
+    /// Whether it uses subgroups.
+    #[cfg_attr(not(test), allow(dead_code, reason = "read by the layout test"))]
+    pub(crate) subgroups: bool,
     /// Names of the `override` constants.
     #[cfg_attr(not(test), allow(dead_code, reason = "read by the layout test"))]
     pub(crate) overrides: &'static [&'static str],

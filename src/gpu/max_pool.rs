@@ -2,12 +2,11 @@
 
 use std::ops::Range;
 
-use wgpu::Limits;
-
 use super::kernel::Shader;
 use super::params::wrap;
 use super::pool_params::{PoolAxisParams, PoolParams};
-use super::program::{GpuOp, Launch, Placed, Program, Recipe, Request, Source, Step, Storage, recipes};
+use super::program::{GpuOp, Launch, Placed, Program, Request, Source, Step, Storage, Work};
+use super::recipe::{Capabilities, Recipe, recipes};
 use super::relation::{span, spatial_stride};
 use super::windows::{Bindable, Tile, Window};
 use crate::geometry::Axis;
@@ -22,6 +21,7 @@ pub(crate) static DIRECT: Shader = Shader {
     writes: 2,
     fields: PoolParams::FIELDS,
     params_size: size_of::<PoolParams>() as u64,
+    subgroups: false,
     overrides: &["workgroup_size", "has_indices"],
 };
 
@@ -31,6 +31,7 @@ pub(crate) static GRAD: Shader = Shader {
     sources: &[include_str!("../../shaders/max_pool_grad_gather.wgsl")],
     reads: 2,
     writes: 1,
+    subgroups: false,
     overrides: &["workgroup_size"],
     ..DIRECT
 };
@@ -39,8 +40,8 @@ pub(crate) static GRAD: Shader = Shader {
 const UNUSED: u64 = 4;
 
 impl<const R: usize> GpuOp for MaxPool<R> {
-    fn recipes(&self, limits: &Limits) -> Vec<Recipe> {
-        recipes(&[(&DIRECT).into()], limits)
+    fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {
+        recipes(&[(&DIRECT).into()], capabilities)
     }
 
     fn lower(&self, request: Request<'_>) -> Result<Program> {
@@ -62,7 +63,7 @@ impl<const R: usize> GpuOp for MaxPool<R> {
         let (storage, unused) = (Storage::default(), Bindable { name: "indices", element: UNUSED });
         let bindables = [pool.input.into(), pool.output.into(), pool.indices.map_or(unused, Bindable::from)];
         let dispatches = request.dispatches(
-            Launch { recipe: &recipe, storage, tile, operands: &bindables, chunk: None },
+            Launch { recipe: &recipe, storage, tile, operands: &bindables, work: Work::Outputs },
             |tile| pool.spans(tile),
             |window, row_threads| pool.params(window, row_threads, [0, 1, 2]),
         )?;
@@ -88,8 +89,8 @@ impl<const R: usize> GpuOp for MaxPool<R> {
 }
 
 impl<const R: usize> GpuOp for MaxPoolGrad<R> {
-    fn recipes(&self, limits: &Limits) -> Vec<Recipe> {
-        recipes(&[(&GRAD).into()], limits)
+    fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {
+        recipes(&[(&GRAD).into()], capabilities)
     }
 
     fn lower(&self, request: Request<'_>) -> Result<Program> {
@@ -109,7 +110,7 @@ impl<const R: usize> GpuOp for MaxPoolGrad<R> {
         let storage = Storage::default();
         let bindables = [&operands[0], &operands[1], &operands[2]].map(Bindable::from);
         let dispatches = request.dispatches(
-            Launch { recipe: &recipe, storage, tile, operands: &bindables, chunk: None },
+            Launch { recipe: &recipe, storage, tile, operands: &bindables, work: Work::Outputs },
             |tile| pool.spans(tile),
             |window, row_threads| pool.params(window, row_threads, [0, 2, 1]),
         )?;

@@ -2,14 +2,11 @@
 
 use std::ops::Range;
 
-use wgpu::Limits;
-
 use super::kernel::Shader;
 use super::params::wrap;
 use super::pool_params::{MarkParams, UnpoolGradParams, UnpoolParams, ZeroParams};
-use super::program::{
-    Candidate, Dispatch, GpuOp, Launch, Placed, Program, Recipe, Request, Source, Step, Storage, recipes,
-};
+use super::program::{Dispatch, GpuOp, Launch, Placed, Program, Request, Source, Step, Storage, Work};
+use super::recipe::{Candidate, Capabilities, Recipe, recipes};
 use super::relation::{span, spatial_stride};
 use super::windows::{Bindable, REDUCTION, Tile, Window, flat_box};
 use crate::geometry::three;
@@ -24,6 +21,7 @@ pub(crate) static ZERO: Shader = Shader {
     writes: 1,
     fields: ZeroParams::FIELDS,
     params_size: size_of::<ZeroParams>() as u64,
+    subgroups: false,
     overrides: &["workgroup_size"],
 };
 
@@ -38,6 +36,7 @@ pub(crate) static MARK: Shader = Shader {
     writes: 2,
     fields: MarkParams::FIELDS,
     params_size: size_of::<MarkParams>() as u64,
+    subgroups: false,
     overrides: &["workgroup_size", "columns_first"],
 };
 
@@ -49,6 +48,7 @@ pub(crate) static GATHER: Shader = Shader {
     writes: 1,
     fields: UnpoolParams::FIELDS,
     params_size: size_of::<UnpoolParams>() as u64,
+    subgroups: false,
     overrides: &["workgroup_size"],
 };
 
@@ -63,15 +63,16 @@ pub(crate) static GRAD: Shader = Shader {
     writes: 1,
     fields: UnpoolGradParams::FIELDS,
     params_size: size_of::<UnpoolGradParams>() as u64,
+    subgroups: false,
     overrides: &["workgroup_size", "columns_first"],
 };
 
 /// Zeros, marks, and the gathering; zeros in two steps, as they are in two buffers.
-const CANDIDATE: Candidate = Candidate { shader: &GATHER, passes: 4 };
+const CANDIDATE: Candidate = Candidate { passes: 4, ..Candidate::new(&GATHER) };
 
 impl<const R: usize> GpuOp for MaxUnpool<R> {
-    fn recipes(&self, limits: &Limits) -> Vec<Recipe> {
-        recipes(&[CANDIDATE], limits)
+    fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {
+        recipes(&[CANDIDATE], capabilities)
     }
 
     fn lower(&self, request: Request<'_>) -> Result<Program> {
@@ -93,8 +94,8 @@ impl<const R: usize> GpuOp for MaxUnpool<R> {
 }
 
 impl<const R: usize> GpuOp for MaxUnpoolGrad<R> {
-    fn recipes(&self, limits: &Limits) -> Vec<Recipe> {
-        recipes(&[(&GRAD).into()], limits)
+    fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {
+        recipes(&[(&GRAD).into()], capabilities)
     }
 
     fn lower(&self, request: Request<'_>) -> Result<Program> {
@@ -149,7 +150,7 @@ impl<'a> Unpool<'a> {
         spans: impl Fn(&Tile) -> Vec<Range<usize>>,
         params: impl Fn(&Window, u32) -> P,
     ) -> Result<Vec<Dispatch>> {
-        let launch = Launch { recipe: self.recipe, storage: Storage::default(), tile, operands, chunk: None };
+        let launch = Launch { recipe: self.recipe, storage: Storage::default(), tile, operands, work: Work::Outputs };
         self.request.dispatches(launch, spans, params)
     }
 

@@ -17,10 +17,13 @@
 
 mod avg_pool;
 mod bed_of_nails;
+mod chooser;
 mod conv;
 mod conv_bias_grad;
 mod conv_transpose;
 mod conv_weight_grad;
+mod gemm;
+mod gemm_params;
 mod host;
 mod kernel;
 mod max_pool;
@@ -30,6 +33,7 @@ mod partial_sums;
 mod pixel_shuffle;
 mod pool_params;
 mod program;
+mod recipe;
 mod relation;
 mod resample;
 mod resize_conv;
@@ -49,8 +53,9 @@ use wgpu::{
 
 pub use host::Gpu;
 use kernel::{Kernel, KernelCache, PlanBuffers};
-pub use program::{Dispatch, GpuOp, PlanOptions, Recipe};
+pub use program::{Dispatch, GpuOp, PlanOptions};
 use program::{Placed, Program, Request, Source, Step};
+pub use recipe::{Capabilities, Recipe};
 #[cfg(not(target_arch = "wasm32"))]
 pub use timing::Timing;
 
@@ -58,11 +63,13 @@ use crate::{Conv, ConvTranspose, Cost, Error, FloatType, Result, Upsample};
 
 /// Every shader of the crate.
 #[cfg(test)]
-static SHADERS: [&kernel::Shader; 15] = [
+static SHADERS: [&kernel::Shader; 17] = [
     &conv::DIRECT,
     &conv_bias_grad::DIRECT,
     &conv_transpose::GATHER,
     &conv_weight_grad::DIRECT,
+    &gemm::SUBGROUP,
+    &gemm::WORKGROUP,
     &partial_sums::SUM,
     &max_pool::DIRECT,
     &max_pool::GRAD,
@@ -82,7 +89,7 @@ pub fn required_limits<O: GpuOp>(op: &O, options: &PlanOptions) -> Result<Limits
     let defaults = Limits::default();
     let lower = |max_buffer_size| {
         let limits = Limits { max_buffer_size, ..Limits::default() };
-        op.lower(Request { limits: &limits, features: Features::all(), options })
+        op.lower(Request { capabilities: &Capabilities::plain(limits, required_features(options)), options })
     };
     let unbounded = lower(u64::MAX)?;
     let tensors = unbounded.operands.iter().map(Placed::bytes).fold(defaults.max_buffer_size, u64::max);
@@ -112,7 +119,7 @@ pub fn required_features(options: &PlanOptions) -> Features {
 #[derive(Debug)]
 pub struct Planner {
     device: Device,
-    limits: Limits,
+    capabilities: Capabilities,
     kernels: KernelCache,
 }
 
@@ -140,19 +147,25 @@ impl Planner {
             max_compute_workgroup_size_x: limits.max_compute_workgroup_size_x.min(own.max_compute_workgroup_size_x),
             ..own
         };
-        Self { device: device.clone(), limits, kernels: KernelCache::default() }
+        let capabilities = Capabilities { limits, ..Capabilities::of(device) };
+        Self { device: device.clone(), capabilities, kernels: KernelCache::default() }
+    }
+
+    /// What the device offers, within the planner's limits.
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
     }
 
     /// A plan for any op, with layouts or a recipe of the caller's choice.
     pub fn plan<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Plan> {
-        let program = op.lower(Request { limits: &self.limits, features: self.device.features(), options })?;
+        let program = op.lower(Request { capabilities: &self.capabilities, options })?;
         // As stored: an f16 has two bytes.
         let bytes = program.operands.iter().map(|placed| (placed.layout.len() as u64).saturating_mul(placed.element));
         let cost = Cost { bytes: bytes.fold(0, u64::saturating_add), ..op.cost()? };
         Ok(Plan {
             kernels: program.steps.iter().map(|step| self.kernels.get(&self.device, program.op, step)).collect(),
             buffers: PlanBuffers::new(&self.device, &program),
-            alignment: self.limits.min_storage_buffer_offset_alignment.into(),
+            alignment: self.capabilities.limits.min_storage_buffer_offset_alignment.into(),
             device: self.device.clone(),
             program,
             cost,

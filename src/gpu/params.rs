@@ -1,6 +1,6 @@
 //! The uniform structs of the shaders, field by field as in WGSL; a test compares them with the shaders.
 
-/// A field of a uniform struct: its name and WGSL type. Every field takes four bytes but a nested struct.
+/// A field of a uniform struct: its name and WGSL type. Every field takes four bytes but a vector and a nested struct.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Field {
     #[cfg_attr(not(test), allow(dead_code, reason = "read by the layout test"))]
@@ -15,6 +15,9 @@ pub(crate) enum Kind {
     U32,
     I32,
     F32,
+    /// A vector of four.
+    U32x4,
+    I32x4,
     Struct(&'static [Field]),
 }
 
@@ -34,7 +37,15 @@ impl Uniform for f32 {
     const KIND: Kind = Kind::F32;
 }
 
-/// A struct of four-byte fields, with its field table.
+impl Uniform for [u32; 4] {
+    const KIND: Kind = Kind::U32x4;
+}
+
+impl Uniform for [i32; 4] {
+    const KIND: Kind = Kind::I32x4;
+}
+
+/// A struct of four-byte fields and of vectors of four, which come first; with its field table.
 macro_rules! uniform {
     ($(#[$doc:meta])* $name:ident { $($field:ident: $kind:ty),+ $(,)? }) => {
         $(#[$doc])*

@@ -2,7 +2,8 @@
 
 use super::kernel::{Shader, with_storage};
 use super::params::{PartialsParams, wrap};
-use super::program::{Candidate, Launch, Placed, Program, Recipe, Request, Source, Step, Storage};
+use super::program::{Launch, Placed, Program, Request, Source, Step, Storage, Work};
+use super::recipe::{Candidate, Recipe};
 use super::windows::{Bindable, Tile, Window};
 use crate::{FloatType, Result};
 
@@ -14,6 +15,7 @@ pub(crate) static SUM: Shader = Shader {
     writes: 1,
     fields: PartialsParams::FIELDS,
     params_size: size_of::<PartialsParams>() as u64,
+    subgroups: false,
     overrides: &["workgroup_size"],
 };
 
@@ -49,9 +51,9 @@ impl Chunks {
     /// In chunks where that gives threads to more of the device, and as a whole. What is stored as f16 is summed in a
     /// workspace first, where a sum may be split without being rounded.
     pub(crate) fn candidates(&self, shader: &'static Shader, storage: FloatType) -> Vec<Candidate> {
-        let whole = Candidate { shader, passes: 1 };
+        let whole = Candidate::new(shader);
         let apart = self.count > 1 || storage == FloatType::F16;
-        if apart { vec![Candidate { shader, passes: 2 }, whole] } else { vec![whole] }
+        if apart { vec![Candidate { passes: 2, ..whole }, whole] } else { vec![whole] }
     }
 
     /// What the chosen recipe makes of it.
@@ -108,7 +110,7 @@ impl Partials {
             vec![self.target.layout.span(workspace), output.layout.span(ranges)]
         };
         let params = |window: &Window, row_threads| self.params(output, window, row_threads);
-        let launch = Launch { recipe, storage, tile, operands: &operands, chunk: None };
+        let launch = Launch { recipe, storage, tile, operands: &operands, work: Work::Outputs };
         let dispatches = request.dispatches(launch, spans, params)?;
         let constants = vec![("workgroup_size", recipe.workgroup_size.into())];
         let bindings = vec![self.source, Source::Operand(number)];

@@ -2,11 +2,10 @@
 
 use std::ops::Range;
 
-use wgpu::Limits;
-
 use super::kernel::Shader;
 use super::params::{ShuffleParams, wrap};
-use super::program::{GpuOp, Launch, Placed, Program, Recipe, Request, Source, Step, Storage, recipes};
+use super::program::{GpuOp, Launch, Placed, Program, Request, Source, Step, Storage, Work};
+use super::recipe::{Capabilities, Recipe, recipes};
 use super::relation::{span, spatial_stride};
 use super::windows::{Bindable, Tile, Window};
 use crate::geometry::three;
@@ -20,12 +19,13 @@ pub(crate) static COPY: Shader = Shader {
     writes: 1,
     fields: ShuffleParams::FIELDS,
     params_size: size_of::<ShuffleParams>() as u64,
+    subgroups: false,
     overrides: &["workgroup_size", "to_depth"],
 };
 
 impl<const R: usize> GpuOp for PixelShuffle<R> {
-    fn recipes(&self, limits: &Limits) -> Vec<Recipe> {
-        recipes(&[(&COPY).into()], limits)
+    fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {
+        recipes(&[(&COPY).into()], capabilities)
     }
 
     fn lower(&self, request: Request<'_>) -> Result<Program> {
@@ -38,7 +38,7 @@ impl<const R: usize> GpuOp for PixelShuffle<R> {
         let bindables = [&operands[0], &operands[1]].map(Bindable::from);
         let storage = Storage::default();
         let dispatches = request.dispatches(
-            Launch { recipe: &recipe, storage, tile, operands: &bindables, chunk: None },
+            Launch { recipe: &recipe, storage, tile, operands: &bindables, work: Work::Outputs },
             |tile| shuffle.spans(tile),
             |window, row_threads| shuffle.params(window, row_threads),
         )?;

@@ -1,35 +1,16 @@
 //! What a plan is made of, as plain data: no GPU object, so that choosing and splitting are tested without one.
 
-use std::fmt;
 use std::ops::Range;
 
-use wgpu::{Features, Limits};
+use wgpu::Limits;
 
 use super::kernel::Shader;
 use super::params::wrap;
+use super::recipe::{Capabilities, Recipe};
 use super::windows::{Bindable, Bounds, Tile, Window, chunks, fold, outputs, split};
 use crate::geometry::at_most;
 use crate::op::check_shape;
 use crate::{DataType, Error, FloatType, Op, Operand, Result, TensorLayout};
-
-/// How an op is run: which shader, with which workgroup. Printable, comparable, and enough to force the same choice
-/// again through [`PlanOptions::recipe`].
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Recipe {
-    /// The shader's file name without its ending, such as `conv_transpose_gather`.
-    pub shader: &'static str,
-    /// Threads in a workgroup.
-    pub workgroup_size: u32,
-    /// Steps, of which each but the last leaves its result in a workspace for the next.
-    pub passes: u32,
-}
-
-impl fmt::Display for Recipe {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} wg{}", self.shader, self.workgroup_size)?;
-        if self.passes > 1 { write!(f, " passes{}", self.passes) } else { Ok(()) }
-    }
-}
 
 /// What a plan may be told besides the descriptor. A layout that is not given is row-major without gaps.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -187,15 +168,14 @@ pub struct Program {
 /// What a device offers and the caller asked for.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
-    pub(crate) limits: &'a Limits,
-    pub(crate) features: Features,
+    pub(crate) capabilities: &'a Capabilities,
     pub(crate) options: &'a PlanOptions,
 }
 
 /// An op that the GPU can run. Implemented by the descriptors of this crate.
 pub trait GpuOp: Op {
-    /// The recipes that could run this op under these limits, best first.
-    fn recipes(&self, limits: &Limits) -> Vec<Recipe>;
+    /// The recipes that could run this op on such a device, best first.
+    fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe>;
 
     #[doc(hidden)]
     fn lower(&self, request: Request<'_>) -> Result<Program>;
@@ -208,77 +188,22 @@ pub(crate) struct Launch<'a> {
     pub(crate) tile: Tile,
     /// What the shader binds.
     pub(crate) operands: &'a [Bindable],
-    /// Terms of a sum that one thread adds; all of them where there is no such number. Each output has a thread for
-    /// every chunk.
-    pub(crate) chunk: Option<usize>,
+    pub(crate) work: Work<'a>,
 }
 
-/// A way to run an op, whatever the workgroup.
-#[derive(Clone, Copy)]
-pub(crate) struct Candidate {
-    pub(crate) shader: &'static Shader,
-    pub(crate) passes: u32,
+/// What a tile is worth.
+pub(crate) enum Work<'a> {
+    /// A thread for each output.
+    Outputs,
+    /// A thread for each output and each chunk of so many summed terms.
+    Chunks(usize),
+    /// So many workgroups, each of which sums so many terms at a time.
+    Workgroups(&'a dyn Fn(&Tile) -> u128, usize),
 }
 
-impl From<&'static Shader> for Candidate {
-    fn from(shader: &'static Shader) -> Self {
-        Self { shader, passes: 1 }
-    }
-}
-
-/// Workgroup sizes in order of preference; the last runs everywhere.
-const WORKGROUP_SIZES: [u32; 5] = [64, 128, 256, 32, 1];
-
-/// The recipes of these candidates under these limits, best first.
-pub(crate) fn recipes(candidates: &[Candidate], limits: &Limits) -> Vec<Recipe> {
-    let sizes = WORKGROUP_SIZES.into_iter().filter(|&size| size <= largest_workgroup(limits));
-    let recipe = |candidate: &Candidate, workgroup_size| Recipe {
-        shader: candidate.shader.name,
-        workgroup_size,
-        passes: candidate.passes,
-    };
-    candidates.iter().flat_map(|candidate| sizes.clone().map(move |size| recipe(candidate, size))).collect()
-}
-
-fn largest_workgroup(limits: &Limits) -> u32 {
-    limits.max_compute_invocations_per_workgroup.min(limits.max_compute_workgroup_size_x)
-}
-
-impl Request<'_> {
-    /// The recipe to run, with its shader: the forced one if it can, else the best. `candidates` are those that fit the
-    /// problem, best first.
-    pub(crate) fn choose(&self, op: &'static str, candidates: &[Candidate]) -> Result<(Candidate, Recipe)> {
-        if self.limits.max_compute_workgroups_per_dimension == 0 {
-            return Err(refused(op, "max_compute_workgroups_per_dimension", 1, 0));
-        }
-        let best = || recipes(candidates, self.limits).into_iter().next();
-        let none = || refused(op, "max_compute_invocations_per_workgroup", 1, 0);
-        let Some(forced) = self.options.recipe.clone().or_else(best) else { return Err(none()) };
-        let same = |candidate: &&Candidate| (candidate.shader.name, candidate.passes) == (forced.shader, forced.passes);
-        let Some(&candidate) = candidates.iter().find(same) else {
-            return Err(Error::RecipeUnknown { op, recipe: forced.to_string() });
-        };
-        self.check_storage(op, candidate.shader)?;
-        let (wanted, largest) = (forced.workgroup_size, largest_workgroup(self.limits));
-        if !(1..=largest).contains(&wanted) {
-            let what = "max_compute_invocations_per_workgroup";
-            return Err(refused(&forced.to_string(), what, wanted.into(), largest.into()));
-        }
-        Ok((candidate, forced))
-    }
-
-    fn check_storage(&self, op: &'static str, shader: &Shader) -> Result<()> {
-        let storage = self.options.storage;
-        if storage == FloatType::F32 {
-            return Ok(());
-        }
-        if !shader.has_f16() {
-            return Err(Error::StorageUnsupported { op, storage });
-        }
-        if !self.features.contains(Features::SHADER_F16) {
-            return Err(Error::MissingFeature { what: "f16 storage", feature: "SHADER_F16" });
-        }
-        Ok(())
+impl<'a> Request<'a> {
+    pub(crate) fn limits(&self) -> &'a Limits {
+        &self.capabilities.limits
     }
 
     /// The op's tensors where the caller placed them: inputs, then outputs.
@@ -311,35 +236,40 @@ impl Request<'_> {
     pub(crate) fn check_workspace(&self, placed: &Placed) -> Result<u64> {
         placed.layout.checked_end()?;
         let bytes = placed.bytes().max(4);
-        let limit = self.limits.max_buffer_size.into();
+        let limit = self.limits().max_buffer_size.into();
         at_most("a workspace's size in bytes (max_buffer_size)", bytes.into(), limit)?;
         Ok(bytes)
     }
 
     /// The dispatches that compute a tile; none where it is empty. `spans` says which elements of each operand a part of
-    /// the tile touches, `params` gives the uniform of a window and of the threads in a row of workgroups.
+    /// the tile touches, `params` gives the uniform of a window and of the threads in a row of workgroups (the workgroups, where the work is counted in those).
     pub(crate) fn dispatches<P: bytemuck::Pod>(
         &self,
         launch: Launch<'_>,
         spans: impl Fn(&Tile) -> Vec<Range<usize>>,
         params: impl Fn(&Window, u32) -> P,
     ) -> Result<Vec<Dispatch>> {
-        let Launch { recipe, storage, tile, operands, chunk } = launch;
+        let Launch { recipe, storage, tile, operands, work } = launch;
         if tile.iter().any(Range::is_empty) {
             return Ok(Vec::new());
         }
-        let limit = self.limits.max_compute_workgroups_per_dimension;
-        let bounds = Bounds::new(self.limits, recipe.workgroup_size, storage.output == FloatType::F32);
-        let threads = |tile: &Tile| outputs(tile) * chunk.map_or(1, |chunk| chunks(tile, chunk).len() as u128);
+        let limit = self.limits().max_compute_workgroups_per_dimension;
+        // What is counted, and how much of it one workgroup does.
+        let (size, granule): (u32, usize) = match work {
+            Work::Workgroups(_, granule) => (1, granule),
+            _ => (recipe.workgroup_size, 1),
+        };
+        let amount = |tile: &Tile| match work {
+            Work::Outputs => outputs(tile),
+            Work::Chunks(chunk) => outputs(tile) * chunks(tile, chunk).len() as u128,
+            Work::Workgroups(workgroups, _) => workgroups(tile),
+        };
+        let bounds = Bounds::new(self.limits(), size, granule, storage.output == FloatType::F32);
         let dispatch = |window: Window| {
-            let workgroups = fold(threads(&window.tile) as u64, recipe.workgroup_size, limit);
-            let params = params(&window, workgroups[0] * recipe.workgroup_size);
+            let workgroups = fold(amount(&window.tile) as u64, size, limit);
+            let params = params(&window, workgroups[0] * size);
             Dispatch { workgroups, params: bytemuck::bytes_of(&params).to_vec(), windows: window.bytes }
         };
-        Ok(split(tile, &bounds, operands, threads, spans)?.into_iter().map(dispatch).collect())
+        Ok(split(tile, &bounds, operands, amount, spans)?.into_iter().map(dispatch).collect())
     }
-}
-
-fn refused(recipe: &str, what: &'static str, wanted: u64, available: u64) -> Error {
-    Error::RecipeRefused { recipe: recipe.into(), what, wanted, available }
 }

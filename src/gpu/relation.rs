@@ -2,13 +2,16 @@
 
 use std::ops::Range;
 
+use super::chooser::rank;
+use super::gemm::{self, Product};
 use super::kernel::Shader;
 use super::params::{AxisParams, ConvParams, wrap};
 use super::partial_sums::Partials;
-use super::program::{Candidate, Launch, Placed, Program, Recipe, Request, Source, Step};
+use super::program::{Launch, Placed, Program, Request, Source, Step, Work};
+use super::recipe::{Candidate, Capabilities, Recipe};
 use super::windows::{Bindable, Tile, Window};
 use crate::geometry::{Axis, Geometry, gcd};
-use crate::{Activation, Error, FloatType, Op, Result, TensorLayout};
+use crate::{Activation, FloatType, Op, Result, TensorLayout};
 
 /// Which side the op reads.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,87 +22,95 @@ pub(crate) enum Direction {
     NarrowToWide,
 }
 
-/// A problem with its tensors placed.
-struct Relation {
-    direction: Direction,
-    activation: Activation,
-    axes: [Axis; 3],
-    /// Input and output channels of one group.
-    per_group: [usize; 2],
-    input: Placed,
-    weight: Placed,
-    bias: Option<Placed>,
-    output: Placed,
+/// A problem without its tensors.
+#[derive(Clone, Copy)]
+pub(crate) struct Layer {
+    pub(crate) batch: usize,
+    pub(crate) direction: Direction,
+    pub(crate) axes: [Axis; 3],
+    pub(crate) channels: Channels,
 }
 
-pub(crate) fn lower<const R: usize, O: Op>(
+/// Channels of one group, and groups.
+#[derive(Clone, Copy)]
+pub(crate) struct Channels {
+    pub(crate) ins: usize,
+    pub(crate) outs: usize,
+    pub(crate) groups: usize,
+}
+
+impl Layer {
+    pub(crate) fn new<const R: usize>(geometry: &Geometry<R>, direction: Direction) -> Self {
+        let (wide, narrow) = (geometry.wide_per_group(), geometry.narrow_per_group());
+        let (ins, outs) = if direction == Direction::WideToNarrow { (wide, narrow) } else { (narrow, wide) };
+        let channels = Channels { ins, outs, groups: geometry.groups };
+        Self { batch: geometry.batch, direction, axes: geometry.axes3(), channels }
+    }
+
+    /// The whole problem as one tile.
+    pub(crate) fn tile(&self) -> Tile {
+        let Channels { ins, outs, groups } = self.channels;
+        let [d, h, w] = self.axes.map(|axis| match self.direction {
+            Direction::WideToNarrow => 0..axis.narrow,
+            Direction::NarrowToWide => 0..axis.wide,
+        });
+        [0..self.batch, 0..outs * groups, d, h, w, 0..ins]
+    }
+
+    /// The ways to run it on such a device, best first. `direct` accepts every problem.
+    pub(crate) fn candidates(&self, direct: &'static Shader, capabilities: &Capabilities) -> Vec<Candidate> {
+        let mut candidates = gemm::candidates(self, capabilities);
+        candidates.push(direct.into());
+        rank(self, &mut candidates, capabilities.device_type);
+        candidates
+    }
+}
+
+/// A problem with its tensors placed.
+pub(crate) struct Relation {
+    pub(crate) layer: Layer,
+    pub(crate) activation: Activation,
+    pub(crate) input: Placed,
+    pub(crate) weight: Placed,
+    pub(crate) bias: Option<Placed>,
+    pub(crate) output: Placed,
+}
+
+/// The program of a convolution or its transpose. `direct` is the shader that accepts every problem.
+pub(crate) fn lower<O: Op>(
     op: &O,
-    geometry: &Geometry<R>,
+    layer: Layer,
     activation: Activation,
-    direction: Direction,
-    shader: &'static Shader,
+    direct: &'static Shader,
     request: Request<'_>,
 ) -> Result<Program> {
-    let lower = |recipe| {
+    let candidates = layer.candidates(direct, request.capabilities);
+    let lower = |candidate: Candidate, recipe| {
         let operands = request.place(op)?;
         let partials = Partials::new(&request, &recipe, 1, &operands)?;
-        let relation = Relation::new(geometry, activation, direction, &operands, &partials.target);
-        let (storage, tile) = (partials.storage, relation.tile(geometry));
-        let dispatches = request.dispatches(
-            Launch { recipe: &recipe, storage, tile, operands: &relation.bindables(), chunk: None },
-            |tile| relation.spans(tile),
-            |window, row_threads| relation.params(window, row_threads),
-        )?;
-        let has_bias = relation.bias.is_some();
-        let constants = vec![
-            ("workgroup_size", recipe.workgroup_size.into()),
-            ("has_bias", f64::from(u8::from(has_bias))),
-            ("activation", activation_constants(activation).0),
-        ];
-        // Without a bias its binding, which the shader never reads then, holds the weight.
-        let reads = [0, 1, if has_bias { 2 } else { 1 }].map(Source::Operand);
-        let bindings = [&reads[..], &[partials.source]].concat();
-        let step = Step { shader, storage, constants, bindings, dispatches };
+        let relation = Relation::new(layer, activation, &operands, &partials.target);
+        let step = relation.step(&candidate, &recipe, &partials, &request)?;
         let steps = [step].into_iter().chain(partials.sum(&request, &recipe, &operands)?).collect();
         let (inputs, tables, workspaces) = (operands.len() - 1, Vec::new(), partials.workspaces);
         Ok(Program { op: O::NAME, recipe, operands, inputs, tables, workspaces, steps })
     };
-    by_one_pass_or_two(O::NAME, shader, &request, lower)
+    request.first_that_fits(O::NAME, &by_one_pass_or_two(candidates, request.options.storage), lower)
 }
 
-/// A plan of one pass; of two, with the sum in a workspace of f32, where the output is f16 and the sum must be split.
-pub(crate) fn by_one_pass_or_two(
-    op: &'static str,
-    shader: &'static Shader,
-    request: &Request<'_>,
-    lower: impl Fn(Recipe) -> Result<Program>,
-) -> Result<Program> {
-    let candidates = [1, 2].map(|passes| Candidate { shader, passes });
-    let ways = if request.options.storage == FloatType::F16 { 2 } else { 1 };
-    let (_, recipe) = request.choose(op, &candidates[..ways])?;
-    match lower(recipe.clone()) {
-        Err(Error::WindowTooLarge { .. }) if ways == 2 && request.options.recipe.is_none() => {
-            lower(Recipe { passes: 2, ..recipe })
-        }
-        outcome => outcome,
+/// These candidates; and the same with the sum in a workspace of f32, where the output is f16 and the sum must be split.
+pub(crate) fn by_one_pass_or_two(mut candidates: Vec<Candidate>, storage: FloatType) -> Vec<Candidate> {
+    if storage == FloatType::F16 {
+        candidates.extend(candidates.clone().iter().map(|candidate| Candidate { passes: 2, ..*candidate }));
     }
+    candidates
 }
 
 impl Relation {
-    fn new<const R: usize>(
-        geometry: &Geometry<R>,
-        activation: Activation,
-        direction: Direction,
-        operands: &[Placed],
-        output: &Placed,
-    ) -> Self {
-        let sides = [geometry.wide_per_group(), geometry.narrow_per_group()];
+    fn new(layer: Layer, activation: Activation, operands: &[Placed], output: &Placed) -> Self {
         let bias = operands.iter().find(|operand| operand.name == "bias").cloned();
         Self {
-            direction,
+            layer,
             activation,
-            axes: geometry.axes3(),
-            per_group: if direction == Direction::WideToNarrow { sides } else { [sides[1], sides[0]] },
             input: operands[0].clone(),
             weight: operands[1].clone(),
             bias,
@@ -107,15 +118,40 @@ impl Relation {
         }
     }
 
-    /// The whole problem as one tile.
-    fn tile<const R: usize>(&self, geometry: &Geometry<R>) -> Tile {
-        let [ins, outs] = self.per_group;
-        let spatial = self.axes.map(|axis| match self.direction {
-            Direction::WideToNarrow => 0..axis.narrow,
-            Direction::NarrowToWide => 0..axis.wide,
-        });
-        let [d, h, w] = spatial;
-        [0..geometry.batch, 0..outs * geometry.groups, d, h, w, 0..ins]
+    /// The sum, and what is applied to it.
+    fn step(&self, candidate: &Candidate, recipe: &Recipe, partials: &Partials, request: &Request<'_>) -> Result<Step> {
+        let (storage, tile, operands) = (partials.storage, self.layer.tile(), &self.bindables()[..]);
+        let spans = |tile: &Tile| self.spans(tile);
+        let product = (recipe.tile != [0; 2]).then(|| Product::new(&self.layer, recipe));
+        let dispatches = match &product {
+            None => request.dispatches(
+                Launch { recipe, storage, tile, operands, work: Work::Outputs },
+                spans,
+                |window, row_threads| self.params(window, row_threads),
+            ),
+            Some(product) => {
+                let work = Work::Workgroups(&|tile| product.workgroups(tile), gemm::CHANNELS);
+                let launch = Launch { recipe, storage, tile, operands, work };
+                request.dispatches(launch, spans, |window, row| product.params(self, window, row))
+            }
+        }?;
+        let has_bias = self.bias.is_some();
+        let mut constants = match &product {
+            None => vec![("workgroup_size", recipe.workgroup_size.into())],
+            Some(product) => product.constants(candidate.shader),
+        };
+        constants.extend(product.map(|product| ("merged", f64::from(u8::from(product.merged())))));
+        constants.push(("has_bias", f64::from(u8::from(has_bias))));
+        constants.push(("activation", activation_constants(self.activation).0));
+        // Without a bias its binding, which the shader never reads then, holds the weight.
+        let reads = [0, 1, if has_bias { 2 } else { 1 }].map(Source::Operand);
+        Ok(Step {
+            shader: candidate.shader,
+            storage,
+            constants,
+            bindings: [&reads[..], &[partials.source]].concat(),
+            dispatches,
+        })
     }
 
     fn bindables(&self) -> [Bindable; 4] {
@@ -125,15 +161,15 @@ impl Relation {
     /// The elements of input, weight, bias (or weight) and output that a tile touches.
     fn spans(&self, tile: &Tile) -> Vec<Range<usize>> {
         let [batch, channels, d, h, w, reduction] = tile;
-        let [ins, outs] = self.per_group;
+        let Channels { ins, outs, .. } = self.layer.channels;
         let groups = channels.start / outs..(channels.end - 1) / outs + 1;
         let inputs = groups.start * ins + reduction.start..(groups.end - 1) * ins + reduction.end;
-        let kernel = self.axes.map(|axis| 0..axis.kernel);
-        let source = std::array::from_fn(|i| match self.direction {
-            Direction::WideToNarrow => self.axes[i].wide_window(&tile[i + 2], &kernel[i]),
-            Direction::NarrowToWide => self.axes[i].narrow_window(&tile[i + 2]),
+        let kernel = self.layer.axes.map(|axis| 0..axis.kernel);
+        let source = std::array::from_fn(|i| match self.layer.direction {
+            Direction::WideToNarrow => self.layer.axes[i].wide_window(&tile[i + 2], &kernel[i]),
+            Direction::NarrowToWide => self.layer.axes[i].narrow_window(&tile[i + 2]),
         });
-        let weight_channels = match self.direction {
+        let weight_channels = match self.layer.direction {
             Direction::WideToNarrow => [channels.clone(), reduction.clone()],
             Direction::NarrowToWide if groups.len() > 1 => [inputs.clone(), 0..outs],
             Direction::NarrowToWide => {
@@ -149,10 +185,10 @@ impl Relation {
 
     fn params(&self, window: &Window, row_threads: u32) -> ConvParams {
         let [batch, channels, .., reduction] = &window.tile;
-        let [ins, outs] = self.per_group;
+        let Channels { ins, outs, .. } = self.layer.channels;
         let base = |placed: &Placed, binding: usize| placed.address(&[], &window.bytes[binding]);
         let from_first = |placed: &Placed, binding: usize| placed.address(&[batch.start], &window.bytes[binding]);
-        let weight_axes = if self.direction == Direction::WideToNarrow { [0, 1] } else { [1, 0] };
+        let weight_axes = if self.layer.direction == Direction::WideToNarrow { [0, 1] } else { [1, 0] };
         let [d, h, w] = std::array::from_fn(|i| self.axis_params(i, &window.tile[i + 2]));
         let (_, [alpha, beta]) = activation_constants(self.activation);
         ConvParams {
@@ -186,8 +222,8 @@ impl Relation {
     }
 
     fn axis_params(&self, i: usize, outputs: &Range<usize>) -> AxisParams {
-        let axis = &self.axes[i];
-        let (input, tap_step, index_step) = match self.direction {
+        let axis = &self.layer.axes[i];
+        let (input, tap_step, index_step) = match self.layer.direction {
             Direction::WideToNarrow => (axis.wide, 1, axis.dilation),
             Direction::NarrowToWide => (axis.narrow, axis.tap_step(), axis.dilation / gcd(axis.stride, axis.dilation)),
         };
@@ -237,7 +273,7 @@ pub(crate) fn span(layout: &TensorLayout, outer: [Range<usize>; 2], spatial: [Ra
 
 /// The number that `a` is to be multiplied with to give 1 modulo `modulus`; 0 where the modulus is 1. They have no
 /// common factor.
-fn inverse(a: usize, modulus: usize) -> u32 {
+pub(crate) fn inverse(a: usize, modulus: usize) -> u32 {
     (0..modulus).find(|candidate| (a % modulus) * candidate % modulus == 1 % modulus).unwrap_or(0) as u32
 }
 

@@ -6,7 +6,8 @@ use wgpu::Limits;
 
 use super::kernel::{Shader, with_storage};
 use super::params::{UpsampleParams, wrap};
-use super::program::{Candidate, GpuOp, Launch, Placed, Program, Recipe, Request, Source, Step, Storage, recipes};
+use super::program::{GpuOp, Launch, Placed, Program, Request, Source, Step, Storage, Work};
+use super::recipe::{Candidate, Capabilities, Recipe, recipes};
 use super::relation::{span, spatial_stride};
 use super::windows::{Bindable, Tile, Window};
 use crate::geometry::{self, at_most};
@@ -21,6 +22,7 @@ pub(crate) static TAPS: Shader = Shader {
     writes: 1,
     fields: UpsampleParams::FIELDS,
     params_size: size_of::<UpsampleParams>() as u64,
+    subgroups: false,
     overrides: &["workgroup_size"],
 };
 
@@ -35,8 +37,8 @@ const END: u32 = u32::MAX - 1;
 
 /// The gradient is the same sum over the transposed tables.
 impl<T: Separable> GpuOp for SeparableGrad<T> {
-    fn recipes(&self, limits: &Limits) -> Vec<Recipe> {
-        Resample::recipes(self, limits)
+    fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {
+        Resample::recipes(self, capabilities)
     }
 
     fn lower(&self, request: Request<'_>) -> Result<Program> {
@@ -86,11 +88,11 @@ impl<T: Separable> Tables for SeparableGrad<T> {
 
 impl<'a> Resample<'a> {
     pub(crate) fn forward<T: Separable>(op: &T, request: &'a Request<'a>) -> Result<Self> {
-        Self::new(op, op.three(request.limits)?, op.extrapolation(), request)
+        Self::new(op, op.three(request.limits())?, op.extrapolation(), request)
     }
 
     fn backward<T: Separable>(op: &SeparableGrad<T>, request: &'a Request<'a>) -> Result<Self> {
-        Self::new(op, op.three(request.limits)?, 0.0, request)
+        Self::new(op, op.three(request.limits())?, 0.0, request)
     }
 
     fn new<O: Op>(op: &O, tables: [TapTable; 3], extrapolation: f32, request: &'a Request<'a>) -> Result<Self> {
@@ -101,26 +103,26 @@ impl<'a> Resample<'a> {
     }
 
     /// The recipes of an op whose outputs are sums; none where its tables cannot be made.
-    pub(crate) fn recipes<O: Op + Tables>(op: &O, limits: &Limits) -> Vec<Recipe> {
-        let Ok((tables, input)) = op.three(limits).and_then(|tables| Ok((tables, op.inputs()?.swap_remove(0)))) else {
+    pub(crate) fn recipes<O: Op + Tables>(op: &O, capabilities: &Capabilities) -> Vec<Recipe> {
+        let Ok((tables, input)) =
+            op.three(&capabilities.limits).and_then(|tables| Ok((tables, op.inputs()?.swap_remove(0))))
+        else {
             return Vec::new();
         };
-        recipes(&candidates(&tables, geometry::three(1, &input.shape[2..])), limits)
+        recipes(&candidates(&tables, geometry::three(1, &input.shape[2..])), capabilities)
     }
 
     /// By the cheapest candidate that the device holds, or the forced one.
     pub(crate) fn lower_sums(&self) -> Result<Program> {
-        let candidates = candidates(&self.tables, self.sizes);
-        let forced = self.request.options.recipe.is_some();
-        match (self.lower(&candidates), &candidates[1..]) {
-            // The workspace is too large, say.
-            (Err(_), others) if !forced && !others.is_empty() => self.lower(others),
-            (outcome, _) => outcome,
-        }
+        self.lower_by_first(&candidates(&self.tables, self.sizes))
     }
 
-    pub(crate) fn lower(&self, candidates: &[Candidate]) -> Result<Program> {
-        let (candidate, recipe) = self.request.choose(self.op, candidates)?;
+    pub(crate) fn lower_by_first(&self, candidates: &[Candidate]) -> Result<Program> {
+        // The first may want a workspace that is too large.
+        self.request.first_that_fits(self.op, candidates, |candidate, recipe| self.lower_by(candidate, recipe))
+    }
+
+    fn lower_by(&self, candidate: Candidate, recipe: Recipe) -> Result<Program> {
         let passes: Vec<Vec<usize>> = if candidate.passes > 1 {
             resampled(&self.tables, self.sizes).map(|axis| vec![axis]).collect()
         } else {
@@ -172,7 +174,7 @@ impl<'a> Resample<'a> {
             let kept = (0..3).filter(|axis| !axes.contains(axis)).map(|axis| sizes[axis]);
             longest = kept.fold(longest, usize::max);
         }
-        check_table(longest, 1, self.request.limits)?;
+        check_table(longest, 1, self.request.limits())?;
         TapTable::identity(longest)
     }
 
@@ -195,7 +197,7 @@ impl<'a> Resample<'a> {
         let tile = [0..self.outer[0], 0..self.outer[1], d, h, w, 0..1];
         let operands = [pass.input.into(), table, table, table, pass.output.into()];
         let dispatches = self.request.dispatches(
-            Launch { recipe, storage: pass.storage, tile, operands: &operands, chunk: None },
+            Launch { recipe, storage: pass.storage, tile, operands: &operands, work: Work::Outputs },
             |tile| pass.spans(tile),
             |window, row_threads| pass.params(window, row_threads, self.extrapolation),
         )?;
@@ -220,7 +222,7 @@ fn candidates(tables: &[TapTable; 3], sizes: [usize; 3]) -> Vec<Candidate> {
     if changing.len() < 2 || tables.iter().any(TapTable::has_outside) {
         return vec![whole];
     }
-    let apart = Candidate { shader: &TAPS, passes: changing.len() as u32 };
+    let apart = Candidate { passes: changing.len() as u32, ..whole };
     // Loads and stores of an image: a tap's weight and sample, and the result.
     let work = |sizes: [usize; 3], taps: f64| sizes.iter().map(|&size| size as f64).product::<f64>() * (taps + 2.0);
     let taps = tables.each_ref().map(|table| table.longest() as f64);

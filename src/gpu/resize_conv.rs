@@ -2,12 +2,11 @@
 
 use std::ops::Range;
 
-use wgpu::Limits;
-
 use super::kernel::{Shader, with_storage};
 use super::params::{ResizeAxisParams, ResizeConvParams, wrap};
 use super::partial_sums::Partials;
-use super::program::{GpuOp, Launch, Placed, Program, Recipe, Request, Source, Step, recipes};
+use super::program::{GpuOp, Launch, Placed, Program, Request, Source, Step, Work};
+use super::recipe::{Capabilities, Recipe, recipes};
 use super::relation::{activation_constants, by_one_pass_or_two, span, spatial_stride};
 use super::resample::{ENTRY, Tables, row_length, table_bytes, touched};
 use super::windows::{Bindable, REDUCTION, Tile, Window};
@@ -22,16 +21,18 @@ pub(crate) static DIRECT: Shader = Shader {
     writes: 1,
     fields: ResizeConvParams::FIELDS,
     params_size: size_of::<ResizeConvParams>() as u64,
+    subgroups: false,
     overrides: &["workgroup_size", "has_bias", "activation"],
 };
 
 impl<const R: usize> GpuOp for ResizeConv<R> {
-    fn recipes(&self, limits: &Limits) -> Vec<Recipe> {
-        recipes(&[(&DIRECT).into()], limits)
+    fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {
+        recipes(&[(&DIRECT).into()], capabilities)
     }
 
     fn lower(&self, request: Request<'_>) -> Result<Program> {
-        by_one_pass_or_two(Self::NAME, &DIRECT, &request, |recipe| self.lower_by(recipe, &request))
+        let candidates = by_one_pass_or_two(vec![(&DIRECT).into()], request.options.storage);
+        request.first_that_fits(Self::NAME, &candidates, |_, recipe| self.lower_by(recipe, &request))
     }
 }
 
@@ -43,7 +44,7 @@ impl<const R: usize> ResizeConv<R> {
         let has_bias = self.conv.bias;
         let problem = Problem {
             axes: geometry.axes3(),
-            tables: self.upsample.three(request.limits)?,
+            tables: self.upsample.three(request.limits())?,
             per_group: [geometry.wide_per_group(), geometry.narrow_per_group()],
             activation: self.conv.activation,
             extrapolation: self.upsample.extrapolation_value,
@@ -56,7 +57,7 @@ impl<const R: usize> ResizeConv<R> {
         let tile = [0..geometry.batch, 0..geometry.narrow_channels, d, h, w, 0..geometry.wide_per_group()];
         let storage = partials.storage;
         let dispatches = request.dispatches(
-            Launch { recipe: &recipe, storage, tile, operands: &problem.bindables(), chunk: None },
+            Launch { recipe: &recipe, storage, tile, operands: &problem.bindables(), work: Work::Outputs },
             |tile| problem.spans(tile),
             |window, row_threads| problem.params(window, row_threads),
         )?;

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use wgpu::naga::{self, AddressSpace, ScalarKind, StorageAccess, TypeInner, valid::Capabilities};
+use wgpu::naga::{self, AddressSpace, ScalarKind, StorageAccess, TypeInner, valid};
 
 use super::params::{Field, Kind};
 use super::*;
@@ -13,8 +13,10 @@ use crate::{Conv2d, ConvTranspose2d, TensorLayout, Upsample2d};
 fn parse(shader: &kernel::Shader, text: usize) -> naga::Module {
     let source = shader.sources[text];
     let module = naga::front::wgsl::parse_str(source).unwrap_or_else(|e| panic!("{}", e.emit_to_string(source)));
-    let needed = if text == 0 { Capabilities::empty() } else { Capabilities::SHADER_FLOAT16 };
-    let mut validator = naga::valid::Validator::new(Default::default(), needed);
+    let mut needed = if text == 0 { valid::Capabilities::empty() } else { valid::Capabilities::SHADER_FLOAT16 };
+    needed.set(valid::Capabilities::SUBGROUP, shader.subgroups);
+    let mut validator = valid::Validator::new(Default::default(), needed);
+    validator.subgroup_stages(valid::ShaderStages::COMPUTE).subgroup_operations(valid::SubgroupOperationSet::all());
     validator.validate(&module).unwrap_or_else(|error| panic!("{}: {error:?}", shader.name));
     module
 }
@@ -29,15 +31,21 @@ fn check_fields(shader: &str, module: &naga::Module, inner: &TypeInner, fields: 
         let inner = &module.types[member.ty].inner;
         offset += match field.kind {
             Kind::Struct(fields) => check_fields(shader, module, inner, fields),
-            scalar => {
-                let TypeInner::Scalar(actual) = inner else { panic!("{shader}: {} is no scalar", field.name) };
-                let expected = match scalar {
-                    Kind::U32 => ScalarKind::Uint,
-                    Kind::I32 => ScalarKind::Sint,
-                    _ => ScalarKind::Float,
+            number => {
+                let (actual, count) = match inner {
+                    TypeInner::Scalar(scalar) => (scalar, 1),
+                    TypeInner::Vector { scalar, size } => (scalar, *size as u32),
+                    _ => panic!("{shader}: {} is no number", field.name),
                 };
-                assert_eq!((actual.kind, actual.width), (expected, 4), "{shader}: {}", field.name);
-                4
+                let expected = match number {
+                    Kind::U32 => (ScalarKind::Uint, 1),
+                    Kind::I32 => (ScalarKind::Sint, 1),
+                    Kind::U32x4 => (ScalarKind::Uint, 4),
+                    Kind::I32x4 => (ScalarKind::Sint, 4),
+                    _ => (ScalarKind::Float, 1),
+                };
+                assert_eq!(((actual.kind, count), actual.width), (expected, 4), "{shader}: {}", field.name);
+                4 * count
             }
         };
     }
@@ -87,8 +95,23 @@ fn every_shader_file_is_registered_and_named_by_its_op() {
     assert_eq!(names, registered);
 }
 
+/// A device of these limits that offers f16 and no more.
+fn plain(limits: &Limits) -> Capabilities {
+    Capabilities::plain(limits.clone(), Features::SHADER_F16)
+}
+
+/// A software driver with subgroups of 8.
+fn software() -> Capabilities {
+    Capabilities {
+        features: Features::SUBGROUP,
+        subgroup_sizes: [8; 2],
+        device_type: wgpu::DeviceType::Cpu,
+        ..plain(&Limits::default())
+    }
+}
+
 fn lowered<O: GpuOp>(op: &O, limits: &Limits, options: &PlanOptions) -> Program {
-    op.lower(Request { limits, features: Features::all(), options }).unwrap()
+    op.lower(Request { capabilities: &plain(limits), options }).unwrap()
 }
 
 fn dispatches(program: &Program) -> Vec<&Dispatch> {
@@ -96,13 +119,65 @@ fn dispatches(program: &Program) -> Vec<&Dispatch> {
 }
 
 #[test]
-fn the_chooser_is_a_pure_function_of_problem_and_limits() {
-    let up = ConvTranspose2d { input_size: [8, 8], kernel_size: [4, 4], stride: [2, 2], ..Default::default() };
-    let recipe = |limits: &Limits| lowered(&up, limits, &PlanOptions::default()).recipe;
-    assert_eq!(recipe(&Limits::default()).to_string(), "conv_transpose_gather wg64");
-    let small = Limits { max_compute_invocations_per_workgroup: 16, ..Limits::default() };
-    assert_eq!(recipe(&small).to_string(), "conv_transpose_gather wg1");
-    assert_eq!(up.recipes(&Limits::default()).len(), 5);
+fn the_chooser_is_a_pure_function_of_problem_and_capabilities() {
+    let up = ConvTranspose2d { input_size: [64, 64], kernel_size: [4, 4], stride: [2, 2], ..Default::default() };
+    let many = ConvTranspose2d { in_channels: 256, out_channels: 128, ..up.clone() };
+    let recipe = |op: &ConvTranspose2d, capabilities: &Capabilities| op.recipes(capabilities)[0].to_string();
+    let gpu = plain(&Limits::default());
+    assert_eq!(recipe(&up, &gpu), "conv_transpose_gather wg64");
+    assert_eq!(recipe(&many, &gpu), "conv_gemm_workgroup wg64 tile64x64 block1x2x2");
+    let small = plain(&Limits { max_compute_invocations_per_workgroup: 16, ..Limits::default() });
+    assert_eq!(recipe(&many, &small), "conv_transpose_gather wg1");
+    let software = software();
+    assert_eq!(recipe(&many, &software), "conv_gemm_subgroup wg8 tile32x32 block1x2x2");
+    let half = Capabilities { subgroup_sizes: [4; 2], ..software.clone() };
+    assert_eq!(recipe(&many, &half), "conv_gemm_subgroup wg8 tile16x32 block1x2x2");
+    let opengl = Capabilities { backend: wgpu::Backend::Gl, ..software };
+    assert_eq!(recipe(&many, &opengl), "conv_transpose_gather wg64");
+    // More phases than are worth a product each.
+    let gaps = ConvTranspose2d { stride: [100, 100], ..many.clone() };
+    assert_eq!(recipe(&gaps, &gpu), "conv_transpose_gather wg64");
+}
+
+#[test]
+fn recipes_that_a_device_cannot_run_are_refused() {
+    let conv = Conv2d { in_channels: 64, out_channels: 64, input_size: [20, 20], ..Default::default() };
+    let recipe = conv.recipes(&software()).swap_remove(0);
+    assert_eq!(recipe.shader, "conv_gemm_subgroup");
+    let options = PlanOptions { recipe: Some(recipe), ..Default::default() };
+    let refused = conv.lower(Request { capabilities: &plain(&Limits::default()), options: &options });
+    assert!(matches!(refused, Err(Error::RecipeUnknown { .. } | Error::MissingFeature { .. })), "{refused:?}");
+    let small = Capabilities { subgroup_sizes: [4, 8], ..software() };
+    let refused = conv.lower(Request { capabilities: &small, options: &options });
+    assert!(matches!(refused, Err(Error::RecipeRefused { wanted: 8, available: 4, .. })), "{refused:?}");
+}
+
+/// A sum is split at multiples of what a product sums at a time; where that does not fit, the plain shader does it.
+#[test]
+fn products_split_sums_between_their_parts() {
+    let conv = Conv2d { in_channels: 80, out_channels: 512, input_size: [128, 128], ..Default::default() };
+    let with = |max_storage_buffer_binding_size| {
+        let limits = Limits { max_storage_buffer_binding_size, ..Limits::default() };
+        lowered(&conv, &limits, &PlanOptions::default())
+    };
+    let steps =
+        |program: &Program| program.steps[0].dispatches.iter().map(|d| d.windows[0].clone()).collect::<Vec<_>>();
+    let image = 128 * 128 * 4;
+    assert_eq!(with(64 * image).recipe.shader, "conv_gemm_workgroup");
+    let starts: Vec<_> = steps(&with(64 * image)).iter().map(|bytes| bytes.start).collect();
+    assert!(starts.contains(&(64 * image)) && starts.iter().all(|start| start % (32 * image) == 0), "{starts:?}");
+    let few = Conv2d { out_channels: 64, input_size: [16, 16], ..conv };
+    let limits = Limits { max_storage_buffer_binding_size: 20 * 1024, ..Limits::default() };
+    let small = Capabilities { limits, ..software() };
+    let lower = |capabilities: &Capabilities, recipe| {
+        let options = PlanOptions { recipe, ..Default::default() };
+        few.lower(Request { capabilities, options: &options })
+    };
+    let recipe = lower(&software(), None).unwrap().recipe;
+    assert_eq!(recipe.shader, "conv_gemm_subgroup");
+    assert_eq!(lower(&small, None).unwrap().recipe.shader, "conv_direct");
+    let forced = lower(&small, Some(recipe));
+    assert!(matches!(forced, Err(Error::WindowTooLarge { .. })), "{forced:?}");
 }
 
 #[test]
@@ -119,6 +194,9 @@ fn a_small_problem_is_one_dispatch_over_whole_tensors() {
 #[test]
 fn programs_set_every_override() {
     let (limits, options) = (Limits::default(), PlanOptions::default());
+    let many = Conv2d { in_channels: 64, out_channels: 512, input_size: [128, 128], ..Default::default() };
+    let by_subgroups = many.lower(Request { capabilities: &software(), options: &options }).unwrap();
+    let by_workgroups = lowered(&many, &limits, &options);
     let conv = lowered(&Conv2d::default(), &limits, &options);
     let up = lowered(&ConvTranspose2d::default(), &limits, &options);
     let nearest = lowered(&Upsample2d::default(), &limits, &options);
@@ -136,7 +214,8 @@ fn programs_set_every_override() {
         lowered(&unpool, &limits, &options),
         lowered(&unpool.grad_input(), &limits, &options),
     ];
-    let programs = [weight, bias, conv, up, nearest, lowered(&linear, &limits, &options), shuffle];
+    let programs =
+        [by_subgroups, by_workgroups, weight, bias, conv, up, nearest, lowered(&linear, &limits, &options), shuffle];
     let mut seen = std::collections::HashSet::new();
     for program in programs.iter().chain(&pools) {
         for step in &program.steps {
@@ -178,17 +257,16 @@ fn layouts_and_limits_that_cannot_be_are_refused() {
     let pitched = TensorLayout::row_pitch(&[1, 1, 4, 4], usize::MAX);
     for input in [far, pitched] {
         let options = PlanOptions { input: Some(input), ..Default::default() };
-        let refused =
-            conv.lower(Request { limits: &Limits::default(), features: Features::empty(), options: &options });
+        let refused = conv.lower(Request { capabilities: &plain(&Limits::default()), options: &options });
         assert!(matches!(refused, Err(Error::TooLarge { .. })), "{refused:?}");
     }
     let options = PlanOptions::default();
     let none = Limits { max_compute_workgroups_per_dimension: 0, ..Limits::default() };
-    let refused = conv.lower(Request { limits: &none, features: Features::empty(), options: &options });
+    let refused = conv.lower(Request { capabilities: &plain(&none), options: &options });
     assert!(matches!(refused, Err(Error::RecipeRefused { available: 0, .. })), "{refused:?}");
     let one = Limits { max_compute_workgroups_per_dimension: 1, ..Limits::default() };
     let large = Conv2d { input_size: [1024, 1024], ..Default::default() };
-    let refused = large.lower(Request { limits: &one, features: Features::empty(), options: &options });
+    let refused = large.lower(Request { capabilities: &plain(&one), options: &options });
     let limit_name = "max_compute_workgroups_per_dimension";
     assert_eq!(refused.err(), Some(Error::TooManyWindows { limit_name, limit: 1, max: 4096 }));
 }
@@ -229,7 +307,7 @@ fn passes_are_chosen_by_cost_and_room() {
     let small = Limits { max_buffer_size: 64 * 128 * 4 - 1, ..Limits::default() };
     assert_eq!(lowered(&up, &small, &PlanOptions::default()).recipe.passes, 1);
     let options = PlanOptions { recipe: Some(program.recipe), ..Default::default() };
-    let forced = up.lower(Request { limits: &small, features: Features::empty(), options: &options });
+    let forced = up.lower(Request { capabilities: &plain(&small), options: &options });
     assert!(matches!(forced, Err(Error::TooLarge { .. })), "{forced:?}");
 }
 
@@ -243,11 +321,11 @@ fn absurd_sizes_are_errors() {
     let mode = crate::UpsampleMode::Linear;
     let long = crate::Upsample3d { input_size: [1 << 30, 1 << 30, 1], output_size: [1, 1, 16], mode, ..up };
     let long = crate::Upsample3d { batch: 1, ..long };
-    assert!(!long.recipes(&Limits::default()).is_empty());
+    assert!(!long.recipes(&plain(&Limits::default())).is_empty());
     let shrink = crate::Upsample1d { input_size: [2_000_000_000], mode, ..Default::default() };
     let grad = shrink.grad_input();
     let options = PlanOptions::default();
-    let refused = grad.lower(Request { limits: &Limits::default(), features: Features::empty(), options: &options });
+    let refused = grad.lower(Request { capabilities: &plain(&Limits::default()), options: &options });
     assert!(matches!(refused, Err(Error::TooLarge { .. })), "{refused:?}");
     let padding = crate::Padding::Explicit([[1_000_000; 2]]);
     let pool = crate::AvgPool1d { kernel_size: [1_000_001], padding, ..Default::default() };

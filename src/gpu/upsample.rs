@@ -1,10 +1,9 @@
 //! Upsampling on the GPU.
 
-use wgpu::Limits;
-
 use super::kernel::{Shader, with_storage};
 use super::params::UpsampleParams;
-use super::program::{GpuOp, Program, Recipe, Request, recipes};
+use super::program::{GpuOp, Program, Request};
+use super::recipe::{Candidate, Capabilities, Recipe, recipes};
 use super::resample::{Resample, TAPS};
 use crate::{Result, Separable, Upsample};
 
@@ -16,20 +15,23 @@ pub(crate) static NEAREST: Shader = Shader {
     writes: 1,
     fields: UpsampleParams::FIELDS,
     params_size: size_of::<UpsampleParams>() as u64,
+    subgroups: false,
     overrides: &["workgroup_size"],
 };
 
+/// A copy is also a sum of one tap.
+const COPIES: [Candidate; 2] = [Candidate::new(&NEAREST), Candidate::new(&TAPS)];
+
 impl<const R: usize> GpuOp for Upsample<R> {
-    fn recipes(&self, limits: &Limits) -> Vec<Recipe> {
+    fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {
         if self.is_copy() {
-            return recipes(&[(&NEAREST).into(), (&TAPS).into()], limits);
+            return recipes(&COPIES, capabilities);
         }
-        Resample::recipes(self, limits)
+        Resample::recipes(self, capabilities)
     }
 
     fn lower(&self, request: Request<'_>) -> Result<Program> {
         let resample = Resample::forward(self, &request)?;
-        // A copy is also a sum of one tap.
-        if self.is_copy() { resample.lower(&[(&NEAREST).into(), (&TAPS).into()]) } else { resample.lower_sums() }
+        if self.is_copy() { resample.lower_by_first(&COPIES) } else { resample.lower_sums() }
     }
 }

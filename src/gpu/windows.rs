@@ -47,21 +47,25 @@ pub(crate) struct Bounds {
     binding: u64,
     alignment: u64,
     workgroups: u64,
-    threads: u64,
+    /// Threads, or workgroups.
+    work: u64,
     /// Axes of a tile that may be halved: not what is summed, where a partial sum would be rounded to less than f32.
     axes: usize,
+    /// What is summed is halved at multiples of this.
+    granule: usize,
 }
 
 impl Bounds {
     /// `sums` says whether a sum may be split: it goes on from what is stored in the output.
-    pub(crate) fn new(limits: &Limits, workgroup_size: u32, sums: bool) -> Self {
+    pub(crate) fn new(limits: &Limits, workgroup_size: u32, granule: usize, sums: bool) -> Self {
         let workgroups = u64::from(limits.max_compute_workgroups_per_dimension);
         Self {
             binding: limits.max_storage_buffer_binding_size / WORD * WORD,
             alignment: u64::from(limits.min_storage_buffer_offset_alignment).max(WORD),
             workgroups,
-            threads: workgroups.pow(2).saturating_mul(workgroup_size.into()).min(MAX_ELEMENTS),
+            work: workgroups.pow(2).saturating_mul(workgroup_size.into()).min(MAX_ELEMENTS),
             axes: if sums { REDUCTION + 1 } else { REDUCTION },
+            granule,
         }
     }
 
@@ -88,13 +92,14 @@ pub(crate) struct Window {
     pub(crate) bytes: Vec<Range<u64>>,
 }
 
-/// Halves `tile` until every operand's window fits. `spans` says which elements of each operand a tile touches. The sum
+/// Halves `tile` until every operand's window fits, and its work (threads, or workgroups) the grid. `spans` says which
+/// elements of each operand a tile touches. The sum
 /// over a split reduction stays in order: for each output, the windows come with ascending summed indices.
 pub(crate) fn split(
     tile: Tile,
     bounds: &Bounds,
     operands: &[Bindable],
-    threads: impl Fn(&Tile) -> u128,
+    work: impl Fn(&Tile) -> u128,
     spans: impl Fn(&Tile) -> Vec<Range<usize>>,
 ) -> Result<Vec<Window>> {
     let mut windows = Vec::new();
@@ -107,7 +112,7 @@ pub(crate) fn split(
             Some(number) => {
                 let operand = &operands[number];
                 let size = |tile: &Tile| bounds.bytes(operand, &spans(tile)[number]);
-                let axis = narrowing_axis(&tile, bounds.axes, &size).ok_or_else(|| Error::WindowTooLarge {
+                let axis = narrowing_axis(&tile, bounds, &size).ok_or_else(|| Error::WindowTooLarge {
                     operand: operand.name,
                     needed: size(&tile),
                     limit: bounds.limit(operand),
@@ -122,8 +127,9 @@ pub(crate) fn split(
                 }
                 (REDUCTION, ("max_storage_buffer_binding_size", bounds.binding))
             }
-            None if threads(&tile) > u128::from(bounds.threads) => {
-                (longest_axis(&tile), ("max_compute_workgroups_per_dimension", bounds.workgroups))
+            None if work(&tile) > u128::from(bounds.work) => {
+                let limit = ("max_compute_workgroups_per_dimension", bounds.workgroups);
+                (longest_axis(&tile, bounds).ok_or_else(|| too_many(limit))?, limit)
             }
             None => {
                 let windows_of = operands.iter().zip(&touched).map(|(operand, span)| bounds.window(operand, span));
@@ -132,9 +138,9 @@ pub(crate) fn split(
             }
         };
         if windows.len() + open.len() + 2 > MAX_WINDOWS {
-            return Err(Error::TooManyWindows { limit_name: limit.0, limit: limit.1, max: MAX_WINDOWS });
+            return Err(too_many(limit));
         }
-        let [first, second] = halves(&tile, axis);
+        let [first, second] = halves(&tile, axis, bounds.granule);
         open.extend([second, first]);
     }
     Ok(windows)
@@ -142,22 +148,31 @@ pub(crate) fn split(
 
 /// The axis whose halving shrinks an operand's window most: by its larger half, then by its smaller one (the outputs of a
 /// crop may be read in one half only), then the longest. None for a single output and input channel.
-fn narrowing_axis(tile: &Tile, axes: usize, size: &impl Fn(&Tile) -> u64) -> Option<usize> {
+fn narrowing_axis(tile: &Tile, bounds: &Bounds, size: &impl Fn(&Tile) -> u64) -> Option<usize> {
     let rank = |axis: usize| {
-        let [first, second] = halves(tile, axis).each_ref().map(size);
+        let [first, second] = halves(tile, axis, bounds.granule).each_ref().map(size);
         (first.max(second), first.min(second), std::cmp::Reverse(tile[axis].len()))
     };
-    (0..axes).filter(|&axis| tile[axis].len() > 1).min_by_key(|&axis| rank(axis))
+    let shortest = |axis: usize| if axis == REDUCTION { bounds.granule } else { 1 };
+    (0..bounds.axes).filter(|&axis| tile[axis].len() > shortest(axis)).min_by_key(|&axis| rank(axis))
 }
 
-/// The longest output axis; where there is but one output, its threads are chunks of what is summed.
-fn longest_axis(tile: &Tile) -> usize {
+/// The longest output axis; where there is but one output, its threads are chunks of what is summed. None where nothing is
+/// left to be halved.
+fn longest_axis(tile: &Tile, bounds: &Bounds) -> Option<usize> {
     let axes = (0..REDUCTION).rev().filter(|&axis| tile[axis].len() > 1);
-    axes.max_by_key(|&axis| tile[axis].len()).unwrap_or(REDUCTION)
+    let terms = (bounds.axes > REDUCTION && tile[REDUCTION].len() > bounds.granule).then_some(REDUCTION);
+    axes.max_by_key(|&axis| tile[axis].len()).or(terms)
 }
 
-fn halves(tile: &Tile, axis: usize) -> [Tile; 2] {
-    let middle = tile[axis].start + tile[axis].len() / 2;
+fn too_many((limit_name, limit): (&'static str, u64)) -> Error {
+    Error::TooManyWindows { limit_name, limit, max: MAX_WINDOWS }
+}
+
+/// What is summed starts at a multiple of the granule and is longer than one.
+fn halves(tile: &Tile, axis: usize, granule: usize) -> [Tile; 2] {
+    let granule = if axis == REDUCTION { granule } else { 1 };
+    let middle = tile[axis].start + (tile[axis].len() / 2).next_multiple_of(granule);
     let (mut first, mut second) = (tile.clone(), tile.clone());
     first[axis].end = middle;
     second[axis].start = middle;
@@ -201,7 +216,7 @@ mod tests {
     use super::*;
 
     fn bounds(binding: u64) -> Bounds {
-        Bounds { binding, alignment: 256, workgroups: 65535, threads: 1 << 20, axes: 6 }
+        Bounds { binding, alignment: 256, workgroups: 65535, work: 1 << 20, axes: 6, granule: 1 }
     }
 
     /// One operand of `[2, 4, 1, 8, 16]` elements, contiguous.

@@ -126,15 +126,15 @@ fn recipes(gpu: &Gpu) -> Outcome {
         let options = PlanOptions { recipe: Some(recipe), ..Default::default() };
         gpu.planner().plan(&problem(), &options).map(|plan| plan.recipe().clone())
     };
-    let gather = |workgroup_size| Recipe { shader: "conv_transpose_gather", workgroup_size, passes: 1 };
-    for recipe in upconv::gpu::GpuOp::recipes(&problem(), &gpu.device().limits()) {
+    let gather = |workgroup_size| Recipe::plain("conv_transpose_gather", workgroup_size);
+    for recipe in upconv::gpu::GpuOp::recipes(&problem(), gpu.planner().capabilities()) {
         if forced(recipe.clone()) != Ok(recipe.clone()) {
             return Err(format!("{recipe} was not taken"));
         }
     }
     let what = "max_compute_invocations_per_workgroup";
     let refused = Error::RecipeRefused { recipe: gather(4096).to_string(), what, wanted: 4096, available: 256 };
-    let unknown = Recipe { shader: "conv_direct", workgroup_size: 64, passes: 1 };
+    let unknown = Recipe::plain("conv_direct", 64);
     let missing = Error::RecipeUnknown { op: "conv_transpose", recipe: unknown.to_string() };
     match (forced(gather(4096)), forced(unknown)) {
         (Err(first), Err(second)) if first == refused && second == missing => Ok(()),

@@ -4,10 +4,11 @@
 //! of a tensor holds a poison (a NaN of known bits) before, and must hold it after. Outputs are poisoned throughout.
 
 use ndarray::ArrayD;
-use upconv::gpu::{Buffers, GpuOp};
+use upconv::gpu::{Buffers, Dispatch, GpuOp};
 use upconv::half::f16;
 use upconv::{
-    DataType, Error, FloatType, Gpu, Op, Operand, Plan, PlanOptions, Planner, Tensor, TensorLayout, TensorView, wgpu,
+    DataType, Error, FloatType, Gpu, Op, Operand, Plan, PlanOptions, Planner, Recipe, Tensor, TensorLayout, TensorView,
+    wgpu,
 };
 
 pub use super::tensors::{Data, Order, Random};
@@ -211,8 +212,8 @@ fn check_halves<O: GpuOp>(gpu: &Gpu, op: &O, make: Make) -> Outcome {
 /// By each kind of recipe: shader and number of passes.
 fn check_recipes<O: GpuOp>(gpu: &Gpu, op: &O, make: Make) -> Outcome {
     let (operands, inputs) = (operands(op)?, make(Data::Reals, FloatType::F32)?);
-    let mut recipes = op.recipes(&gpu.device().limits());
-    recipes.dedup_by_key(|recipe| (recipe.shader, recipe.passes));
+    let mut recipes = op.recipes(gpu.planner().capabilities());
+    recipes.dedup_by_key(|recipe| (recipe.shader, recipe.passes, recipe.tile, recipe.block));
     for recipe in recipes {
         let told = |error| format!("{recipe}: {error}");
         let options = PlanOptions { recipe: Some(recipe.clone()), ..options(&operands, Order::Nhwc) };
@@ -222,33 +223,65 @@ fn check_recipes<O: GpuOp>(gpu: &Gpu, op: &O, make: Make) -> Outcome {
 }
 
 /// Bindings of a few elements and short rows of workgroups must give the same bits as one dispatch, and so must the same
-/// dispatch again.
+/// dispatch again; by the best recipe that has tiles, and by the plain one.
 fn check_split<O: GpuOp>(gpu: &Gpu, op: &O, make: Make, storage: FloatType) -> Outcome {
+    let recipes = op.recipes(gpu.planner().capabilities());
+    let product = recipes.iter().find(|recipe| recipe.tile != [0; 2]);
+    let plain = recipes.iter().find(|recipe| recipe.tile == [0; 2]);
+    for recipe in product.into_iter().chain(plain) {
+        check_split_by(gpu, op, make, storage, recipe).map_err(|error| format!("{recipe}: {error}"))?;
+    }
+    Ok(())
+}
+
+fn check_split_by<O: GpuOp>(gpu: &Gpu, op: &O, make: Make, storage: FloatType, recipe: &Recipe) -> Outcome {
     let (operands, inputs) = (operands(op)?, make(Data::Reals, storage)?);
-    let options = PlanOptions { storage, ..options(&operands, Order::Nchw) };
-    let plan = gpu.planner().plan(op, &options).map_err(|error| error.to_string())?;
+    let told = |error: Error| error.to_string();
+    let by = |recipe: Recipe| PlanOptions { storage, recipe: Some(recipe), ..options(&operands, Order::Nchw) };
+    let options = by(recipe.clone());
+    let plan = gpu.planner().plan(op, &options).map_err(told)?;
     let whole = run_all(gpu, op, &plan, &options, &inputs)?;
     if bits(&whole) != bits(&run_all(gpu, op, &plan, &options, &inputs)?) {
         return Err("two runs gave different bits".into());
     }
     let count = |operand: &Operand| operand.shape.iter().product::<usize>() as u64;
     let element = if storage == FloatType::F16 { 2 } else { 4 };
-    let written = op.output().map_err(|error| error.to_string())?;
-    let (largest, outputs) = (operands.iter().map(count).max().unwrap_or(0), count(&written));
-    let limits = wgpu::Limits {
-        // Half the largest tensor and room for a window's alignment; a few outputs in each dispatch.
-        max_storage_buffer_binding_size: (largest * element / 2).next_multiple_of(4) + 512,
-        max_compute_invocations_per_workgroup: 1,
-        max_compute_workgroups_per_dimension: ((outputs / 4).isqrt() as u32).max(1),
-        ..gpu.device().limits()
+    let largest = operands.iter().map(count).max().unwrap_or(0);
+    // A thread is a workgroup, or the recipe's workgroups stay as they are.
+    let plain = recipe.tile == [0; 2];
+    let mut options = if plain { by(Recipe { workgroup_size: 1, ..recipe.clone() }) } else { options };
+    let workgroups = |dispatch: &&Dispatch| u64::from(dispatch.workgroups[0]) * u64::from(dispatch.workgroups[1]);
+    let work = if plain { count(&op.output().map_err(told)?) } else { plan.dispatches().iter().map(workgroups).sum() };
+    let mut row = ((work / 4).isqrt() as u32).max(1);
+    let split = loop {
+        let limits = wgpu::Limits {
+            // Half the largest tensor and room for a window's alignment; a few outputs in each dispatch.
+            max_storage_buffer_binding_size: (largest * element / 2).next_multiple_of(4) + 512,
+            max_compute_workgroups_per_dimension: row,
+            ..gpu.device().limits()
+        };
+        match Planner::with_limits(gpu.device(), &limits).plan(op, &options) {
+            // Each phase of one output alone may be a workgroup.
+            Err(Error::TooManyWindows { .. }) if !plain => row *= 2,
+            // A sum that may not be split in f16 goes through f32.
+            Err(Error::WindowTooLarge { .. }) if storage == FloatType::F16 && passes(&options) == 1 => {
+                options.recipe.iter_mut().for_each(|recipe| recipe.passes = 2);
+            }
+            // The channels that a product sums at a time do not fit.
+            Err(Error::WindowTooLarge { .. }) if !plain => return Ok(()),
+            outcome => break outcome.map_err(told)?,
+        }
     };
-    let split = Planner::with_limits(gpu.device(), &limits).plan(op, &options).map_err(|error| error.to_string())?;
     let dispatches = split.dispatches().len();
-    if outputs > 1 && dispatches <= plan.dispatches().len() {
+    if work > u64::from(row).pow(2) && dispatches <= plan.dispatches().len() {
         return Err("was not split".into());
     }
     let parts = run_all(gpu, op, &split, &options, &inputs).map_err(|error| format!("split: {error}"))?;
     if bits(&whole) == bits(&parts) { Ok(()) } else { Err(format!("{dispatches} dispatches gave other bits than one")) }
+}
+
+fn passes(options: &PlanOptions) -> u32 {
+    options.recipe.as_ref().map_or(0, |recipe| recipe.passes)
 }
 
 fn bits(tensors: &[Tensor]) -> Vec<u32> {

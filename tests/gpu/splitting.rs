@@ -2,8 +2,8 @@
 
 use ndarray::{Array4, Axis, Ix4, s};
 use upconv::{
-    Conv1d, Conv2d, ConvTranspose2d, Error, Gpu, Interpolate, PlanOptions, Planner, Rounding, Upsample2d, UpsampleMode,
-    wgpu,
+    Conv1d, Conv2d, ConvTranspose2d, Error, Gpu, Interpolate, PlanOptions, Planner, Recipe, Rounding, Upsample2d,
+    UpsampleMode, wgpu,
 };
 
 use super::Row;
@@ -82,17 +82,53 @@ fn split_sums(gpu: &Gpu) -> Outcome {
     Ok(())
 }
 
+/// Products sum 32 channels at a time, and are split between those.
+fn split_products(gpu: &Gpu) -> Outcome {
+    let transposed = Fields::<2>::parse("ic80_oc4_i8x8_k3x3_s2x2_b1").conv_transpose();
+    let direct = Fields::<2>::parse("n2_ic80_oc5_i8x8_k3x3_p1x1_b1").conv();
+    let grouped = Fields::<2>::parse("ic160_oc6_i8x8_k3x3_s2x2_g2_b1").conv_transpose();
+    split_by_all(gpu, &transposed)?;
+    split_by_all(gpu, &direct)?;
+    split_by_all(gpu, &grouped)
+}
+
+fn split_by_all<O: upconv::gpu::GpuOp>(gpu: &Gpu, op: &O) -> Outcome {
+    for recipe in op.recipes(gpu.planner().capabilities()).into_iter().filter(|recipe| recipe.tile != [0; 2]) {
+        split_sum_by(gpu, op, 17 << 10, &recipe).map_err(|error| format!("{recipe}: {error}"))?;
+    }
+    Ok(())
+}
+
+/// By the recipe that the planner chooses for small bindings.
 pub fn split_sum<O: upconv::gpu::GpuOp>(gpu: &Gpu, op: &O, binding: u64) -> Outcome {
-    let inputs = inputs(op, "split", Data::Reals)?;
     let options = options(&operands(op)?, Order::Nchw);
+    let plan = small(gpu, binding).plan(op, &options).map_err(text)?;
+    if plan.dispatches().len() < 4 {
+        return Err("was not split".into());
+    }
+    split_sum_by(gpu, op, binding, plan.recipe())
+}
+
+fn small(gpu: &Gpu, binding: u64) -> Planner {
     let limits = wgpu::Limits { max_storage_buffer_binding_size: binding, ..gpu.device().limits() };
+    Planner::with_limits(gpu.device(), &limits)
+}
+
+fn split_sum_by<O: upconv::gpu::GpuOp>(gpu: &Gpu, op: &O, binding: u64, recipe: &Recipe) -> Outcome {
+    let inputs = inputs(op, "split", Data::Reals)?;
+    let options = PlanOptions { recipe: Some(recipe.clone()), ..options(&operands(op)?, Order::Nchw) };
     let whole = gpu.planner().plan(op, &options).map_err(text)?;
-    let parts = Planner::with_limits(gpu.device(), &limits).plan(op, &options).map_err(text)?;
+    let parts = small(gpu, binding).plan(op, &options).map_err(text)?;
     let [whole_bits, part_bits] = [&whole, &parts].map(|plan| run_plan(gpu, op, plan, &options, &inputs));
-    if whole_bits? != part_bits? {
+    let whole_bits = whole_bits?;
+    if whole_bits != part_bits? {
         return Err(format!("{} dispatches of {binding} bytes gave another sum", parts.dispatches().len()));
     }
-    if parts.dispatches().len() < 4 { Err("was not split".into()) } else { Ok(()) }
+    if parts.dispatches().len() < 2 {
+        Err("was not split".into())
+    } else {
+        compare(op, &inputs, &whole_bits, Data::Reals)
+    }
 }
 
 /// What no splitting can make fit is refused with the limit, the need and what there is.
@@ -143,6 +179,7 @@ pub fn rows() -> Vec<Row> {
         Row::new("more than 65535 workgroups are folded", folded),
         Row::new("an output larger than a binding", larger_than_a_binding),
         Row::new("an image larger than a binding splits its sums", split_sums),
+        Row::new("a product splits its sums between its parts", split_products),
         Row::new("one output larger than a binding is refused", refused),
         Row::new("rows of one workgroup", short_rows),
         Row::new("a batch is its images", batches),

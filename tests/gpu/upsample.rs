@@ -70,7 +70,7 @@ pub fn rows() -> Vec<Row> {
     }));
     rows.push(Row::new("2d nearest by the general shader", |gpu| {
         let up = Upsample2d { channels: 3, input_size: [4, 7], output_size: [9, 5], ..Default::default() };
-        for recipe in up.recipes(&gpu.device().limits()) {
+        for recipe in up.recipes(gpu.planner().capabilities()) {
             let options = PlanOptions { recipe: Some(recipe), ..Default::default() };
             let plan = gpu.planner().plan(&up, &options).map_err(|e| e.to_string())?;
             let inputs = inputs(&up, "recipes", Data::Reals)?;

@@ -1,0 +1,74 @@
+//! Which of the recipes of a convolution or its transpose is the fastest: a pure function of the problem and the kind of
+//! adapter, from a table of what a recipe's parts cost there.
+
+use wgpu::DeviceType;
+
+use super::gemm::{self, Product};
+use super::recipe::Candidate;
+use super::relation::{Direction, Layer};
+use super::windows::outputs;
+
+/// What the parts of a recipe cost on a kind of adapter, in nanoseconds of one workgroup.
+struct Rates {
+    /// Workgroups that run at once.
+    parallel: f64,
+    /// 64 outputs of the direct shader: as such, and for each product.
+    direct: [f64; 2],
+    /// A tile of a subgroup, by 32 columns: as such, for 4 rows, for each tap, for each term of the sum, and for each term
+    /// and 4 rows.
+    subgroup: [f64; 5],
+    /// A tile of a workgroup: as such, for each tap, for each term, and for each product of a term.
+    workgroup: [f64; 4],
+}
+
+/// Measured on llvmpipe (Mesa 22.3.6 on 2 cores of an AVX-512 Xeon, 2026-11-22) on the benchmark's problems. SwiftShader
+/// takes some four times as long for each part, so that the order is the same.
+const SOFTWARE: Rates = Rates {
+    parallel: 2.0,
+    direct: [1000.0, 272.0],
+    subgroup: [400.0, 600.0, 150.0, 86.0, 11.2],
+    workgroup: [40_000.0, 6_000.0, 60.0, 0.48],
+};
+
+/// Not measured: from what a GPU is known to do with loads and products, on one with room for some 500 workgroups.
+const HARDWARE: Rates = Rates {
+    parallel: 500.0,
+    direct: [500.0, 24.0],
+    subgroup: [1000.0, 100.0, 40.0, 16.0, 16.0],
+    workgroup: [4000.0, 200.0, 20.0, 0.02],
+};
+
+/// Sorts the candidates, the one predicted to be the fastest first.
+pub(crate) fn rank(layer: &Layer, candidates: &mut [Candidate], device_type: DeviceType) {
+    let rates = if device_type == DeviceType::Cpu { &SOFTWARE } else { &HARDWARE };
+    candidates.sort_by(|a, b| cost(layer, a, rates).total_cmp(&cost(layer, b, rates)));
+}
+
+/// The predicted time in nanoseconds.
+fn cost(layer: &Layer, candidate: &Candidate, rates: &Rates) -> f64 {
+    let ins = layer.channels.ins as f64;
+    let (workgroups, each) = if candidate.tile == [0; 2] {
+        let tap_step = |axis: &crate::geometry::Axis| match layer.direction {
+            Direction::WideToNarrow => 1.0,
+            Direction::NarrowToWide => axis.tap_step() as f64,
+        };
+        let products: f64 = layer.axes.iter().map(|axis| axis.kernel as f64 / tap_step(axis)).product::<f64>() * ins;
+        let [fixed, product] = rates.direct;
+        (outputs(&layer.tile()) as f64 / 64.0, fixed + product * products)
+    } else {
+        let recipe = candidate.recipe(candidate.workgroup_size.unwrap_or(64));
+        let product = Product::new(layer, &recipe);
+        let [rows, columns] = candidate.tile.map(f64::from);
+        let taps = product.taps() * (ins / gemm::CHANNELS as f64).ceil();
+        let terms = product.taps() * ins;
+        let each = if candidate.shader.subgroups {
+            let [fixed, row, tap, term, quad] = rates.subgroup;
+            (fixed + taps * tap + terms * term + rows / 4.0 * (row + terms * quad)) * columns / 32.0
+        } else {
+            let [fixed, tap, term, product] = rates.workgroup;
+            fixed + taps * tap + terms * (term + product * rows * columns)
+        };
+        (product.workgroups(&layer.tile()) as f64, each)
+    };
+    (workgroups / rates.parallel).max(1.0) * each
+}

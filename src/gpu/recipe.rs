@@ -1,0 +1,212 @@
+//! How an op can be run, and the choice among the ways: plain data, and pure functions.
+
+use std::fmt;
+
+use wgpu::{Backend, Device, DeviceType, Features, Limits};
+
+use super::kernel::Shader;
+use super::program::{Program, Request};
+use crate::{Error, FloatType, Result};
+
+/// How an op is run: which shader, with which workgroup. Printable, comparable, and enough to force the same choice
+/// again through [`PlanOptions::recipe`](super::PlanOptions::recipe).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Recipe {
+    /// The shader's file name without its ending, such as `conv_transpose_gather`.
+    pub shader: &'static str,
+    /// Threads in a workgroup.
+    pub workgroup_size: u32,
+    /// Steps, of which each but the last leaves its result in a workspace for the next.
+    pub passes: u32,
+    /// Rows and columns that a workgroup computes, where the op is run as a matrix product; else zeros.
+    pub tile: [u32; 2],
+    /// Outputs of each axis (depth, height, width) that a column of the product stands for: its rows are pairs of a
+    /// channel and a place in the block. Ones where they are channels.
+    pub block: [u32; 3],
+}
+
+impl Recipe {
+    /// One pass with a thread for each output.
+    pub fn plain(shader: &'static str, workgroup_size: u32) -> Self {
+        Self { shader, workgroup_size, passes: 1, tile: [0; 2], block: [1; 3] }
+    }
+}
+
+impl fmt::Display for Recipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} wg{}", self.shader, self.workgroup_size)?;
+        let [rows, columns] = self.tile;
+        if rows > 0 {
+            write!(f, " tile{rows}x{columns}")?;
+        }
+        if let [d, h, w] = self.block
+            && d * h * w > 1
+        {
+            write!(f, " block{d}x{h}x{w}")?;
+        }
+        if self.passes > 1 { write!(f, " passes{}", self.passes) } else { Ok(()) }
+    }
+}
+
+/// What a device offers, as far as the choice of a recipe depends on it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Capabilities {
+    /// Its limits, or smaller ones to keep to.
+    pub limits: Limits,
+    /// The features that it was requested with.
+    pub features: Features,
+    /// Threads in the smallest and in the largest subgroup that it may run.
+    pub subgroup_sizes: [u32; 2],
+    /// What kind of adapter it is of: a software driver wants other recipes than a GPU.
+    pub device_type: DeviceType,
+    /// What runs it.
+    pub backend: Backend,
+}
+
+impl Capabilities {
+    /// Those of a device.
+    pub fn of(device: &Device) -> Self {
+        let info = device.adapter_info();
+        // In a browser a shader has to say that it uses subgroups, in words that naga does not know.
+        let without = if info.backend == Backend::BrowserWebGpu { Features::SUBGROUP } else { Features::empty() };
+        Self {
+            limits: device.limits(),
+            features: device.features() - without,
+            subgroup_sizes: [info.subgroup_min_size, info.subgroup_max_size],
+            device_type: info.device_type,
+            backend: info.backend,
+        }
+    }
+
+    /// No feature but these, on a device of no particular kind.
+    pub(crate) fn plain(limits: Limits, features: Features) -> Self {
+        Self { limits, features, subgroup_sizes: [0; 2], device_type: DeviceType::Other, backend: Backend::Noop }
+    }
+}
+
+/// A way to run an op.
+#[derive(Clone, Copy)]
+pub(crate) struct Candidate {
+    pub(crate) shader: &'static Shader,
+    pub(crate) passes: u32,
+    pub(crate) tile: [u32; 2],
+    pub(crate) block: [u32; 3],
+    /// The only size that will do, if not any.
+    pub(crate) workgroup_size: Option<u32>,
+    /// Threads that a subgroup must have; 0 where there are none.
+    pub(crate) subgroup_size: u32,
+}
+
+impl From<&'static Shader> for Candidate {
+    fn from(shader: &'static Shader) -> Self {
+        Self::new(shader)
+    }
+}
+
+impl Candidate {
+    /// In one pass, with a thread for each output and any workgroup.
+    pub(crate) const fn new(shader: &'static Shader) -> Self {
+        Self { shader, passes: 1, tile: [0; 2], block: [1; 3], workgroup_size: None, subgroup_size: 0 }
+    }
+
+    pub(crate) fn recipe(&self, workgroup_size: u32) -> Recipe {
+        let Self { shader, passes, tile, block, .. } = *self;
+        Recipe { shader: shader.name, workgroup_size, passes, tile, block }
+    }
+
+    /// Refuses a device on which it does not run.
+    fn check(&self, capabilities: &Capabilities) -> Result<()> {
+        let (wanted, available) = (u64::from(self.subgroup_size), u64::from(capabilities.subgroup_sizes[0]));
+        if wanted == 0 {
+            return Ok(());
+        }
+        if !capabilities.features.contains(Features::SUBGROUP) {
+            return Err(Error::MissingFeature { what: self.shader.name, feature: "SUBGROUP" });
+        }
+        if available < wanted { Err(refused(self.shader.name, "subgroup_min_size", wanted, available)) } else { Ok(()) }
+    }
+
+    /// Whether a recipe is this candidate's.
+    fn has(&self, recipe: &Recipe) -> bool {
+        *recipe == self.recipe(self.workgroup_size.unwrap_or(recipe.workgroup_size))
+    }
+}
+
+/// Workgroup sizes in order of preference; the last runs everywhere.
+const WORKGROUP_SIZES: [u32; 5] = [64, 128, 256, 32, 1];
+
+/// The recipes of these candidates that such a device runs, best first.
+pub(crate) fn recipes(candidates: &[Candidate], capabilities: &Capabilities) -> Vec<Recipe> {
+    let largest = largest_workgroup(&capabilities.limits);
+    let able = |candidate: &&Candidate| candidate.check(capabilities).is_ok();
+    let sizes = |candidate: &Candidate| match candidate.workgroup_size {
+        Some(size) => vec![size],
+        None => WORKGROUP_SIZES.to_vec(),
+    };
+    let fitting = |candidate: &Candidate| sizes(candidate).into_iter().filter(move |&size| size <= largest);
+    let all = candidates.iter().filter(able);
+    all.flat_map(|candidate| fitting(candidate).map(|size| candidate.recipe(size))).collect()
+}
+
+fn largest_workgroup(limits: &Limits) -> u32 {
+    limits.max_compute_invocations_per_workgroup.min(limits.max_compute_workgroup_size_x)
+}
+
+impl Request<'_> {
+    /// The recipe to run, with its shader: the forced one if it can, else the best. `candidates` are those that fit the
+    /// problem, best first.
+    pub(crate) fn choose(&self, op: &'static str, candidates: &[Candidate]) -> Result<(Candidate, Recipe)> {
+        if self.limits().max_compute_workgroups_per_dimension == 0 {
+            return Err(refused(op, "max_compute_workgroups_per_dimension", 1, 0));
+        }
+        let best = || recipes(candidates, self.capabilities).into_iter().next();
+        let none = || refused(op, "max_compute_invocations_per_workgroup", 1, 0);
+        let Some(forced) = self.options.recipe.clone().or_else(best) else { return Err(none()) };
+        let Some(&candidate) = candidates.iter().find(|candidate| candidate.has(&forced)) else {
+            return Err(Error::RecipeUnknown { op, recipe: forced.to_string() });
+        };
+        candidate.check(self.capabilities)?;
+        self.check_storage(op, candidate.shader)?;
+        let (wanted, largest) = (forced.workgroup_size, largest_workgroup(self.limits()));
+        if !(1..=largest).contains(&wanted) {
+            let what = "max_compute_invocations_per_workgroup";
+            return Err(refused(&forced.to_string(), what, wanted.into(), largest.into()));
+        }
+        Ok((candidate, forced))
+    }
+
+    /// By the first of these candidates that the device holds, or by the forced one. The last accepts every problem.
+    pub(crate) fn first_that_fits(
+        &self,
+        op: &'static str,
+        candidates: &[Candidate],
+        lower: impl Fn(Candidate, Recipe) -> Result<Program>,
+    ) -> Result<Program> {
+        let (candidate, recipe) = self.choose(op, candidates)?;
+        let number = candidates.iter().position(|candidate| candidate.has(&recipe)).unwrap_or_default();
+        match lower(candidate, recipe) {
+            Err(_) if self.options.recipe.is_none() && self.choose(op, &candidates[number + 1..]).is_ok() => {
+                self.first_that_fits(op, &candidates[number + 1..], lower)
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn check_storage(&self, op: &'static str, shader: &Shader) -> Result<()> {
+        let storage = self.options.storage;
+        if storage == FloatType::F32 {
+            return Ok(());
+        }
+        if !shader.has_f16() {
+            return Err(Error::StorageUnsupported { op, storage });
+        }
+        if !self.capabilities.features.contains(Features::SHADER_F16) {
+            return Err(Error::MissingFeature { what: "f16 storage", feature: "SHADER_F16" });
+        }
+        Ok(())
+    }
+}
+
+fn refused(recipe: &str, what: &'static str, wanted: u64, available: u64) -> Error {
+    Error::RecipeRefused { recipe: recipe.into(), what, wanted, available }
+}
