@@ -2,7 +2,9 @@
 //!
 //! `cargo bench` measures all of them with criterion, `cargo bench -- NAME` those whose name contains NAME.
 //! `cargo bench -- --quick [NAME]` prints one Markdown table instead, and `--json FILE` writes it for machines too.
+//! `cargo bench -- --costs` measures what there is besides the kernels.
 
+mod costs;
 mod problems;
 mod quick;
 mod run;
@@ -14,7 +16,11 @@ use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
 use problems::{Visit, named, selects};
 use run::Session;
 use upconv::Gpu;
+use upconv::cpu::CpuOp;
 use upconv::gpu::GpuOp;
+
+#[global_allocator]
+static COUNTING: costs::Counting = costs::Counting;
 
 /// Measures one problem with criterion.
 struct Measure<'a, 'b> {
@@ -25,7 +31,7 @@ struct Measure<'a, 'b> {
 impl Visit for Measure<'_, '_> {
     type Output = Result<(), String>;
 
-    fn visit<O: GpuOp>(&mut self, op: &O) -> Self::Output {
+    fn visit<O: GpuOp + CpuOp>(&mut self, op: &O) -> Self::Output {
         let session = Session::new(self.gpu, op)?;
         if session.recipe().is_some() {
             self.group.bench_function("gpu", |bencher| {
@@ -34,6 +40,9 @@ impl Visit for Measure<'_, '_> {
                 });
             });
         }
+        self.group.bench_function("cpu", |bencher| {
+            bencher.iter_custom(|times| (0..times).map(|_| session.cpu_time().expect("a timed run")).sum());
+        });
         self.group.bench_function("reference", |bencher| bencher.iter(|| session.reference()));
         Ok(())
     }
@@ -78,6 +87,9 @@ fn main() -> ExitCode {
     }
     let gpu = gpu.as_ref().ok();
     let outcome = match quick::Options::from_args() {
+        Ok(Some(options)) if options.costs => {
+            gpu.ok_or_else(|| "--costs needs a device".to_string()).and_then(costs::tables)
+        }
         Ok(Some(options)) => quick::table(gpu, &options),
         Ok(None) => with_criterion(gpu),
         Err(error) => Err(error),

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
 use serde_json::{Value, json};
+use upconv::cpu::CpuOp;
 use upconv::gpu::GpuOp;
 use upconv::{Gpu, Recipe};
 
@@ -14,28 +15,34 @@ use crate::run::Session;
 /// Products that the reference is timed on; a larger problem is cut to a slice of its output channels.
 const REFERENCE_PRODUCTS: u128 = 100_000_000;
 
-/// A problem is repeated until it took this long, five times at most.
+/// A problem is repeated until it took this long, eight times at most.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 pub struct Options {
     filter: Option<String>,
     json: Option<PathBuf>,
+    /// What there is besides the kernels, in place of the problems.
+    pub costs: bool,
 }
 
 impl Options {
     /// None where criterion is to take the arguments.
     pub fn from_args() -> Result<Option<Self>, String> {
         use lexopt::prelude::*;
-        if !std::env::args().any(|argument| argument == "--quick" || argument.starts_with("--json")) {
+        let ours =
+            |argument: String| ["--quick", "--costs", "--json"].iter().any(|option| argument.starts_with(option));
+        if !std::env::args().any(ours) {
             return Ok(None);
         }
-        let mut options = Self { filter: None, json: None };
+        let mut options = Self { filter: None, json: None, costs: false };
         let mut parser = lexopt::Parser::from_env();
-        let told = |error: lexopt::Error| format!("{error}; usage: cargo bench -- --quick [NAME] [--json FILE]");
+        let told =
+            |error: lexopt::Error| format!("{error}; usage: cargo bench -- --quick [NAME] [--json FILE], or --costs");
         while let Some(argument) = parser.next().map_err(told)? {
             match argument {
                 // cargo adds --bench.
                 Long("quick" | "bench") => {}
+                Long("costs") => options.costs = true,
                 Long("json") => options.json = Some(parser.value().map_err(told)?.into()),
                 Value(name) if options.filter.is_none() => options.filter = Some(name.string().map_err(told)?),
                 other => return Err(told(other.unexpected())),
@@ -49,6 +56,7 @@ impl Options {
 struct Measured {
     recipe: Option<Recipe>,
     gpu: Option<Duration>,
+    cpu: Option<Duration>,
     flops: f64,
     bytes: f64,
 }
@@ -58,17 +66,20 @@ struct OnGpu<'a>(Option<&'a Gpu>);
 impl Visit for OnGpu<'_> {
     type Output = Result<Measured, String>;
 
-    fn visit<O: GpuOp>(&mut self, op: &O) -> Self::Output {
+    fn visit<O: GpuOp + CpuOp>(&mut self, op: &O) -> Self::Output {
         let session = Session::new(self.0, op)?;
-        let mut times = Vec::new();
+        // In turns, so that both meet the same noise; the first of each warms caches.
+        let (mut gpu, mut cpu) = (Vec::new(), Vec::new());
         let begin = Instant::now();
-        while times.is_empty() || (begin.elapsed() < PATIENCE && times.len() < 5) {
-            let Some(time) = session.gpu_time() else { break };
-            times.push(time?);
+        while gpu.len() < 2 || (begin.elapsed() < PATIENCE && gpu.len() < 8) {
+            cpu.push(session.cpu_time()?);
+            gpu.push(session.gpu_time().transpose()?);
         }
+        let later = |times: Vec<Duration>| median(times.into_iter().skip(1).collect());
         Ok(Measured {
             recipe: session.recipe().cloned(),
-            gpu: median(times),
+            gpu: later(gpu.into_iter().flatten().collect()),
+            cpu: later(cpu),
             flops: session.cost.flops as f64,
             bytes: session.cost.bytes as f64,
         })
@@ -80,7 +91,7 @@ struct OnCpu;
 impl Visit for OnCpu {
     type Output = Result<Duration, String>;
 
-    fn visit<O: GpuOp>(&mut self, op: &O) -> Self::Output {
+    fn visit<O: GpuOp + CpuOp>(&mut self, op: &O) -> Self::Output {
         let session = Session::new(None, op)?;
         let begin = Instant::now();
         session.reference();
@@ -88,7 +99,7 @@ impl Visit for OnCpu {
     }
 }
 
-fn median(mut times: Vec<Duration>) -> Option<Duration> {
+pub fn median(mut times: Vec<Duration>) -> Option<Duration> {
     times.sort();
     times.get(times.len() / 2).copied()
 }
@@ -112,7 +123,7 @@ pub fn table(gpu: Option<&Gpu>, options: &Options) -> Result<(), String> {
     }
     let mut table = Table::new();
     table.load_preset(ASCII_MARKDOWN);
-    table.set_header(["problem", "recipe", "GPU ms", "reference ms", "GFLOP/s", "GB/s"]);
+    table.set_header(["problem", "recipe", "GPU ms", "CPU ms", "reference ms", "GFLOP/s", "GB/s"]);
     let mut rows = Vec::new();
     let bar = indicatif::ProgressBar::new(problems.len() as u64)
         .with_style(indicatif::ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}").map_err(|e| e.to_string())?);
@@ -145,6 +156,7 @@ fn measure(gpu: Option<&Gpu>, name: &str, problem: &Problem) -> Result<Value, St
         "device": gpu.map(|gpu| gpu.info().name.clone()),
         "recipe": measured.recipe.map(|recipe| recipe.to_string()),
         "gpu_ms": measured.gpu.map(milliseconds),
+        "cpu_ms": measured.cpu.map(milliseconds),
         "reference_ms": milliseconds(reference),
         "reference_slice": divisor,
         "gflops": per_second(measured.flops),
@@ -152,7 +164,7 @@ fn measure(gpu: Option<&Gpu>, name: &str, problem: &Problem) -> Result<Value, St
     }))
 }
 
-fn cells(row: &Value) -> [String; 6] {
+fn cells(row: &Value) -> [String; 7] {
     let number = |key: &str| row[key].as_f64().map_or("-".into(), |value| format!("{value:.2}"));
     let text = |key: &str| row[key].as_str().unwrap_or("-").to_string();
     let slice = match row["reference_slice"].as_u64() {
@@ -160,5 +172,5 @@ fn cells(row: &Value) -> [String; 6] {
         Some(divisor) => format!(" (1/{divisor})"),
     };
     let reference = number("reference_ms") + &slice;
-    [text("problem"), text("recipe"), number("gpu_ms"), reference, number("gflops"), number("gbps")]
+    [text("problem"), text("recipe"), number("gpu_ms"), number("cpu_ms"), reference, number("gflops"), number("gbps")]
 }

@@ -1,8 +1,9 @@
 //! One problem with its tensors uploaded and bound, ready to be timed.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ndarray::{ArrayD, IxDyn};
+use upconv::cpu::{self, CpuOp};
 use upconv::gpu::{Bound, GpuOp};
 use upconv::{Cost, Gpu, PlanOptions, Recipe, Reference};
 
@@ -33,6 +34,11 @@ impl<'a, O: GpuOp> Session<'a, O> {
         Ok(Self { op, inputs, bound, cost: op.cost().map_err(told)? })
     }
 
+    #[allow(dead_code, reason = "each program uses some of it")]
+    pub fn bound(&self) -> Option<&Bound> {
+        self.bound.as_ref().map(|(_, bound, _)| bound)
+    }
+
     pub fn recipe(&self) -> Option<&Recipe> {
         self.bound.as_ref().map(|(_, _, recipe)| recipe)
     }
@@ -43,6 +49,28 @@ impl<'a, O: GpuOp> Session<'a, O> {
         Some(gpu.time(bound).map(|timing| timing.gpu.unwrap_or(timing.wall)).map_err(|error| error.to_string()))
     }
 
+    /// One run on the GPU as the host saw it.
+    #[allow(dead_code, reason = "each program uses some of it")]
+    pub fn wall_time(&self) -> Option<Result<Duration, String>> {
+        let (gpu, bound, _) = self.bound.as_ref()?;
+        Some(gpu.time(bound).map(|timing| timing.wall).map_err(|error| error.to_string()))
+    }
+
+    /// One run on the CPU engine.
+    #[allow(dead_code, reason = "each program uses some of it")]
+    pub fn cpu_time(&self) -> Result<Duration, String>
+    where
+        O: CpuOp,
+    {
+        let views: Vec<_> = self.inputs.iter().map(|input| input.view()).collect();
+        let begin = Instant::now();
+        let output = cpu::run(self.op, &views).map_err(|error| error.to_string())?;
+        let taken = begin.elapsed();
+        drop(output);
+        Ok(taken)
+    }
+
+    #[allow(dead_code, reason = "each program uses some of it")]
     pub fn reference(&self) -> Reference {
         let views: Vec<_> = self.inputs.iter().map(|input| input.view()).collect();
         self.op.reference(&views).expect("inputs of the op's own shapes")

@@ -252,6 +252,22 @@ pub enum Error {
         /// The recipe asked for.
         recipe: String,
     },
+    /// Choices that were measured on another adapter or driver.
+    #[error("the choices are those of \"{actual}\", this is \"{expected}\"")]
+    ForeignChoices {
+        /// This adapter and driver.
+        expected: String,
+        /// Those in the text.
+        actual: String,
+    },
+    /// A text that does not hold choices.
+    #[error("line {line} of the choices is not \"{expected}\"")]
+    ChoicesText {
+        /// Counted from 1.
+        line: usize,
+        /// What should be there.
+        expected: &'static str,
+    },
     /// A forced recipe that the problem or the device cannot run.
     #[error("recipe \"{recipe}\" is refused: it wants {what} {wanted}, there is {available}")]
     RecipeRefused {

@@ -9,6 +9,8 @@ mod conv_bias_grad;
 mod conv_transpose;
 mod conv_weight_grad;
 mod coordinates;
+#[cfg(all(feature = "cpu", not(target_arch = "wasm32")))]
+pub mod cpu;
 mod error;
 mod filters;
 pub mod geometry;

@@ -10,7 +10,7 @@ use crate::{Result, TapTable, TensorView};
 /// a tap table for each axis is all that it is.
 ///
 /// Tensors: `input` (N, C, spatial...); output (N, C, spatial...).
-pub trait Separable: Op {
+pub trait Separable: Op + std::fmt::Debug {
     /// Name of the gradient, [`SeparableGrad`], as an op.
     #[doc(hidden)]
     const GRAD_NAME: &'static str;

@@ -4,6 +4,7 @@
 //! size, kernel, stride, padding (`before:after`, or one number for both), dilation, output padding, groups, bias.
 //! What is left out is 1, or 0 for padding and bias. The number of spatial axes is that of `i`.
 
+use upconv::cpu::CpuOp;
 use upconv::gpu::GpuOp;
 use upconv::{Conv, Conv2d, ConvTranspose, ConvTranspose2d, Interpolate, Op, Padding, Upsample2d};
 
@@ -23,22 +24,26 @@ pub struct Fields<const R: usize> {
 }
 
 impl<const R: usize> Fields<R> {
-    /// Panics with the text if it is not a problem of `R` axes: the texts are written by hand in this repository.
+    /// Panics with the text if it is not a problem of `R` axes, for the texts that are written by hand in this repository.
     pub fn parse(text: &str) -> Self {
-        let bad = |part: &str| -> ! { panic!("\"{part}\" in problem \"{text}\"") };
-        let number = |part: &str| part.parse::<usize>().unwrap_or_else(|_| bad(part));
-        let axes = |part: &str| -> [usize; R] {
-            let values: Vec<usize> = part.split('x').map(number).collect();
-            values.try_into().unwrap_or_else(|_| bad(part))
+        Self::try_parse(text).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    pub fn try_parse(text: &str) -> Result<Self, String> {
+        let bad = |part: &str| format!("\"{part}\" in problem \"{text}\"");
+        let number = |part: &str| part.parse::<usize>().map_err(|_| bad(part));
+        let axes = |part: &str| -> Result<[usize; R], String> {
+            let values = part.split('x').map(number).collect::<Result<Vec<usize>, _>>()?;
+            values.try_into().map_err(|_| bad(part))
         };
-        let pads = |part: &str| -> [[i64; 2]; R] {
-            let number = |part: &str| part.parse::<i64>().unwrap_or_else(|_| bad(part));
+        let pads = |part: &str| -> Result<[[i64; 2]; R], String> {
+            let number = |part: &str| part.parse::<i64>().map_err(|_| bad(part));
             let pair = |part: &str| match part.split_once(':') {
-                Some((before, after)) => [number(before), number(after)],
-                None => [number(part); 2],
+                Some((before, after)) => Ok::<_, String>([number(before)?, number(after)?]),
+                None => Ok([number(part)?; 2]),
             };
-            let values: Vec<_> = part.split('x').map(pair).collect();
-            values.try_into().unwrap_or_else(|_| bad(part))
+            let values = part.split('x').map(pair).collect::<Result<Vec<_>, _>>()?;
+            values.try_into().map_err(|_| bad(part))
         };
         let mut fields = Self {
             batch: 1,
@@ -55,21 +60,21 @@ impl<const R: usize> Fields<R> {
         for part in text.split('_') {
             let digits = part.find(|c: char| c.is_ascii_digit() || c == '-').unwrap_or(part.len());
             match part.split_at(digits) {
-                ("n", value) => fields.batch = number(value),
-                ("ic", value) => fields.channels[0] = number(value),
-                ("oc", value) => fields.channels[1] = number(value),
-                ("i", value) => fields.input_size = axes(value),
-                ("k", value) => fields.kernel_size = axes(value),
-                ("s", value) => fields.stride = axes(value),
-                ("p", value) => fields.padding = pads(value),
-                ("d", value) => fields.dilation = axes(value),
-                ("op", value) => fields.output_padding = axes(value),
-                ("g", value) => fields.groups = number(value),
+                ("n", value) => fields.batch = number(value)?,
+                ("ic", value) => fields.channels[0] = number(value)?,
+                ("oc", value) => fields.channels[1] = number(value)?,
+                ("i", value) => fields.input_size = axes(value)?,
+                ("k", value) => fields.kernel_size = axes(value)?,
+                ("s", value) => fields.stride = axes(value)?,
+                ("p", value) => fields.padding = pads(value)?,
+                ("d", value) => fields.dilation = axes(value)?,
+                ("op", value) => fields.output_padding = axes(value)?,
+                ("g", value) => fields.groups = number(value)?,
                 ("b", value) => fields.bias = value == "1",
-                _ => bad(part),
+                _ => return Err(bad(part)),
             }
         }
-        fields
+        Ok(fields)
     }
 
     pub fn conv(self) -> Conv<R> {
@@ -118,9 +123,10 @@ pub enum Problem {
 /// A piece of work for whatever runs a problem: a function of any op.
 pub trait Visit {
     type Output;
-    fn visit<O: GpuOp>(&mut self, op: &O) -> Self::Output;
+    fn visit<O: GpuOp + CpuOp>(&mut self, op: &O) -> Self::Output;
 }
 
+#[allow(dead_code, reason = "each program uses some of it")]
 impl Problem {
     pub fn visit<V: Visit>(&self, visitor: &mut V) -> V::Output {
         match self {
@@ -201,6 +207,17 @@ const UPSAMPLE: [(&str, Interpolate); 3] = [
 pub fn selects(filter: &str, name: &str) -> bool {
     let whole = CONV_TRANSPOSE.iter().chain(&CONV).map(|(name, _)| name).any(|name| *name == filter);
     if whole { name == filter } else { name.contains(filter) }
+}
+
+/// A problem of two axes spelt out after its op's name and a colon; none where there is no colon.
+#[allow(dead_code, reason = "the tests and the benchmark name theirs")]
+pub fn parse(text: &str) -> Result<Option<Problem>, String> {
+    match text.split_once(':') {
+        None => Ok(None),
+        Some(("conv_transpose", text)) => Ok(Some(Problem::ConvTranspose(Fields::try_parse(text)?.conv_transpose()))),
+        Some(("conv", text)) => Ok(Some(Problem::Conv(Fields::try_parse(text)?.conv()))),
+        Some((op, _)) => Err(format!("\"{op}\" is no op here; there are conv and conv_transpose")),
+    }
 }
 
 /// Every named problem.

@@ -1,12 +1,15 @@
 //! Which of the recipes of a convolution or its transpose is the fastest: a pure function of the problem and the kind of
 //! adapter, from a table of what a recipe's parts cost there.
 
+use std::time::Duration;
+
 use wgpu::DeviceType;
 
 use super::gemm::{self, Product};
 use super::recipe::Candidate;
 use super::relation::{Direction, Layer};
 use super::windows::outputs;
+use crate::geometry::Axis;
 
 /// What the parts of a recipe cost on a kind of adapter, in nanoseconds of one workgroup.
 struct Rates {
@@ -40,20 +43,34 @@ const HARDWARE: Rates = Rates {
 
 /// Sorts the candidates, the one predicted to be the fastest first.
 pub(crate) fn rank(layer: &Layer, candidates: &mut [Candidate], device_type: DeviceType) {
-    let rates = if device_type == DeviceType::Cpu { &SOFTWARE } else { &HARDWARE };
-    candidates.sort_by(|a, b| cost(layer, a, rates).total_cmp(&cost(layer, b, rates)));
+    let nanoseconds = |candidate: &Candidate| cost(layer, candidate, rates(device_type));
+    candidates.sort_by(|a, b| nanoseconds(a).total_cmp(&nanoseconds(b)));
+}
+
+/// How long a candidate will take.
+pub(crate) fn predict(layer: &Layer, candidate: &Candidate, device_type: DeviceType) -> Duration {
+    Duration::from_nanos(cost(layer, candidate, rates(device_type)) as u64)
+}
+
+fn rates(device_type: DeviceType) -> &'static Rates {
+    if device_type == DeviceType::Cpu { &SOFTWARE } else { &HARDWARE }
 }
 
 /// The predicted time in nanoseconds.
 fn cost(layer: &Layer, candidate: &Candidate, rates: &Rates) -> f64 {
     let ins = layer.channels.ins as f64;
     let (workgroups, each) = if candidate.tile == [0; 2] {
-        let tap_step = |axis: &crate::geometry::Axis| match layer.direction {
-            Direction::WideToNarrow => 1.0,
-            Direction::NarrowToWide => axis.tap_step() as f64,
+        // Taps in the padding are skipped.
+        let met = |axis: &Axis| (0..axis.kernel).map(|tap| axis.narrow_range(tap).len() as f64).sum::<f64>();
+        let outputs_of = |axis: &Axis| match layer.direction {
+            Direction::WideToNarrow => axis.narrow as f64,
+            Direction::NarrowToWide => axis.wide as f64,
         };
-        let products: f64 = layer.axes.iter().map(|axis| axis.kernel as f64 / tap_step(axis)).product::<f64>() * ins;
+        let products = layer.axes.iter().map(|axis| met(axis) / outputs_of(axis)).product::<f64>() * ins;
         let [fixed, product] = rates.direct;
+        // In a plane smaller than a workgroup, neighbouring threads read weights of their own.
+        let plane: f64 = layer.axes.iter().map(outputs_of).product();
+        let product = if plane < 64.0 { 3.0 * product } else { product };
         (outputs(&layer.tile()) as f64 / 64.0, fixed + product * products)
     } else {
         let recipe = candidate.recipe(candidate.workgroup_size.unwrap_or(64));

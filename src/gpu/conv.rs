@@ -1,5 +1,7 @@
 //! Convolution on the GPU.
 
+use std::time::Duration;
+
 use super::kernel::{Shader, with_storage};
 use super::params::ConvParams;
 use super::program::{GpuOp, Program, Request};
@@ -23,6 +25,10 @@ impl<const R: usize> GpuOp for Conv<R> {
     fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {
         let candidates = |geometry| Layer::new(&geometry, Direction::WideToNarrow).candidates(&DIRECT, capabilities);
         self.geometry().map_or_else(|_| Vec::new(), |geometry| recipes(&candidates(geometry), capabilities))
+    }
+
+    fn predict(&self, recipe: &Recipe, capabilities: &Capabilities) -> Option<Duration> {
+        Layer::new(&self.geometry().ok()?, Direction::WideToNarrow).predict(&DIRECT, recipe, capabilities)
     }
 
     fn lower(&self, request: Request<'_>) -> Result<Program> {

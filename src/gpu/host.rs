@@ -107,6 +107,12 @@ impl Gpu {
         Ok(Self { planner: Planner::new(&device), info: adapter.get_info(), device, queue, lost })
     }
 
+    /// The host's conveniences on a device that the caller made. Whoever made it hears of its loss, not the host.
+    pub fn from_device(device: &Device, queue: &Queue) -> Self {
+        let (device, queue) = (device.clone(), queue.clone());
+        Self { planner: Planner::new(&device), info: device.adapter_info(), device, queue, lost: Default::default() }
+    }
+
     /// The device.
     pub fn device(&self) -> &Device {
         &self.device

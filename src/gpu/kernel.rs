@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use wgpu::{BindGroup, BindGroupLayout, Buffer, BufferBinding, BufferUsages, ComputePipeline, Device};
+use wgpu::{BindGroup, BindGroupLayout, Buffer, BufferBinding, BufferUsages, ComputePipeline, Device, PipelineCache};
 
 use super::params::Field;
 use super::program::{Program, Step, Storage};
@@ -68,6 +68,7 @@ pub(crate) struct Kernel {
 /// Pipelines that were made before, by shader and constants.
 #[derive(Debug, Default)]
 pub(crate) struct KernelCache {
+    pub(crate) cache: Option<PipelineCache>,
     kernels: Mutex<HashMap<Key, Arc<Kernel>>>,
 }
 
@@ -77,13 +78,13 @@ impl KernelCache {
     pub(crate) fn get(&self, device: &Device, op: &str, step: &Step) -> Arc<Kernel> {
         let constants = step.constants.iter().map(|&(name, value)| (name, value.to_bits())).collect();
         let mut kernels = self.kernels.lock().unwrap_or_else(PoisonError::into_inner);
-        let make = || Arc::new(Kernel::new(device, op, step));
+        let make = || Arc::new(Kernel::new(device, op, step, self.cache.as_ref()));
         kernels.entry((step.shader.name, step.storage, constants)).or_insert_with(make).clone()
     }
 }
 
 impl Kernel {
-    fn new(device: &Device, op: &str, step: &Step) -> Self {
+    fn new(device: &Device, op: &str, step: &Step, cache: Option<&PipelineCache>) -> Self {
         let shader = step.shader;
         let label = |object| label(op, shader, object);
         let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
@@ -105,7 +106,7 @@ impl Kernel {
             module: &module,
             entry_point: Some("main"),
             compilation_options: wgpu::PipelineCompilationOptions { constants: &step.constants, ..Default::default() },
-            cache: None,
+            cache,
         });
         Self { pipeline, layout }
     }

@@ -17,6 +17,7 @@
 
 mod avg_pool;
 mod bed_of_nails;
+mod choices;
 mod chooser;
 mod conv;
 mod conv_bias_grad;
@@ -40,17 +41,20 @@ mod resize_conv;
 mod run;
 #[cfg(not(target_arch = "wasm32"))]
 mod timing;
+#[cfg(not(target_arch = "wasm32"))]
+mod tune;
 mod upsample;
 mod windows;
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wgpu::{
     BindGroup, BufferBinding, BufferSize, BufferSlice, BufferUsages, ComputePass, ComputePipeline, Device, Features,
     Limits,
 };
 
+pub use choices::Choices;
 pub use host::Gpu;
 use kernel::{Kernel, KernelCache, PlanBuffers};
 pub use program::{Dispatch, GpuOp, PlanOptions};
@@ -58,6 +62,8 @@ use program::{Placed, Program, Request, Source, Step};
 pub use recipe::{Capabilities, Recipe};
 #[cfg(not(target_arch = "wasm32"))]
 pub use timing::Timing;
+#[cfg(not(target_arch = "wasm32"))]
+pub use tune::Measured;
 
 use crate::{Conv, ConvTranspose, Cost, Error, FloatType, Result, Upsample};
 
@@ -121,6 +127,7 @@ pub struct Planner {
     device: Device,
     capabilities: Capabilities,
     kernels: KernelCache,
+    choices: Mutex<Choices>,
 }
 
 impl Planner {
@@ -148,7 +155,8 @@ impl Planner {
             ..own
         };
         let capabilities = Capabilities { limits, ..Capabilities::of(device) };
-        Self { device: device.clone(), capabilities, kernels: KernelCache::default() }
+        let choices = Mutex::new(Choices::new(&device.adapter_info()));
+        Self { device: device.clone(), capabilities, kernels: KernelCache::default(), choices }
     }
 
     /// What the device offers, within the planner's limits.
@@ -156,9 +164,56 @@ impl Planner {
         &self.capabilities
     }
 
+    /// Compiles through the caller's pipeline cache, whose data the caller loads and saves
+    /// (`Features::PIPELINE_CACHE`).
+    pub fn with_pipeline_cache(mut self, cache: wgpu::PipelineCache) -> Self {
+        self.kernels.cache = Some(cache);
+        self
+    }
+
+    /// The recipes that [`Gpu::tune`] found to be the fastest, to be saved as text.
+    pub fn choices(&self) -> Choices {
+        self.locked_choices().clone()
+    }
+
+    /// From now on, plans are made by these recipes where they know the problem. Refuses those of another adapter or
+    /// driver.
+    pub fn choose_from(&self, choices: Choices) -> Result<()> {
+        choices.check(&self.device.adapter_info())?;
+        *self.locked_choices() = choices;
+        Ok(())
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn remember<O: GpuOp>(&self, op: &O, options: &PlanOptions, recipe: &Recipe) {
+        self.locked_choices().insert(op, options, recipe);
+    }
+
+    fn locked_choices(&self) -> MutexGuard<'_, Choices> {
+        self.choices.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a plan will do: by the forced recipe, by that of the choices, or by the one predicted to be the fastest.
+    fn program<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Program> {
+        let lower = |options: &PlanOptions| op.lower(Request { capabilities: &self.capabilities, options });
+        let chosen = match options.recipe {
+            Some(_) => None,
+            None => self.locked_choices().get(op, options, &self.capabilities),
+        };
+        let by_choice = chosen.map(|recipe| lower(&PlanOptions { recipe: Some(recipe), ..options.clone() }));
+        by_choice.and_then(Result::ok).map_or_else(|| lower(options), Ok)
+    }
+
+    /// Compiles what a plan will need, before it is needed.
+    pub fn prewarm<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<()> {
+        let program = self.program(op, options)?;
+        program.steps.iter().for_each(|step| drop(self.kernels.get(&self.device, program.op, step)));
+        Ok(())
+    }
+
     /// A plan for any op, with layouts or a recipe of the caller's choice.
     pub fn plan<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Plan> {
-        let program = op.lower(Request { capabilities: &self.capabilities, options })?;
+        let program = self.program(op, options)?;
         // As stored: an f16 has two bytes.
         let bytes = program.operands.iter().map(|placed| (placed.layout.len() as u64).saturating_mul(placed.element));
         let cost = Cost { bytes: bytes.fold(0, u64::saturating_add), ..op.cost()? };
@@ -208,6 +263,12 @@ impl Plan {
     /// FLOPs and bytes of the problem.
     pub fn cost(&self) -> Cost {
         self.cost
+    }
+
+    /// Bytes that a slice of each operand must have: inputs, then outputs.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn operand_bytes(&self) -> Vec<u64> {
+        (0..self.program.operands.len()).map(|number| self.program.needed(number)).collect()
     }
 
     /// The dispatches that it records, step after step; none where the batch is empty.

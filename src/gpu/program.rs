@@ -1,6 +1,7 @@
 //! What a plan is made of, as plain data: no GPU object, so that choosing and splitting are tested without one.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use wgpu::Limits;
 
@@ -173,9 +174,14 @@ pub struct Request<'a> {
 }
 
 /// An op that the GPU can run. Implemented by the descriptors of this crate.
-pub trait GpuOp: Op {
+pub trait GpuOp: Op + std::fmt::Debug {
     /// The recipes that could run this op on such a device, best first.
     fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe>;
+
+    /// How long a recipe is predicted to take on such a device, where there is a model of it.
+    fn predict(&self, _recipe: &Recipe, _capabilities: &Capabilities) -> Option<Duration> {
+        None
+    }
 
     #[doc(hidden)]
     fn lower(&self, request: Request<'_>) -> Result<Program>;

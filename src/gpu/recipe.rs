@@ -39,9 +39,8 @@ impl fmt::Display for Recipe {
         if rows > 0 {
             write!(f, " tile{rows}x{columns}")?;
         }
-        if let [d, h, w] = self.block
-            && d * h * w > 1
-        {
+        if self.block != [1; 3] {
+            let [d, h, w] = self.block;
             write!(f, " block{d}x{h}x{w}")?;
         }
         if self.passes > 1 { write!(f, " passes{}", self.passes) } else { Ok(()) }
@@ -127,7 +126,7 @@ impl Candidate {
     }
 
     /// Whether a recipe is this candidate's.
-    fn has(&self, recipe: &Recipe) -> bool {
+    pub(crate) fn has(&self, recipe: &Recipe) -> bool {
         *recipe == self.recipe(self.workgroup_size.unwrap_or(recipe.workgroup_size))
     }
 }

@@ -1,8 +1,9 @@
 //! What the convolution and its transpose share on the GPU: the relation as uniforms and windows.
 
 use std::ops::Range;
+use std::time::Duration;
 
-use super::chooser::rank;
+use super::chooser::{predict, rank};
 use super::gemm::{self, Product};
 use super::kernel::Shader;
 use super::params::{AxisParams, ConvParams, wrap};
@@ -63,6 +64,18 @@ impl Layer {
         candidates.push(direct.into());
         rank(self, &mut candidates, capabilities.device_type);
         candidates
+    }
+
+    /// How long one of them is predicted to take.
+    pub(crate) fn predict(
+        &self,
+        direct: &'static Shader,
+        recipe: &Recipe,
+        capabilities: &Capabilities,
+    ) -> Option<Duration> {
+        let candidates = self.candidates(direct, capabilities);
+        let candidate = candidates.iter().find(|candidate| candidate.has(recipe))?;
+        Some(predict(self, candidate, capabilities.device_type))
     }
 }
 

@@ -1,11 +1,13 @@
 //! The small host: uploads of any strides, errors as values, and the next device after a lost one.
 
 use ndarray::{Array4, ArrayD, Ix4, IxDyn, s};
-use upconv::{Conv2d, ConvTranspose2d, Error, Gpu, Interpolate, Op, Upsample2d};
+use upconv::gpu::GpuOp;
+use upconv::{Conv2d, ConvTranspose2d, Error, Gpu, Interpolate, Op, PlanOptions, Planner, Upsample2d};
 
 use super::Row;
 use super::embedding::Fresh;
 use super::harness::{Data, Outcome, Random, compare, inputs};
+use super::problems::Fields;
 
 fn text(error: Error) -> String {
     error.to_string()
@@ -64,6 +66,32 @@ fn empty_batch(gpu: &Gpu) -> Outcome {
     let up = ConvTranspose2d::from_shapes(x.shape(), w.shape(), 1).map_err(text)?;
     let y = gpu.run(&up, &[x.view(), w.view()]).map_err(text)?;
     if y.dim() == (0, 3, 4, 5) { Ok(()) } else { Err(format!("{:?}", y.dim())) }
+}
+
+/// The planner keeps to what was measured, and another planner to what it is told; a stranger's choices are refused.
+fn tuned(gpu: &Gpu) -> Outcome {
+    let own = Gpu::from_device(gpu.device(), gpu.queue());
+    let up = Fields::<2>::parse("ic16_oc5_i9x9_k4x4_s2x2_p1x1").conv_transpose();
+    let options = PlanOptions::default();
+    let fastest = own.tune(&up, &options).map_err(text)?;
+    let planned = |planner: &Planner| planner.plan(&up, &options).map(|plan| plan.recipe().clone()).map_err(text);
+    if planned(own.planner())? != fastest {
+        return Err("the planner forgot".into());
+    }
+    // Another recipe than the predicted one, so that following the choices is seen.
+    let recipes = up.recipes(gpu.planner().capabilities());
+    let (first, other) = (&recipes[0], recipes.last().ok_or("no recipe")?);
+    let saved = own.planner().choices().to_string().replace(&format!("    {fastest}\n"), &format!("    {other}\n"));
+    let planner = Planner::new(gpu.device());
+    planner.choose_from(saved.parse().map_err(text)?).map_err(text)?;
+    if planned(&planner)? != *other || planned(gpu.planner())? != *first {
+        return Err(format!("{} and not {other}", planned(&planner)?));
+    }
+    let foreign = saved.replacen("adapter ", "adapter another ", 1).parse().map_err(text)?;
+    match planner.choose_from(foreign) {
+        Err(Error::ForeignChoices { .. }) => Ok(()),
+        other => Err(format!("{other:?}")),
+    }
 }
 
 /// A NaN and an infinity reach the outputs that they take part in, and no other: padding is never multiplied with.
@@ -142,6 +170,7 @@ pub fn rows() -> Vec<Row> {
         Row::new("wrong shapes are refused", shapes),
         Row::new("the future gives what the blocking form gives", future),
         Row::new("an empty batch gives an empty tensor", empty_batch),
+        Row::new("the fastest recipe is kept, saved and loaded", tuned),
         Row::new("a NaN stays where it is", non_finite),
         Row::new("a lost device is an error and the next one works", lost_device),
         Row::new("a buffer too large is an error", out_of_memory),

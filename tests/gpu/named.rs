@@ -1,6 +1,7 @@
 //! The benchmark's problems, cut to a size that software drivers manage: what is measured is right.
 
 use upconv::Gpu;
+use upconv::cpu::CpuOp;
 use upconv::gpu::GpuOp;
 
 use super::Row;
@@ -15,7 +16,7 @@ struct Check<'a> {
 impl Visit for Check<'_> {
     type Output = Outcome;
 
-    fn visit<O: GpuOp>(&mut self, op: &O) -> Outcome {
+    fn visit<O: GpuOp + CpuOp>(&mut self, op: &O) -> Outcome {
         let inputs = inputs(op, self.name, Data::Reals)?;
         let views: Vec<_> = inputs.iter().map(|tensor| tensor.view()).collect();
         let output = self.gpu.run(op, &views).map_err(|error| error.to_string())?;

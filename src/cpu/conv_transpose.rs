@@ -1,0 +1,202 @@
+//! Transposed convolution on the CPU. Where a group has many input channels, a matrix product gives what every input
+//! position adds to the outputs, a slab of rows at a time, and each output row gathers its share; else each output row
+//! gathers products itself.
+
+use std::ops::Range;
+
+use ndarray::{ArrayD, ArrayViewD, IxDyn};
+use rayon::prelude::*;
+
+use super::product::{Matrix, multiply};
+use super::rows::{Phase, add, add_scaled, rows_met, vectorized};
+use super::{CpuOp, SLAB, finish, least_rows, row_major, zeros};
+use crate::geometry::Axis;
+use crate::{ConvTranspose, Error, Op, Result};
+
+/// Input channels of a group from which on a matrix product pays.
+const FEW: usize = 8;
+
+/// Input positions that a product takes at a time.
+const POSITIONS: usize = 256;
+
+impl<const R: usize> CpuOp for ConvTranspose<R> {
+    fn compute(&self, inputs: &[ArrayViewD<f32>]) -> Result<ArrayD<f32>> {
+        let shape = self.output()?.shape;
+        let geometry = self.geometry()?;
+        let tensors: Vec<_> = inputs.iter().map(row_major).collect();
+        let slices: Vec<&[f32]> = tensors.iter().map(|tensor| tensor.as_slice().unwrap_or_default()).collect();
+        let mut output = zeros(&shape)?;
+        let axes = geometry.axes3();
+        let problem = Problem {
+            axes,
+            groups: geometry.groups,
+            ins: geometry.narrow_per_group(),
+            outs: geometry.wide_per_group(),
+            met: rows_met(&axes),
+            phases: Phase::all(&axes[2]),
+        };
+        if !output.is_empty() {
+            problem.run(slices[0], slices[1], &mut output)?;
+        }
+        finish(&mut output, problem.wide(), shape[1], slices.get(2).copied(), self.activation);
+        let actual = shape.clone();
+        ArrayD::from_shape_vec(IxDyn(&shape), output)
+            .map_err(|_| Error::Shape { operand: "output", expected: shape, actual })
+    }
+}
+
+struct Problem {
+    axes: [Axis; 3],
+    groups: usize,
+    /// Channels of a group.
+    ins: usize,
+    outs: usize,
+    /// The narrow rows that each wide row of a plane meets.
+    met: Vec<Vec<(usize, usize)>>,
+    /// Of the last axis.
+    phases: Vec<Phase>,
+}
+
+impl Problem {
+    fn narrow(&self) -> usize {
+        self.axes.iter().map(|axis| axis.narrow).product()
+    }
+
+    fn wide(&self) -> usize {
+        self.axes.iter().map(|axis| axis.wide).product()
+    }
+
+    fn taps(&self) -> usize {
+        self.axes.iter().map(|axis| axis.kernel).product()
+    }
+
+    fn run(&self, input: &[f32], weight: &[f32], output: &mut [f32]) -> Result<()> {
+        let width = self.axes[2].wide;
+        if self.ins <= FEW {
+            let work = width * self.ins * self.taps();
+            let rows = output.par_chunks_mut(width).enumerate().with_min_len(least_rows(work));
+            rows.for_each_init(Vec::new, |one, (row, sums)| {
+                vectorized(|| self.gather_products(row, input, weight, one, sums));
+            });
+            return Ok(());
+        }
+        // Each thread has channels of its own; where there are too few, the threads share in each.
+        let threads = rayon::current_num_threads();
+        let apart = output.len() / self.wide() >= 2 * threads;
+        let share = if apart { self.outs.div_ceil(2 * threads).min(self.channels_at_once()) } else { self.outs };
+        for (number, group) in output.chunks_mut(self.outs * self.wide()).enumerate() {
+            let samples = &input[number * self.ins * self.narrow()..][..self.ins * self.narrow()];
+            let weights = &weight[number % self.groups * self.ins * self.outs * self.taps()..];
+            let parts = group.par_chunks_mut(share * self.wide()).enumerate();
+            if apart {
+                parts.try_for_each(|(part, planes)| self.multiply(part * share, samples, weights, planes, false))?;
+            } else {
+                self.multiply(0, samples, weights, group, true)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Narrow rows of a slab, and output channels whose shares of it stay in a core's cache.
+    fn rows_at_once(&self) -> usize {
+        let [d, h, w] = self.axes.each_ref().map(|axis| axis.narrow);
+        POSITIONS.div_ceil(w).min(d * h)
+    }
+
+    fn channels_at_once(&self) -> usize {
+        (SLAB / 4 / (self.taps() * self.rows_at_once() * self.axes[2].narrow)).max(1)
+    }
+
+    /// Some channels of one group of one image.
+    fn multiply(
+        &self,
+        first: usize,
+        input: &[f32],
+        weight: &[f32],
+        planes: &mut [f32],
+        threads: bool,
+    ) -> Result<()> {
+        let (width, terms, taps) = (self.axes[2].wide, self.axes[2].narrow, self.taps());
+        let (columns, rows, slab) = (planes.len() / self.wide() * taps, self.narrow() / terms, self.rows_at_once());
+        let mut shares = zeros(&[columns, slab * terms])?;
+        let mut one = Vec::new();
+        for start in (0..rows).step_by(slab) {
+            let count = slab.min(rows - start);
+            let samples = Matrix { elements: &input[start * terms..], rows: self.narrow(), columns: 1 };
+            let weights = Matrix { elements: &weight[first * taps..], rows: 1, columns: self.outs * taps };
+            multiply([columns, count * terms, self.ins], weights, samples, &mut shares, count * terms, threads);
+            let slab = Slab { rows: start..start + count, shares: &shares[..columns * count * terms] };
+            if threads {
+                let rows = planes.par_chunks_mut(width).enumerate().with_min_len(least_rows(width));
+                rows.for_each_init(Vec::new, |one, (row, sums)| vectorized(|| self.gather_shares(row, &slab, one, sums)));
+            } else {
+                vectorized(|| {
+                    let rows = planes.chunks_mut(width).enumerate();
+                    rows.for_each(|(row, sums)| self.gather_shares(row, &slab, &mut one, sums));
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// What the products with the samples of a few channels add to an output row.
+    #[inline(always)]
+    fn gather_products(&self, row: usize, input: &[f32], weight: &[f32], one: &mut Vec<f32>, sums: &mut [f32]) {
+        let (taps, width, terms) = (self.taps(), self.axes[2].kernel, self.axes[2].narrow);
+        let (plane, row) = (row / self.met.len(), row % self.met.len());
+        let (group, channel) = (plane / self.outs, plane % self.outs);
+        let first = group % self.groups * self.ins;
+        self.by_phases(one, sums, |phase, sums| {
+            for &(from, outer) in &self.met[row] {
+                for c in 0..self.ins {
+                    let samples = &input[(group * self.ins + c) * self.narrow() + from * terms..][..terms];
+                    let weights = &weight[((first + c) * self.outs + channel) * taps + outer * width..][..width];
+                    for tap in &phase.taps {
+                        add_scaled(&mut sums[tap.range.clone()], &samples[tap.narrow..], weights[tap.tap]);
+                    }
+                }
+            }
+        });
+    }
+
+    /// What a slab adds to an output row.
+    #[inline(always)]
+    fn gather_shares(&self, row: usize, slab: &Slab, one: &mut Vec<f32>, sums: &mut [f32]) {
+        let (taps, width, terms) = (self.taps(), self.axes[2].kernel, self.axes[2].narrow);
+        let (channel, row) = (row / self.met.len(), row % self.met.len());
+        let mine = |(from, _): &&(usize, usize)| slab.rows.contains(from);
+        if !self.met[row].iter().any(|met| mine(&met)) {
+            return;
+        }
+        let pitch = slab.rows.len() * terms;
+        self.by_phases(one, sums, |phase, sums| {
+            for &(from, outer) in self.met[row].iter().filter(mine) {
+                for tap in &phase.taps {
+                    let line = (channel * taps + outer * width + tap.tap) * pitch + (from - slab.rows.start) * terms;
+                    add(&mut sums[tap.range.clone()], &slab.shares[line + tap.narrow..]);
+                }
+            }
+        });
+    }
+
+    /// Adds to a row what `sum` adds to each of its phases.
+    #[inline(always)]
+    fn by_phases(&self, one: &mut Vec<f32>, sums: &mut [f32], sum: impl Fn(&Phase, &mut [f32])) {
+        let stride = self.axes[2].stride;
+        if stride == 1 {
+            return sum(&self.phases[0], sums);
+        }
+        for phase in self.phases.iter().filter(|phase| !phase.taps.is_empty()) {
+            one.clear();
+            one.resize(phase.count, 0.0);
+            sum(phase, one);
+            sums[phase.first..].iter_mut().step_by(stride).zip(&*one).for_each(|(sum, one)| *sum += *one);
+        }
+    }
+}
+
+/// What a range of narrow rows adds to the outputs: a line for each channel and tap.
+struct Slab<'a> {
+    rows: Range<usize>,
+    shares: &'a [f32],
+}

@@ -1,0 +1,104 @@
+//! The ops on the CPU, fast: a matrix product for convolutions, row by row for the rest, on all cores.
+//!
+//! It is there for machines without an adapter ([`AnyDevice`]) and for the benchmark. Results keep the bound that
+//! [`Reference`](crate::Reference) states; the reference stays the oracle. Ops without a fast path here are computed by
+//! the reference.
+//!
+//! Threads are rayon's: `RAYON_NUM_THREADS`, or the pool that the caller installs, says how many.
+//!
+//! ```
+//! # use upconv::{ConvTranspose2d, cpu, ndarray::Array4};
+//! let (x, w) = (Array4::<f32>::ones((1, 8, 32, 32)), Array4::<f32>::ones((8, 3, 4, 4)));
+//! let base = ConvTranspose2d::from_shapes(x.shape(), w.shape(), 1)?;
+//! let up = ConvTranspose2d { stride: [2, 2], padding: [[1, 1]; 2], ..base };
+//! let y = cpu::run(&up, &[x.view(), w.view()])?;
+//! assert_eq!(y.dim(), (1, 3, 64, 64));
+//! # Ok::<(), upconv::Error>(())
+//! ```
+
+mod any_device;
+mod conv;
+mod conv_transpose;
+mod product;
+mod rows;
+mod separable;
+
+use ndarray::{Array, ArrayD, ArrayView, ArrayViewD, CowArray, Dimension, IxDyn};
+
+pub use any_device::AnyDevice;
+
+use crate::{Activation, Error, Op, Result, TensorView};
+
+/// An op that the CPU engine runs. Implemented by the descriptors of this crate.
+pub trait CpuOp: Op {
+    /// The first output for inputs of the op's shapes; see [`run`].
+    #[doc(hidden)]
+    fn compute(&self, inputs: &[ArrayViewD<f32>]) -> Result<ArrayD<f32>> {
+        by_reference(self, inputs)
+    }
+}
+
+/// By the definition, where there is no faster way.
+fn by_reference<O: Op + ?Sized>(op: &O, inputs: &[ArrayViewD<f32>]) -> Result<ArrayD<f32>> {
+    let views: Vec<TensorView> = inputs.iter().map(|input| input.view().into()).collect();
+    Ok(op.define(&views)?.values.mapv(|value| value as f32))
+}
+
+/// Computes the op's (first) output from inputs of f32, those of [`Op::inputs`], of any strides; it is row-major.
+pub fn run<O: CpuOp, D: Dimension>(op: &O, inputs: &[ArrayView<f32, D>]) -> Result<Array<f32, D>> {
+    let views: Vec<_> = inputs.iter().map(|input| input.view().into_dyn()).collect();
+    op.check_inputs(&views.iter().map(|view| view.view().into()).collect::<Vec<TensorView>>())?;
+    let output = op.compute(&views)?;
+    let (expected, actual) = (output.ndim(), D::NDIM.unwrap_or(output.ndim()));
+    output.into_dimensionality().map_err(|_| Error::Rank { operand: "output", expected, actual })
+}
+
+impl<const R: usize> CpuOp for crate::AvgPool<R> {}
+impl<const R: usize> CpuOp for crate::BedOfNails<R> {}
+impl<const R: usize> CpuOp for crate::ConvBiasGrad<R> {}
+impl<const R: usize> CpuOp for crate::ConvWeightGrad<R> {}
+impl<const R: usize> CpuOp for crate::MaxPool<R> {}
+impl<const R: usize> CpuOp for crate::PixelShuffle<R> {}
+impl<const R: usize> CpuOp for crate::ResizeConv<R> {}
+impl<T: crate::Separable> CpuOp for crate::SeparableGrad<T> {}
+
+/// Numbers below this many, a loop is not worth another thread.
+const LEAST_WORK: usize = 1 << 14;
+
+/// Bytes of a product's intermediate result, to stay in a core's own cache.
+const SLAB: usize = 1 << 20;
+
+/// How many rows a thread should take at least, if each takes so many operations.
+fn least_rows(work: usize) -> usize {
+    LEAST_WORK.div_ceil(work.max(1))
+}
+
+/// Elements in row-major order, copied only if they are not.
+fn row_major<'a>(view: &'a ArrayViewD<f32>) -> CowArray<'a, f32, IxDyn> {
+    view.as_standard_layout()
+}
+
+/// A tensor of zeros; an error where it does not fit into memory.
+fn zeros(shape: &[usize]) -> Result<Vec<f32>> {
+    let mut values = crate::memory::reserve("an output", shape.iter().product())?;
+    values.resize(values.capacity(), 0.0);
+    values.truncate(shape.iter().product());
+    Ok(values)
+}
+
+/// Adds the bias of each channel and applies the activation, to planes of (image, channel).
+fn finish(output: &mut [f32], plane: usize, channels: usize, bias: Option<&[f32]>, activation: Activation) {
+    use rayon::prelude::*;
+    if (bias.is_none() && activation == Activation::None) || plane == 0 {
+        return;
+    }
+    let planes = output.par_chunks_mut(plane).enumerate().with_min_len(least_rows(plane));
+    planes.for_each(|(number, plane)| {
+        let bias = bias.map_or(0.0, |bias| bias[number % channels]);
+        match activation {
+            Activation::None => plane.iter_mut().for_each(|value| *value += bias),
+            Activation::Relu => plane.iter_mut().for_each(|value| *value = (*value + bias).max(0.0)),
+            other => plane.iter_mut().for_each(|value| *value = other.apply(f64::from(*value + bias)) as f32),
+        }
+    });
+}

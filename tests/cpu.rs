@@ -1,0 +1,134 @@
+//! The CPU engine against the reference: random geometry, integers with `==`; the benchmark's problems within the bound.
+
+#![cfg(feature = "cpu")]
+
+#[path = "../benches/problems/mod.rs"]
+mod problems;
+
+use ndarray::{ArrayD, IxDyn};
+use problems::{Visit, named};
+use proptest::prelude::*;
+use upconv::cpu::{self, CpuOp};
+use upconv::gpu::GpuOp;
+use upconv::{Activation, Conv, ConvTranspose, Op, Padding, ndarray};
+
+/// Tensors of an op: small integers, or fractions.
+fn tensors<O: Op>(op: &O, integers: bool) -> Vec<ArrayD<f32>> {
+    let mut state = 7u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        if integers { (state >> 24) as f32 % 7.0 - 3.0 } else { (state >> 8) as f32 / (1 << 23) as f32 - 1.0 }
+    };
+    let operands = op.inputs().unwrap();
+    operands.iter().map(|operand| ArrayD::from_shape_simple_fn(IxDyn(&operand.shape), &mut next)).collect()
+}
+
+fn check<O: CpuOp>(op: &O, integers: bool) -> Result<(), String> {
+    let tensors = tensors(op, integers);
+    // Views with the axes the other way round in memory, and back.
+    let reversed: Vec<_> = tensors.iter().map(|tensor| tensor.t().as_standard_layout().into_owned()).collect();
+    let views: Vec<_> = reversed.iter().map(|tensor| tensor.t()).collect();
+    let output = cpu::run(op, &views).map_err(|error| error.to_string())?;
+    let reference = op.reference(&views).map_err(|error| error.to_string())?;
+    let outcome = if integers { reference.check_exact(output.view()) } else { reference.check(output.view()) };
+    outcome.map_err(|error| error.to_string())?.map(|_| ()).map_err(|mismatch| mismatch.to_string())
+}
+
+type Numbers = (usize, usize, usize, usize, i64, i64);
+
+fn layers<const R: usize>() -> impl Strategy<Value = (Conv<R>, ConvTranspose<R>)> {
+    let axis = (1usize..=9, 1usize..=4, 1usize..=4, 1usize..=3, -1i64..=4, -1i64..=4);
+    // On both sides of the channel counts from which on a product is used.
+    let channels = (1usize..=12, 1usize..=6, 1usize..=3, 0usize..=2, any::<bool>());
+    let activation = prop_oneof![
+        Just(Activation::None),
+        Just(Activation::Relu),
+        Just(Activation::LeakyRelu { slope: 0.25 }),
+        Just(Activation::Clip { min: -3.0, max: 6.0 })
+    ];
+    let axes = prop::collection::vec(axis, R);
+    (channels, axes, activation).prop_filter_map("no output", |((ins, outs, groups, batch, bias), axes, activation)| {
+        let field = |pick: fn(&Numbers) -> usize| std::array::from_fn(|i| pick(&axes[i]));
+        let conv = Conv::<R> {
+            batch,
+            in_channels: ins * groups,
+            out_channels: outs * groups,
+            input_size: field(|axis| axis.0),
+            kernel_size: field(|axis| axis.1),
+            stride: field(|axis| axis.2),
+            dilation: field(|axis| axis.3),
+            padding: Padding::Explicit(std::array::from_fn(|i| [axes[i].4, axes[i].5])),
+            groups,
+            bias,
+            activation,
+        };
+        let linear = Conv { activation: Activation::None, ..conv.clone() };
+        let transpose = ConvTranspose { bias, activation, ..linear.grad_input().ok()? };
+        Some((conv, transpose))
+    })
+}
+
+fn random_layers<const R: usize>(cases: u32) {
+    let config = ProptestConfig { cases, failure_persistence: None, ..Default::default() };
+    proptest!(config, |((conv, transpose) in layers::<R>())| {
+        for integers in [true, false] {
+            check(&conv, integers).map_err(TestCaseError::fail)?;
+            check(&transpose, integers).map_err(TestCaseError::fail)?;
+        }
+    });
+}
+
+#[test]
+fn random_layers_of_one_axis() {
+    random_layers::<1>(300);
+}
+
+#[test]
+fn random_layers_of_two_axes() {
+    random_layers::<2>(300);
+}
+
+#[test]
+fn random_layers_of_three_axes() {
+    random_layers::<3>(100);
+}
+
+struct Check(&'static str);
+
+impl Visit for Check {
+    type Output = ();
+
+    fn visit<O: GpuOp + CpuOp>(&mut self, op: &O) {
+        check(op, false).unwrap_or_else(|error| panic!("{}: {error}", self.0));
+    }
+}
+
+#[test]
+fn named_problems() {
+    for (name, problem) in named() {
+        problem.cut(30_000_000).0.visit(&mut Check(name));
+    }
+}
+
+#[test]
+fn slabs_and_other_ops() {
+    // Several slabs of rows, each with a share in the same outputs; and one that has the reference alone.
+    let base = ConvTranspose::<2> { in_channels: 9, out_channels: 40, input_size: [70, 33], ..Default::default() };
+    let large = ConvTranspose::<2> { kernel_size: [5, 4], stride: [2, 3], padding: [[1, 2]; 2], ..base };
+    check(&large, true).unwrap();
+    let conv =
+        Conv::<2> { in_channels: 40, out_channels: 9, input_size: [90, 70], kernel_size: [4, 5], ..Default::default() };
+    check(&conv, true).unwrap();
+    check(&upconv::MaxPool2d { input_size: [6, 6], ..Default::default() }, true).unwrap();
+    let modes = [upconv::UpsampleMode::Linear, upconv::UpsampleMode::Cubic { a: -0.75, exclude_outside: true }];
+    for mode in modes {
+        let up = upconv::Upsample3d {
+            channels: 2,
+            input_size: [3, 4, 5],
+            output_size: [5, 9, 3],
+            mode,
+            ..Default::default()
+        };
+        check(&up, false).unwrap();
+    }
+}
