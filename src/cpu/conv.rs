@@ -22,7 +22,8 @@ impl<const R: usize> CpuOp for Conv<R> {
         let tensors: Vec<_> = inputs.iter().map(row_major).collect();
         let slices: Vec<&[f32]> = tensors.iter().map(|tensor| tensor.as_slice().unwrap_or_default()).collect();
         let mut output = zeros(&shape)?;
-        let problem = Problem::new(geometry.axes3(), geometry.groups, geometry.wide_per_group(), geometry.narrow_per_group());
+        let problem =
+            Problem::new(geometry.axes3(), geometry.groups, geometry.wide_per_group(), geometry.narrow_per_group());
         if !output.is_empty() {
             if problem.outs < FEW {
                 problem.sum_rows(slices[0], slices[1], &mut output);
@@ -32,8 +33,11 @@ impl<const R: usize> CpuOp for Conv<R> {
         }
         finish(&mut output, problem.narrow(), shape[1], slices.get(2).copied(), self.activation);
         let actual = shape.clone();
-        ArrayD::from_shape_vec(IxDyn(&shape), output)
-            .map_err(|_| Error::Shape { operand: "output", expected: shape, actual })
+        ArrayD::from_shape_vec(IxDyn(&shape), output).map_err(|_| Error::Shape {
+            operand: "output",
+            expected: shape,
+            actual,
+        })
     }
 }
 

@@ -40,8 +40,11 @@ impl<const R: usize> CpuOp for ConvTranspose<R> {
         }
         finish(&mut output, problem.wide(), shape[1], slices.get(2).copied(), self.activation);
         let actual = shape.clone();
-        ArrayD::from_shape_vec(IxDyn(&shape), output)
-            .map_err(|_| Error::Shape { operand: "output", expected: shape, actual })
+        ArrayD::from_shape_vec(IxDyn(&shape), output).map_err(|_| Error::Shape {
+            operand: "output",
+            expected: shape,
+            actual,
+        })
     }
 }
 
@@ -108,14 +111,7 @@ impl Problem {
     }
 
     /// Some channels of one group of one image.
-    fn multiply(
-        &self,
-        first: usize,
-        input: &[f32],
-        weight: &[f32],
-        planes: &mut [f32],
-        threads: bool,
-    ) -> Result<()> {
+    fn multiply(&self, first: usize, input: &[f32], weight: &[f32], planes: &mut [f32], threads: bool) -> Result<()> {
         let (width, terms, taps) = (self.axes[2].wide, self.axes[2].narrow, self.taps());
         let (columns, rows, slab) = (planes.len() / self.wide() * taps, self.narrow() / terms, self.rows_at_once());
         let mut shares = zeros(&[columns, slab * terms])?;
@@ -128,7 +124,9 @@ impl Problem {
             let slab = Slab { rows: start..start + count, shares: &shares[..columns * count * terms] };
             if threads {
                 let rows = planes.par_chunks_mut(width).enumerate().with_min_len(least_rows(width));
-                rows.for_each_init(Vec::new, |one, (row, sums)| vectorized(|| self.gather_shares(row, &slab, one, sums)));
+                rows.for_each_init(Vec::new, |one, (row, sums)| {
+                    vectorized(|| self.gather_shares(row, &slab, one, sums))
+                });
             } else {
                 vectorized(|| {
                     let rows = planes.chunks_mut(width).enumerate();

@@ -8,6 +8,7 @@ use wgpu::DeviceType;
 use super::gemm::{self, Product};
 use super::recipe::Candidate;
 use super::relation::{Direction, Layer};
+use super::rows::{self, ROWS};
 use super::windows::outputs;
 use crate::geometry::Axis;
 
@@ -17,6 +18,8 @@ struct Rates {
     parallel: f64,
     /// 64 outputs of the direct shader: as such, and for each product.
     direct: [f64; 2],
+    /// 64 threads of two rows of eight outputs: as such, for each row of samples, and for each of its taps.
+    rows: [f64; 3],
     /// A tile of a subgroup, by 32 columns: as such, for 4 rows, for each tap, for each term of the sum, and for each term
     /// and 4 rows.
     subgroup: [f64; 5],
@@ -29,6 +32,7 @@ struct Rates {
 const SOFTWARE: Rates = Rates {
     parallel: 2.0,
     direct: [1000.0, 272.0],
+    rows: [3000.0, 2450.0, 283.0],
     subgroup: [400.0, 600.0, 150.0, 86.0, 11.2],
     workgroup: [40_000.0, 6_000.0, 60.0, 0.48],
 };
@@ -37,6 +41,7 @@ const SOFTWARE: Rates = Rates {
 const HARDWARE: Rates = Rates {
     parallel: 500.0,
     direct: [500.0, 24.0],
+    rows: [500.0, 100.0, 60.0],
     subgroup: [1000.0, 100.0, 40.0, 16.0, 16.0],
     workgroup: [4000.0, 200.0, 20.0, 0.02],
 };
@@ -59,7 +64,11 @@ fn rates(device_type: DeviceType) -> &'static Rates {
 /// The predicted time in nanoseconds.
 fn cost(layer: &Layer, candidate: &Candidate, rates: &Rates) -> f64 {
     let ins = layer.channels.ins as f64;
-    let (workgroups, each) = if candidate.tile == [0; 2] {
+    let (workgroups, each) = if candidate.shader.name == ROWS.name {
+        let [fixed, row, tap] = rates.rows;
+        let [d, h, w] = layer.axes.map(|axis| axis.kernel as f64);
+        (rows::workgroups(&layer.tile()) as f64, fixed + ins * d * (h + 1.0) * (row + w * tap))
+    } else if candidate.tile == [0; 2] {
         // Taps in the padding are skipped.
         let met = |axis: &Axis| (0..axis.kernel).map(|tap| axis.narrow_range(tap).len() as f64).sum::<f64>();
         let outputs_of = |axis: &Axis| match layer.direction {

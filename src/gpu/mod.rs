@@ -38,6 +38,7 @@ mod recipe;
 mod relation;
 mod resample;
 mod resize_conv;
+mod rows;
 mod run;
 #[cfg(not(target_arch = "wasm32"))]
 mod timing;
@@ -69,13 +70,14 @@ use crate::{Conv, ConvTranspose, Cost, Error, FloatType, Result, Upsample};
 
 /// Every shader of the crate.
 #[cfg(test)]
-static SHADERS: [&kernel::Shader; 17] = [
+static SHADERS: [&kernel::Shader; 18] = [
     &conv::DIRECT,
     &conv_bias_grad::DIRECT,
     &conv_transpose::GATHER,
     &conv_weight_grad::DIRECT,
     &gemm::SUBGROUP,
     &gemm::WORKGROUP,
+    &rows::ROWS,
     &partial_sums::SUM,
     &max_pool::DIRECT,
     &max_pool::GRAD,

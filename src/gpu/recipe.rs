@@ -20,8 +20,8 @@ pub struct Recipe {
     pub passes: u32,
     /// Rows and columns that a workgroup computes, where the op is run as a matrix product; else zeros.
     pub tile: [u32; 2],
-    /// Outputs of each axis (depth, height, width) that a column of the product stands for: its rows are pairs of a
-    /// channel and a place in the block. Ones where they are channels.
+    /// Outputs of each axis (depth, height, width) that a column of the product stands for, whose rows are pairs of a
+    /// channel and a place in the block then; or that a thread computes. Ones where there are no blocks.
     pub block: [u32; 3],
 }
 

@@ -10,6 +10,7 @@ use super::params::{AxisParams, ConvParams, wrap};
 use super::partial_sums::Partials;
 use super::program::{Launch, Placed, Program, Request, Source, Step, Work};
 use super::recipe::{Candidate, Capabilities, Recipe};
+use super::rows;
 use super::windows::{Bindable, Tile, Window};
 use crate::geometry::{Axis, Geometry, gcd};
 use crate::{Activation, FloatType, Op, Result, TensorLayout};
@@ -61,6 +62,7 @@ impl Layer {
     /// The ways to run it on such a device, best first. `direct` accepts every problem.
     pub(crate) fn candidates(&self, direct: &'static Shader, capabilities: &Capabilities) -> Vec<Candidate> {
         let mut candidates = gemm::candidates(self, capabilities);
+        candidates.extend(rows::candidate(self));
         candidates.push(direct.into());
         rank(self, &mut candidates, capabilities.device_type);
         candidates
@@ -137,6 +139,11 @@ impl Relation {
         let spans = |tile: &Tile| self.spans(tile);
         let product = (recipe.tile != [0; 2]).then(|| Product::new(&self.layer, recipe));
         let dispatches = match &product {
+            None if candidate.block != [1; 3] => {
+                let work = Work::Workgroups(&rows::workgroups, 1);
+                let launch = Launch { recipe, storage, tile, operands, work };
+                request.dispatches(launch, spans, |window, row| self.params(window, row * rows::THREADS))
+            }
             None => request.dispatches(
                 Launch { recipe, storage, tile, operands, work: Work::Outputs },
                 spans,

@@ -190,6 +190,10 @@ fn a_small_problem_is_one_dispatch_over_whole_tensors() {
     assert_eq!(dispatches(&program)[0].workgroups, [2, 1]);
 }
 
+fn conv_rows() -> Recipe {
+    Recipe { block: [1, 2, 8], ..Recipe::plain("conv_rows", 64) }
+}
+
 /// Every `override` of a shader is given a value; one forgotten would keep its default in silence.
 #[test]
 fn programs_set_every_override() {
@@ -197,6 +201,8 @@ fn programs_set_every_override() {
     let many = Conv2d { in_channels: 64, out_channels: 512, input_size: [128, 128], ..Default::default() };
     let by_subgroups = many.lower(Request { capabilities: &software(), options: &options }).unwrap();
     let by_workgroups = lowered(&many, &limits, &options);
+    let forced = PlanOptions { recipe: Some(conv_rows()), ..Default::default() };
+    let by_rows = lowered(&many, &limits, &forced);
     let conv = lowered(&Conv2d::default(), &limits, &options);
     let up = lowered(&ConvTranspose2d::default(), &limits, &options);
     let nearest = lowered(&Upsample2d::default(), &limits, &options);
@@ -214,8 +220,18 @@ fn programs_set_every_override() {
         lowered(&unpool, &limits, &options),
         lowered(&unpool.grad_input(), &limits, &options),
     ];
-    let programs =
-        [by_subgroups, by_workgroups, weight, bias, conv, up, nearest, lowered(&linear, &limits, &options), shuffle];
+    let programs = [
+        by_subgroups,
+        by_workgroups,
+        by_rows,
+        weight,
+        bias,
+        conv,
+        up,
+        nearest,
+        lowered(&linear, &limits, &options),
+        shuffle,
+    ];
     let mut seen = std::collections::HashSet::new();
     for program in programs.iter().chain(&pools) {
         for step in &program.steps {

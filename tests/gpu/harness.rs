@@ -223,12 +223,13 @@ fn check_recipes<O: GpuOp>(gpu: &Gpu, op: &O, make: Make) -> Outcome {
 }
 
 /// Bindings of a few elements and short rows of workgroups must give the same bits as one dispatch, and so must the same
-/// dispatch again; by the best recipe that has tiles, and by the plain one.
+/// dispatch again; by the best recipe of tiles, that of blocks, and the plain one.
 fn check_split<O: GpuOp>(gpu: &Gpu, op: &O, make: Make, storage: FloatType) -> Outcome {
     let recipes = op.recipes(gpu.planner().capabilities());
     let product = recipes.iter().find(|recipe| recipe.tile != [0; 2]);
-    let plain = recipes.iter().find(|recipe| recipe.tile == [0; 2]);
-    for recipe in product.into_iter().chain(plain) {
+    let blocks = recipes.iter().find(|recipe| recipe.tile == [0; 2] && recipe.block != [1; 3]);
+    let plain = recipes.iter().find(|recipe| is_plain(recipe));
+    for recipe in product.into_iter().chain(blocks).chain(plain) {
         check_split_by(gpu, op, make, storage, recipe).map_err(|error| format!("{recipe}: {error}"))?;
     }
     Ok(())
@@ -248,7 +249,7 @@ fn check_split_by<O: GpuOp>(gpu: &Gpu, op: &O, make: Make, storage: FloatType, r
     let element = if storage == FloatType::F16 { 2 } else { 4 };
     let largest = operands.iter().map(count).max().unwrap_or(0);
     // A thread is a workgroup, or the recipe's workgroups stay as they are.
-    let plain = recipe.tile == [0; 2];
+    let plain = is_plain(recipe);
     let mut options = if plain { by(Recipe { workgroup_size: 1, ..recipe.clone() }) } else { options };
     let workgroups = |dispatch: &&Dispatch| u64::from(dispatch.workgroups[0]) * u64::from(dispatch.workgroups[1]);
     let work = if plain { count(&op.output().map_err(told)?) } else { plan.dispatches().iter().map(workgroups).sum() };
@@ -278,6 +279,11 @@ fn check_split_by<O: GpuOp>(gpu: &Gpu, op: &O, make: Make, storage: FloatType, r
     }
     let parts = run_all(gpu, op, &split, &options, &inputs).map_err(|error| format!("split: {error}"))?;
     if bits(&whole) == bits(&parts) { Ok(()) } else { Err(format!("{dispatches} dispatches gave other bits than one")) }
+}
+
+/// Whether every output has a thread of its own.
+fn is_plain(recipe: &Recipe) -> bool {
+    (recipe.tile, recipe.block) == ([0; 2], [1; 3])
 }
 
 fn passes(options: &PlanOptions) -> u32 {
