@@ -113,7 +113,9 @@ impl Problem {
     /// Some channels of one group of one image.
     fn multiply(&self, first: usize, input: &[f32], weight: &[f32], planes: &mut [f32], threads: bool) -> Result<()> {
         let (width, terms, taps) = (self.axes[2].wide, self.axes[2].narrow, self.taps());
-        let (columns, rows, slab) = (planes.len() / self.wide() * taps, self.narrow() / terms, self.rows_at_once());
+        let (columns, rows) = (planes.len() / self.wide() * taps, self.narrow() / terms);
+        // Where all threads work on one slab, it should be worth calling them together.
+        let slab = if threads { (4 * SLAB / 4 / (columns * terms)).clamp(1, rows) } else { self.rows_at_once() };
         let mut shares = zeros(&[columns, slab * terms])?;
         let mut one = Vec::new();
         for start in (0..rows).step_by(slab) {

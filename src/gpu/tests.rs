@@ -4,8 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use wgpu::naga::{self, AddressSpace, ScalarKind, StorageAccess, TypeInner, valid};
+use wgpu::{Features, Limits};
 
 use super::params::{Field, Kind};
+use super::program::Request;
 use super::*;
 use crate::{Conv2d, ConvTranspose2d, TensorLayout, Upsample2d};
 
@@ -281,7 +283,7 @@ fn layouts_and_limits_that_cannot_be_are_refused() {
     let refused = conv.lower(Request { capabilities: &plain(&none), options: &options });
     assert!(matches!(refused, Err(Error::RecipeRefused { available: 0, .. })), "{refused:?}");
     let one = Limits { max_compute_workgroups_per_dimension: 1, ..Limits::default() };
-    let large = Conv2d { input_size: [1024, 1024], ..Default::default() };
+    let large = Conv2d { input_size: [4096, 4096], ..Default::default() };
     let refused = large.lower(Request { capabilities: &plain(&one), options: &options });
     let limit_name = "max_compute_workgroups_per_dimension";
     assert_eq!(refused.err(), Some(Error::TooManyWindows { limit_name, limit: 1, max: 4096 }));
