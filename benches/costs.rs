@@ -89,7 +89,14 @@ fn besides_the_kernel(gpu: &Gpu) -> Result<Table, String> {
     let buffers = buffers.collect::<Result<Vec<_>, _>>()?;
     let slices: Vec<_> = buffers.iter().map(|buffer| buffer.slice(..)).collect();
     row("bind", measure(200, || plan.bind(&slices[..2], slices[2]).map_err(told))?);
+    // Some drivers put off compiling until then.
+    let first = || {
+        let plan = Planner::new(gpu.device()).plan(&op, &options).map_err(told)?;
+        gpu.time(&plan.bind(&slices[..2], slices[2]).map_err(told)?).map_err(told)
+    };
+    row("plan, pipeline not cached, and its first run", measure(5, first)?);
     let bound = session.bound().ok_or("no device")?;
+    row("a later run", measure(5, || gpu.time(bound).map_err(told))?);
     let mut encoder = gpu.device().create_command_encoder(&Default::default());
     let mut pass = encoder.begin_compute_pass(&Default::default());
     row(

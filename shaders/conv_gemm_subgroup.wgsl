@@ -38,7 +38,7 @@ fn main(
     var q5 = mat4x4<f32>();
     var q6 = mat4x4<f32>();
     var q7 = mat4x4<f32>();
-    if (params.accumulate != 0u) {
+    if (split && params.accumulate != 0u) {
         for (var quad = 0u; quad < quads; quad++) {
             let sums = load(outputs_of_lane(quad, outputs), columns);
             switch (quad) {

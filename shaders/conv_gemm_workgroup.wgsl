@@ -34,7 +34,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     var q01 = mat4x4<f32>();
     var q10 = mat4x4<f32>();
     var q11 = mat4x4<f32>();
-    if (params.accumulate != 0u) {
+    if (split && params.accumulate != 0u) {
         for (var square = 0u; square < quads * quads; square++) {
             let own_rows = outputs_of(work, 4u * (row_thread + square / quads * row_threads));
             let own_columns = columns_of_quad(work, column_thread + square % quads * column_threads);

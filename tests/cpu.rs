@@ -132,3 +132,21 @@ fn slabs_and_other_ops() {
         check(&up, false).unwrap();
     }
 }
+
+/// A row longer than a slab, taps by the thousand, and sizes that only an empty batch makes legal.
+#[test]
+fn sizes_past_a_slab() {
+    let layer =
+        Conv::<1> { in_channels: 40, out_channels: 5, input_size: [9000], kernel_size: [7], ..Default::default() };
+    for stride in [[1], [3]] {
+        check(&Conv { stride, padding: Padding::Explicit([[4, 3]]), ..layer.clone() }, true).unwrap();
+    }
+    check(&ConvTranspose::<1> { kernel_size: [5000], stride: [5000], input_size: [2], ..Default::default() }, true)
+        .unwrap();
+    let empty = Conv::<3> { batch: 0, input_size: [1 << 20; 3], ..Default::default() };
+    let none = ArrayD::<f32>::zeros(IxDyn(&[0, 1, 1 << 20, 1 << 20, 1 << 20]));
+    let weight = ArrayD::<f32>::zeros(IxDyn(&[1, 1, 1, 1, 1]));
+    assert!(cpu::run(&empty, &[none.view(), weight.view()]).unwrap().is_empty());
+    let up = upconv::Upsample2d { input_size: [20_000, 1], output_size: [1, 20_000], ..Default::default() };
+    check(&up, true).unwrap();
+}

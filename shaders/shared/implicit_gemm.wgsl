@@ -70,6 +70,7 @@ struct Params {
 }
 
 override merged: bool = false;
+override split: bool = false; // whether sums go on from one dispatch to the next; most programs are shorter without
 override has_bias: bool = false;
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -162,17 +163,19 @@ struct Places {
 }
 
 fn places_of(work: Work, number: u32) -> Places {
-    var rest = work.first_row + number + vec4<u32>(0u, 1u, 2u, 3u);
+    let rest = work.first_row + number + vec4<u32>(0u, 1u, 2u, 3u);
     if (!merged) {
         return Places(rest, vec4(work.phase.x), vec4(work.phase.y), vec4(work.phase.z));
     }
+    // A remainder is a second division to some drivers, so that it is made of the quotient.
     let phases = vec3<u32>(params.phases.xyz);
-    let phase_w = vec4<i32>(rest % phases.z);
-    rest /= phases.z;
-    let phase_h = vec4<i32>(rest % phases.y);
-    rest /= phases.y;
-    let phase_d = vec4<i32>(rest % phases.x);
-    return Places(rest / phases.x, phase_d, phase_h, phase_w);
+    let by_w = rest / phases.z;
+    let by_h = by_w / phases.y;
+    let channel = by_h / phases.x;
+    let phase_w = vec4<i32>(rest - by_w * phases.z);
+    let phase_h = vec4<i32>(by_w - by_h * phases.y);
+    let phase_d = vec4<i32>(by_h - channel * phases.x);
+    return Places(channel, phase_d, phase_h, phase_w);
 }
 
 fn rows_of(work: Work, number: u32) -> Rows {
@@ -218,13 +221,13 @@ struct Columns {
 }
 
 fn columns_of(work: Work, number: vec4<u32>) -> Columns {
-    var rest = work.first_column + number;
-    let block_w = vec4<i32>(rest % params.blocks.z) + params.first_block.z;
-    rest /= params.blocks.z;
-    let block_h = vec4<i32>(rest % params.blocks.y) + params.first_block.y;
-    rest /= params.blocks.y;
-    let block_d = vec4<i32>(rest % params.blocks.x) + params.first_block.x;
-    let n = rest / params.blocks.x;
+    let rest = work.first_column + number;
+    let by_w = rest / params.blocks.z;
+    let by_h = by_w / params.blocks.y;
+    let n = by_h / params.blocks.x;
+    let block_w = vec4<i32>(rest - by_w * params.blocks.z) + params.first_block.z;
+    let block_h = vec4<i32>(by_w - by_h * params.blocks.y) + params.first_block.y;
+    let block_d = vec4<i32>(by_h - n * params.blocks.x) + params.first_block.x;
     let i_d = block_d * params.i_step.x + shift(work.phase.x, 0u);
     let i_h = block_h * params.i_step.y + shift(work.phase.y, 1u);
     let i_w = block_w * params.i_step.z + shift(work.phase.z, 2u);

@@ -3,17 +3,20 @@
 
 use std::ops::Range;
 
-use ndarray::{ArrayD, ArrayViewD, IxDyn};
+use ndarray::{ArrayD, ArrayViewD};
 use rayon::prelude::*;
 
 use super::product::{Matrix, multiply};
 use super::rows::{add_scaled, vectorized};
-use super::{CpuOp, SLAB, finish, least_rows, row_major, zeros};
+use super::{CpuOp, SLAB, finish, least_rows, resize, row_major, shaped, zeros};
 use crate::geometry::Axis;
-use crate::{Conv, Error, Op, Result};
+use crate::{Conv, Op, Result};
 
 /// Output channels of a group from which on a matrix product pays.
 const FEW: usize = 4;
+
+/// Positions that a product should have, if there are as many.
+const LEAST: usize = 64;
 
 impl<const R: usize> CpuOp for Conv<R> {
     fn compute(&self, inputs: &[ArrayViewD<f32>]) -> Result<ArrayD<f32>> {
@@ -22,22 +25,18 @@ impl<const R: usize> CpuOp for Conv<R> {
         let tensors: Vec<_> = inputs.iter().map(row_major).collect();
         let slices: Vec<&[f32]> = tensors.iter().map(|tensor| tensor.as_slice().unwrap_or_default()).collect();
         let mut output = zeros(&shape)?;
+        if output.is_empty() {
+            return shaped(shape, output);
+        }
         let problem =
             Problem::new(geometry.axes3(), geometry.groups, geometry.wide_per_group(), geometry.narrow_per_group());
-        if !output.is_empty() {
-            if problem.outs < FEW {
-                problem.sum_rows(slices[0], slices[1], &mut output);
-            } else {
-                problem.multiply(slices[0], slices[1], &mut output)?;
-            }
+        if problem.outs < FEW {
+            problem.sum_rows(slices[0], slices[1], &mut output);
+        } else {
+            problem.multiply(slices[0], slices[1], &mut output)?;
         }
         finish(&mut output, problem.narrow(), shape[1], slices.get(2).copied(), self.activation);
-        let actual = shape.clone();
-        ArrayD::from_shape_vec(IxDyn(&shape), output).map_err(|_| Error::Shape {
-            operand: "output",
-            expected: shape,
-            actual,
-        })
+        shaped(shape, output)
     }
 }
 
@@ -47,28 +46,20 @@ struct Problem {
     /// Channels of a group.
     ins: usize,
     outs: usize,
-    /// For each narrow (depth, height): the wide row at each tap over depth and height, if it is not in the padding.
-    rows: Vec<Vec<Option<usize>>>,
     /// For each tap of the last axis: the narrow samples that meet a wide one, and the first of those.
     taps: Vec<(Range<usize>, usize)>,
 }
 
 impl Problem {
     fn new(axes: [Axis; 3], groups: usize, ins: usize, outs: usize) -> Self {
-        let [d, h, w] = &axes;
-        let mut rows = vec![vec![None; d.kernel * h.kernel]; d.narrow * h.narrow];
-        for (t, u) in (0..d.kernel).flat_map(|t| (0..h.kernel).map(move |u| (t, u))) {
-            for (i, j) in d.narrow_range(t).flat_map(|i| h.narrow_range(u).map(move |j| (i, j))) {
-                rows[i * h.narrow + j][t * h.kernel + u] = Some(d.wide_index(i, t) * h.wide + h.wide_index(j, u));
-            }
-        }
+        let w = &axes[2];
         let tap = |tap| {
             let range = w.narrow_range(tap);
             let first = if range.is_empty() { 0 } else { w.wide_index(range.start, tap) };
             (range, first)
         };
         let taps = (0..w.kernel).map(tap).collect();
-        Self { axes, groups, ins, outs, rows, taps }
+        Self { axes, groups, ins, outs, taps }
     }
 
     fn narrow(&self) -> usize {
@@ -83,6 +74,27 @@ impl Problem {
         self.axes.iter().map(|axis| axis.kernel).product()
     }
 
+    /// Narrow rows of a plane.
+    fn rows(&self) -> usize {
+        self.axes[0].narrow * self.axes[1].narrow
+    }
+
+    /// The wide row that a narrow row reads at a tap over depth and height, if it is not in the padding.
+    #[inline(always)]
+    fn wide_row(&self, [slice, row]: [usize; 2], tap: usize) -> Option<usize> {
+        let [d, h, _] = &self.axes;
+        let at = |axis: &Axis, narrow: usize, tap: usize| {
+            let wide = (narrow * axis.stride + tap * axis.dilation) as i64 - axis.pad;
+            (0..axis.wide as i64).contains(&wide).then_some(wide as usize)
+        };
+        Some(at(d, slice, tap / h.kernel)? * h.wide + at(h, row, tap % h.kernel)?)
+    }
+
+    /// A narrow row's place in depth and height.
+    fn place(&self, row: usize) -> [usize; 2] {
+        [row / self.axes[1].narrow, row % self.axes[1].narrow]
+    }
+
     /// Every output row by itself.
     fn sum_rows(&self, input: &[f32], weight: &[f32], output: &mut [f32]) {
         let width = self.axes[2].narrow;
@@ -93,13 +105,13 @@ impl Problem {
     #[inline(always)]
     fn sum_row(&self, row: usize, input: &[f32], weight: &[f32], sums: &mut [f32]) {
         let w = &self.axes[2];
-        let (plane, row) = (row / self.rows.len(), row % self.rows.len());
+        let (plane, place) = (row / self.rows(), self.place(row % self.rows()));
         let (group, channel) = (plane / self.outs, plane % (self.outs * self.groups));
         for c in 0..self.ins {
             let weights = &weight[(channel * self.ins + c) * self.taps()..][..self.taps()];
             let plane = &input[(group * self.ins + c) * self.wide()..][..self.wide()];
-            for (from, weights) in self.rows[row].iter().zip(weights.chunks(w.kernel)) {
-                let Some(from) = from else { continue };
+            for (outer, weights) in weights.chunks(w.kernel).enumerate() {
+                let Some(from) = self.wide_row(place, outer) else { continue };
                 let samples = &plane[from * w.wide..][..w.wide];
                 for ((range, first), &weight) in self.taps.iter().zip(weights) {
                     if range.is_empty() {
@@ -120,7 +132,9 @@ impl Problem {
         let (narrow, terms, width) = (self.narrow(), self.ins * self.taps(), self.axes[2].narrow);
         let same = |axis: &Axis| (axis.kernel, axis.stride, axis.pad, axis.wide) == (1, 1, 0, axis.narrow);
         let as_it_is = self.axes.iter().all(same);
-        let slab = (SLAB / 4 / (terms * width)).clamp(1, self.rows.len());
+        // Whole rows, or parts of one.
+        let slab = (SLAB / 4 / (terms * width)).min(self.rows()) * width;
+        let slab = if slab > 0 { slab } else { (SLAB / 4 / terms).clamp(LEAST.min(width), width) };
         let parts = output.chunks_mut(self.outs * narrow).zip(input.chunks(self.ins * self.wide()));
         for (number, (output, input)) in parts.enumerate() {
             let weights = &weight[number % self.groups * self.outs * terms..];
@@ -128,76 +142,82 @@ impl Problem {
             if as_it_is {
                 let samples = Matrix { elements: input, rows: narrow, columns: 1 };
                 multiply([self.outs, narrow, terms], weights, samples, output, narrow, true);
-            } else if self.rows.len() / slab < 2 * rayon::current_num_threads() {
-                self.slabs_together(slab, weights, input, output)?;
             } else {
-                self.slabs_apart(slab, weights, input, output)?;
+                self.by_slabs(slab, weights, input, output)?;
             }
         }
         Ok(())
     }
 
-    /// A slab after the other, each by all threads.
-    fn slabs_together(&self, slab: usize, weights: Matrix, input: &[f32], output: &mut [f32]) -> Result<()> {
+    /// Some positions after the others: by all threads together, or where there are many, each by one.
+    fn by_slabs(&self, slab: usize, weights: Matrix, input: &[f32], output: &mut [f32]) -> Result<()> {
         let (terms, width) = (self.ins * self.taps(), self.axes[2].narrow);
-        let mut met = zeros(&[terms, slab * width])?;
-        for first in (0..self.rows.len()).step_by(slab) {
-            let positions = slab.min(self.rows.len() - first) * width;
-            let lines = met[..terms * positions].par_chunks_mut(positions).enumerate();
-            lines.with_min_len(least_rows(positions)).for_each(|(term, line)| self.collect(term, first, input, line));
-            let samples = Matrix { elements: &met[..terms * positions], rows: positions, columns: 1 };
-            let target = &mut output[first * width..];
-            multiply([self.outs, positions, terms], weights, samples, target, self.narrow(), true);
-        }
-        Ok(())
-    }
-
-    /// Each slab by one thread.
-    fn slabs_apart(&self, slab: usize, weights: Matrix, input: &[f32], output: &mut [f32]) -> Result<()> {
-        let (terms, width) = (self.ins * self.taps(), self.axes[2].narrow);
-        // For each slab, its part of every channel.
-        let mut targets: Vec<Vec<&mut [f32]>> = Vec::new();
+        // For each slab: where it begins, and its part of every channel. One that is shorter than a row ends with it.
+        let lines = if slab < width { width } else { self.narrow() };
+        let mut targets: Vec<(usize, Vec<&mut [f32]>)> = Vec::new();
         for plane in output.chunks_mut(self.narrow()) {
-            for (number, part) in plane.chunks_mut(slab * width).enumerate() {
-                targets.resize_with(targets.len().max(number + 1), Vec::new);
-                targets[number].push(part);
+            let parts = plane.chunks_mut(lines).enumerate().flat_map(|(number, line)| {
+                line.chunks_mut(slab).enumerate().map(move |(part, target)| (number * lines + part * slab, target))
+            });
+            for (number, (first, target)) in parts.enumerate() {
+                if number == targets.len() {
+                    targets.push((first, Vec::new()));
+                }
+                targets[number].1.push(target);
             }
+        }
+        let together = targets.len() < 2 * rayon::current_num_threads();
+        let run = |met: &mut Vec<f32>, sums: &mut Vec<f32>, first: usize, mut target: Vec<&mut [f32]>| {
+            let positions = target[0].len();
+            resize(met, terms * positions)?;
+            resize(sums, self.outs * positions)?;
+            let collect = |(term, line): (usize, &mut [f32])| self.collect(term, first, input, line);
+            if together {
+                met.par_chunks_mut(positions).enumerate().with_min_len(least_rows(positions)).for_each(collect);
+            } else {
+                met.chunks_mut(positions).enumerate().for_each(collect);
+            }
+            let samples = Matrix { elements: met, rows: positions, columns: 1 };
+            multiply([self.outs, positions, terms], weights, samples, sums, positions, together);
+            target.iter_mut().zip(sums.chunks(positions)).for_each(|(to, sums)| to.copy_from_slice(sums));
+            Ok(())
+        };
+        if together {
+            let (mut met, mut sums) = (Vec::new(), Vec::new());
+            return targets.into_iter().try_for_each(|(first, target)| run(&mut met, &mut sums, first, target));
         }
         let buffers = || (Vec::new(), Vec::new());
-        targets.into_par_iter().enumerate().for_each_init(buffers, |(met, sums), (number, mut target)| {
-            let positions = target[0].len();
-            met.resize(terms * positions, 0.0);
-            sums.resize(self.outs * positions, 0.0);
-            let lines = met.chunks_mut(positions).enumerate();
-            lines.for_each(|(term, line)| self.collect(term, number * slab, input, line));
-            let samples = Matrix { elements: met, rows: positions, columns: 1 };
-            multiply([self.outs, positions, terms], weights, samples, sums, positions, false);
-            let parts = target.iter_mut().zip(sums.chunks(positions));
-            parts.for_each(|(to, sums)| to.copy_from_slice(sums));
-        });
-        Ok(())
+        targets
+            .into_par_iter()
+            .map_init(buffers, |(met, sums), (first, target)| run(met, sums, first, target))
+            .collect::<Result<()>>()
     }
 
-    /// The samples of one channel that some rows of outputs meet at one tap; zeros in the padding.
+    /// The samples of one channel that positions from `first` on meet at one tap; zeros in the padding.
     fn collect(&self, term: usize, first: usize, input: &[f32], line: &mut [f32]) {
         let w = &self.axes[2];
         let (channel, tap) = (term / self.taps(), term % self.taps());
         let (range, start) = &self.taps[tap % w.kernel];
         let plane = &input[channel * self.wide()..][..self.wide()];
-        for (line, rows) in line.chunks_mut(w.narrow).zip(&self.rows[first..]) {
-            let from = rows[tap / w.kernel].filter(|_| !range.is_empty());
+        let (row, skipped) = (first / w.narrow, first % w.narrow);
+        let length = line.len().min(w.narrow);
+        // Of these columns, those that are met.
+        let columns = skipped..skipped + length;
+        let met = range.start.clamp(columns.start, columns.end)..range.end.clamp(columns.start, columns.end);
+        for (number, line) in line.chunks_mut(length).enumerate() {
+            let from = self.wide_row(self.place(row + number), tap / w.kernel).filter(|_| !met.is_empty());
             let Some(from) = from else {
                 line.fill(0.0);
                 continue;
             };
-            line[..range.start].fill(0.0);
-            line[range.end..].fill(0.0);
-            let samples = &plane[from * w.wide + start..];
+            line[..met.start - skipped].fill(0.0);
+            line[met.end - skipped..].fill(0.0);
+            let samples = &plane[from * w.wide + start + (met.start - range.start) * w.stride..];
+            let line = &mut line[met.start - skipped..met.end - skipped];
             if w.stride == 1 {
-                line[range.clone()].copy_from_slice(&samples[..range.len()]);
+                line.copy_from_slice(&samples[..met.len()]);
             } else {
-                let samples = samples.iter().step_by(w.stride);
-                line[range.clone()].iter_mut().zip(samples).for_each(|(to, sample)| *to = *sample);
+                line.iter_mut().zip(samples.iter().step_by(w.stride)).for_each(|(to, sample)| *to = *sample);
             }
         }
     }

@@ -4,17 +4,20 @@
 
 use std::ops::Range;
 
-use ndarray::{ArrayD, ArrayViewD, IxDyn};
+use ndarray::{ArrayD, ArrayViewD};
 use rayon::prelude::*;
 
 use super::product::{Matrix, multiply};
-use super::rows::{Phase, add, add_scaled, rows_met, vectorized};
-use super::{CpuOp, SLAB, finish, least_rows, row_major, zeros};
+use super::rows::{Meetings, Phase, add, add_scaled, vectorized};
+use super::{CpuOp, SLAB, finish, least_rows, row_major, shaped, zeros};
 use crate::geometry::Axis;
-use crate::{ConvTranspose, Error, Op, Result};
+use crate::{ConvTranspose, Op, Result};
 
 /// Input channels of a group from which on a matrix product pays.
 const FEW: usize = 8;
+
+/// Channels of all groups and images from which on each thread has its own. The same on every machine, and so are the sums.
+const MANY: usize = 8;
 
 /// Input positions that a product takes at a time.
 const POSITIONS: usize = 256;
@@ -26,25 +29,21 @@ impl<const R: usize> CpuOp for ConvTranspose<R> {
         let tensors: Vec<_> = inputs.iter().map(row_major).collect();
         let slices: Vec<&[f32]> = tensors.iter().map(|tensor| tensor.as_slice().unwrap_or_default()).collect();
         let mut output = zeros(&shape)?;
+        if output.is_empty() {
+            return shaped(shape, output);
+        }
         let axes = geometry.axes3();
         let problem = Problem {
             axes,
             groups: geometry.groups,
             ins: geometry.narrow_per_group(),
             outs: geometry.wide_per_group(),
-            met: rows_met(&axes),
+            met: [Meetings::new(axes[0]), Meetings::new(axes[1])],
             phases: Phase::all(&axes[2]),
         };
-        if !output.is_empty() {
-            problem.run(slices[0], slices[1], &mut output)?;
-        }
+        problem.run(slices[0], slices[1], &mut output)?;
         finish(&mut output, problem.wide(), shape[1], slices.get(2).copied(), self.activation);
-        let actual = shape.clone();
-        ArrayD::from_shape_vec(IxDyn(&shape), output).map_err(|_| Error::Shape {
-            operand: "output",
-            expected: shape,
-            actual,
-        })
+        shaped(shape, output)
     }
 }
 
@@ -54,8 +53,8 @@ struct Problem {
     /// Channels of a group.
     ins: usize,
     outs: usize,
-    /// The narrow rows that each wide row of a plane meets.
-    met: Vec<Vec<(usize, usize)>>,
+    /// Of the axes before it.
+    met: [Meetings; 2],
     /// Of the last axis.
     phases: Vec<Phase>,
 }
@@ -73,6 +72,26 @@ impl Problem {
         self.axes.iter().map(|axis| axis.kernel).product()
     }
 
+    /// Wide rows of a plane.
+    fn rows(&self) -> usize {
+        self.axes[0].wide * self.axes[1].wide
+    }
+
+    /// The narrow rows that a wide row of a plane meets, each with its tap over depth and height.
+    fn meetings(&self, row: usize) -> impl Iterator<Item = (usize, usize)> {
+        let [d, h] = &self.met;
+        let [_, height, _] = self.axes;
+        d.of(row / height.wide).flat_map(move |(i, t)| {
+            h.of(row % height.wide).map(move |(j, u)| (i * height.narrow + j, t * height.kernel + u))
+        })
+    }
+
+    /// Wide rows that a range of narrow rows may meet.
+    fn reach(&self, narrow: &Range<usize>) -> Range<usize> {
+        let [d, h, _] = &self.axes;
+        if d.narrow == 1 && d.wide == 1 { h.wide_window(narrow, &(0..h.kernel)) } else { 0..self.rows() }
+    }
+
     fn run(&self, input: &[f32], weight: &[f32], output: &mut [f32]) -> Result<()> {
         let width = self.axes[2].wide;
         if self.ins <= FEW {
@@ -84,9 +103,8 @@ impl Problem {
             return Ok(());
         }
         // Each thread has channels of its own; where there are too few, the threads share in each.
-        let threads = rayon::current_num_threads();
-        let apart = output.len() / self.wide() >= 2 * threads;
-        let share = if apart { self.outs.div_ceil(2 * threads).min(self.channels_at_once()) } else { self.outs };
+        let apart = output.len() / self.wide() >= MANY;
+        let share = self.outs.div_ceil(2 * rayon::current_num_threads()).min(self.channels_at_once());
         for (number, group) in output.chunks_mut(self.outs * self.wide()).enumerate() {
             let samples = &input[number * self.ins * self.narrow()..][..self.ins * self.narrow()];
             let weights = &weight[number % self.groups * self.ins * self.outs * self.taps()..];
@@ -124,16 +142,22 @@ impl Problem {
             let weights = Matrix { elements: &weight[first * taps..], rows: 1, columns: self.outs * taps };
             multiply([columns, count * terms, self.ins], weights, samples, &mut shares, count * terms, threads);
             let slab = Slab { rows: start..start + count, shares: &shares[..columns * count * terms] };
-            if threads {
-                let rows = planes.par_chunks_mut(width).enumerate().with_min_len(least_rows(width));
-                rows.for_each_init(Vec::new, |one, (row, sums)| {
-                    vectorized(|| self.gather_shares(row, &slab, one, sums))
-                });
-            } else {
-                vectorized(|| {
-                    let rows = planes.chunks_mut(width).enumerate();
-                    rows.for_each(|(row, sums)| self.gather_shares(row, &slab, &mut one, sums));
-                });
+            let reach = self.reach(&slab.rows);
+            for (channel, plane) in planes.chunks_mut(self.wide()).enumerate() {
+                let plane = &mut plane[reach.start * width..reach.end * width];
+                if threads {
+                    let rows = plane.par_chunks_mut(width).enumerate().with_min_len(least_rows(width));
+                    rows.for_each_init(Vec::new, |one, (row, sums)| {
+                        vectorized(|| self.gather_shares(channel, reach.start + row, &slab, one, sums));
+                    });
+                } else {
+                    let rows = plane.chunks_mut(width).enumerate();
+                    vectorized(|| {
+                        rows.for_each(|(row, sums)| {
+                            self.gather_shares(channel, reach.start + row, &slab, &mut one, sums)
+                        });
+                    });
+                }
             }
         }
         Ok(())
@@ -143,11 +167,11 @@ impl Problem {
     #[inline(always)]
     fn gather_products(&self, row: usize, input: &[f32], weight: &[f32], one: &mut Vec<f32>, sums: &mut [f32]) {
         let (taps, width, terms) = (self.taps(), self.axes[2].kernel, self.axes[2].narrow);
-        let (plane, row) = (row / self.met.len(), row % self.met.len());
+        let (plane, row) = (row / self.rows(), row % self.rows());
         let (group, channel) = (plane / self.outs, plane % self.outs);
         let first = group % self.groups * self.ins;
         self.by_phases(one, sums, |phase, sums| {
-            for &(from, outer) in &self.met[row] {
+            for (from, outer) in self.meetings(row) {
                 for c in 0..self.ins {
                     let samples = &input[(group * self.ins + c) * self.narrow() + from * terms..][..terms];
                     let weights = &weight[((first + c) * self.outs + channel) * taps + outer * width..][..width];
@@ -161,16 +185,12 @@ impl Problem {
 
     /// What a slab adds to an output row.
     #[inline(always)]
-    fn gather_shares(&self, row: usize, slab: &Slab, one: &mut Vec<f32>, sums: &mut [f32]) {
+    fn gather_shares(&self, channel: usize, row: usize, slab: &Slab, one: &mut Vec<f32>, sums: &mut [f32]) {
         let (taps, width, terms) = (self.taps(), self.axes[2].kernel, self.axes[2].narrow);
-        let (channel, row) = (row / self.met.len(), row % self.met.len());
-        let mine = |(from, _): &&(usize, usize)| slab.rows.contains(from);
-        if !self.met[row].iter().any(|met| mine(&met)) {
-            return;
-        }
+        let mine = |(from, _): &(usize, usize)| slab.rows.contains(from);
         let pitch = slab.rows.len() * terms;
         self.by_phases(one, sums, |phase, sums| {
-            for &(from, outer) in self.met[row].iter().filter(mine) {
+            for (from, outer) in self.meetings(row).filter(mine) {
                 for tap in &phase.taps {
                     let line = (channel * taps + outer * width + tap.tap) * pitch + (from - slab.rows.start) * terms;
                     add(&mut sums[tap.range.clone()], &slab.shares[line + tap.narrow..]);

@@ -80,10 +80,28 @@ fn row_major<'a>(view: &'a ArrayViewD<f32>) -> CowArray<'a, f32, IxDyn> {
 
 /// A tensor of zeros; an error where it does not fit into memory.
 fn zeros(shape: &[usize]) -> Result<Vec<f32>> {
-    let mut values = crate::memory::reserve("an output", shape.iter().product())?;
-    values.resize(values.capacity(), 0.0);
-    values.truncate(shape.iter().product());
+    let mut values = Vec::new();
+    resize(&mut values, shape.iter().product())?;
     Ok(values)
+}
+
+/// Makes a buffer hold so many numbers, whichever; an error where they do not fit into memory.
+fn resize(buffer: &mut Vec<f32>, length: usize) -> Result<()> {
+    if buffer.capacity() < length {
+        *buffer = crate::memory::reserve("a tensor of the CPU engine", length)?;
+    }
+    buffer.resize(length, 0.0);
+    Ok(())
+}
+
+/// A row-major output.
+fn shaped(shape: Vec<usize>, values: Vec<f32>) -> Result<ArrayD<f32>> {
+    let actual = vec![values.len()];
+    ArrayD::from_shape_vec(IxDyn(&shape), values).map_err(|_| Error::Shape {
+        operand: "output",
+        expected: shape,
+        actual,
+    })
 }
 
 /// Adds the bias of each channel and applies the activation, to planes of (image, channel).

@@ -33,17 +33,34 @@ pub(super) fn add_scaled(sums: &mut [f32], terms: &[f32], weight: f32) {
     sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += weight * term);
 }
 
-/// For each wide (depth, height) of three axes: the narrow rows that it meets, each with its tap over depth and height.
-pub(super) fn rows_met(axes: &[Axis; 3]) -> Vec<Vec<(usize, usize)>> {
-    let [d, h, _] = axes;
-    let mut met = vec![Vec::new(); d.wide * h.wide];
-    for (t, u) in (0..d.kernel).flat_map(|t| (0..h.kernel).map(move |u| (t, u))) {
-        for (i, j) in d.narrow_range(t).flat_map(|i| h.narrow_range(u).map(move |j| (i, j))) {
-            let wide = d.wide_index(i, t) * h.wide + h.wide_index(j, u);
-            met[wide].push((i * h.narrow + j, t * h.kernel + u));
+/// The narrow samples of an axis that each wide one meets, found without a table of all.
+pub(super) struct Meetings {
+    axis: Axis,
+    /// The first tap of each remainder of `wide + pad` by the stride, if there is one.
+    first: Vec<Option<usize>>,
+}
+
+impl Meetings {
+    pub(super) fn new(axis: Axis) -> Self {
+        let mut first = vec![None; axis.stride];
+        for tap in (0..axis.tap_step().min(axis.kernel)).rev() {
+            first[tap * axis.dilation % axis.stride] = Some(tap);
         }
+        Self { axis, first }
     }
-    met
+
+    /// Narrow samples with their taps.
+    pub(super) fn of(&self, wide: usize) -> impl Iterator<Item = (usize, usize)> {
+        let axis = self.axis;
+        let ahead = wide as i64 + axis.pad;
+        let first = self.first[ahead.rem_euclid(axis.stride as i64) as usize];
+        let taps = first.into_iter().flat_map(move |first| (first..axis.kernel).step_by(axis.tap_step()));
+        taps.filter_map(move |tap| {
+            // Exact by the choice of tap.
+            let narrow = (ahead - (tap * axis.dilation) as i64) / axis.stride as i64;
+            (0..axis.narrow as i64).contains(&narrow).then_some((narrow as usize, tap))
+        })
+    }
 }
 
 /// The wide samples of an axis that lie `stride` apart, from `first` on: narrow sample `j + offset` meets the `j`-th of
@@ -64,24 +81,26 @@ pub(super) struct PhaseTap {
 impl Phase {
     /// The phases of an axis.
     pub(super) fn all(axis: &Axis) -> Vec<Self> {
-        (0..axis.stride.min(axis.wide)).map(|first| Self::new(axis, first)).collect()
-    }
-
-    fn new(axis: &Axis, first: usize) -> Self {
-        let count = (axis.wide - first).div_ceil(axis.stride);
-        let tap = |tap: usize| {
-            let ahead = first as i64 + axis.pad - (tap * axis.dilation) as i64;
-            if ahead.rem_euclid(axis.stride as i64) != 0 {
-                return None;
+        let phase = |first| Self { first, count: (axis.wide - first).div_ceil(axis.stride), taps: Vec::new() };
+        let mut phases: Vec<Self> = (0..axis.stride.min(axis.wide)).map(phase).collect();
+        for tap in 0..axis.kernel {
+            let reach = (tap * axis.dilation) as i64 - axis.pad;
+            let first = reach.rem_euclid(axis.stride as i64) as usize;
+            if let Some(phase) = phases.get_mut(first) {
+                phase.taps.extend(PhaseTap::new(axis, tap, (first as i64 - reach) / axis.stride as i64, phase.count));
             }
-            let offset = ahead.div_euclid(axis.stride as i64);
-            // 0 <= j + offset < narrow
-            let start = (-offset).clamp(0, count as i64) as usize;
-            let end = (axis.narrow as i64 - offset).clamp(start as i64, count as i64) as usize;
-            let narrow = (start as i64 + offset).max(0) as usize;
-            (start < end).then_some(PhaseTap { tap, range: start..end, narrow })
-        };
-        Self { first, count, taps: (0..axis.kernel).filter_map(tap).collect() }
+        }
+        phases
+    }
+}
+
+impl PhaseTap {
+    /// None where no narrow sample is met: 0 <= j + offset < narrow.
+    fn new(axis: &Axis, tap: usize, offset: i64, count: usize) -> Option<Self> {
+        let start = (-offset).clamp(0, count as i64) as usize;
+        let end = (axis.narrow as i64 - offset).clamp(start as i64, count as i64) as usize;
+        let narrow = (start as i64 + offset).max(0) as usize;
+        (start < end).then_some(Self { tap, range: start..end, narrow })
     }
 }
 
@@ -95,6 +114,15 @@ mod tests {
             for dilation in 1..4 {
                 for pad in [-2, 0, 1, 5] {
                     let axis = Axis { wide: 9, narrow: 4, kernel: 3, stride, dilation, pad };
+                    let meetings = Meetings::new(axis);
+                    for wide in 0..9 {
+                        let met: Vec<_> = meetings.of(wide).collect();
+                        let meets = |&(i, t): &(usize, usize)| {
+                            axis.narrow_range(t).contains(&i) && axis.wide_index(i, t) == wide
+                        };
+                        let all = (0..3).flat_map(|t| (0..4).map(move |i| (i, t))).filter(meets);
+                        assert_eq!(met, all.collect::<Vec<_>>(), "{axis:?} {wide}");
+                    }
                     let mut met = Vec::new();
                     for phase in Phase::all(&axis) {
                         for tap in &phase.taps {

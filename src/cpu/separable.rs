@@ -1,4 +1,4 @@
-//! Upsampling on the CPU, axis by axis: columns, then rows, then slices.
+//! Upsampling on the CPU, axis by axis, those that grow least first.
 
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 use rayon::prelude::*;
@@ -16,7 +16,11 @@ impl<const R: usize> CpuOp for Upsample<R> {
         let tensor = row_major(&inputs[0]);
         let mut shape = tensor.shape().to_vec();
         let mut values = std::borrow::Cow::Borrowed(tensor.as_slice().unwrap_or_default());
-        for axis in (0..R).rev().filter(|&axis| !tables[axis].is_identity(tensor.shape()[axis + 2])) {
+        // Those that shrink come first, so that no more is held between than need be.
+        let mut axes: Vec<usize> = (0..R).rev().collect();
+        let growth = |&axis: &usize| (tables[axis].len() << 20) / tensor.shape()[axis + 2].max(1);
+        axes.sort_by_key(growth);
+        for axis in axes.into_iter().filter(|&axis| !tables[axis].is_identity(tensor.shape()[axis + 2])) {
             let inner = shape[axis + 3..].iter().product();
             let mut next = shape.clone();
             next[axis + 2] = tables[axis].len();

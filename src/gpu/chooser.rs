@@ -46,10 +46,12 @@ const HARDWARE: Rates = Rates {
     workgroup: [4000.0, 200.0, 20.0, 0.02],
 };
 
+/// Taps from which on those in the padding are not looked for.
+const LONG: usize = 4096;
+
 /// Sorts the candidates, the one predicted to be the fastest first.
 pub(crate) fn rank(layer: &Layer, candidates: &mut [Candidate], device_type: DeviceType) {
-    let nanoseconds = |candidate: &Candidate| cost(layer, candidate, rates(device_type));
-    candidates.sort_by(|a, b| nanoseconds(a).total_cmp(&nanoseconds(b)));
+    candidates.sort_by_cached_key(|candidate| predict(layer, candidate, device_type));
 }
 
 /// How long a candidate will take.
@@ -70,7 +72,13 @@ fn cost(layer: &Layer, candidate: &Candidate, rates: &Rates) -> f64 {
         (rows::workgroups(&layer.tile()) as f64, fixed + ins * d * (h + 1.0) * (row + w * tap))
     } else if candidate.tile == [0; 2] {
         // Taps in the padding are skipped.
-        let met = |axis: &Axis| (0..axis.kernel).map(|tap| axis.narrow_range(tap).len() as f64).sum::<f64>();
+        let met = |axis: &Axis| {
+            if axis.kernel > LONG {
+                axis.narrow as f64 * axis.kernel as f64
+            } else {
+                (0..axis.kernel).map(|tap| axis.narrow_range(tap).len() as f64).sum::<f64>()
+            }
+        };
         let outputs_of = |axis: &Axis| match layer.direction {
             Direction::WideToNarrow => axis.narrow as f64,
             Direction::NarrowToWide => axis.wide as f64,

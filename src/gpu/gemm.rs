@@ -26,7 +26,7 @@ pub(crate) static SUBGROUP: Shader = Shader {
     fields: GemmParams::FIELDS,
     params_size: size_of::<GemmParams>() as u64,
     subgroups: true,
-    overrides: &["workgroup_size", "quads", "merged", "has_bias", "activation"],
+    overrides: &["workgroup_size", "quads", "merged", "split", "has_bias", "activation"],
 };
 
 /// Workgroups share weights and samples.
@@ -42,7 +42,16 @@ pub(crate) static WORKGROUP: Shader = Shader {
     fields: GemmParams::FIELDS,
     params_size: size_of::<GemmParams>() as u64,
     subgroups: false,
-    overrides: &["workgroup_size", "staged_rows", "staged_columns", "quads", "merged", "has_bias", "activation"],
+    overrides: &[
+        "workgroup_size",
+        "staged_rows",
+        "staged_columns",
+        "quads",
+        "merged",
+        "split",
+        "has_bias",
+        "activation",
+    ],
 };
 
 /// Input channels that the shaders sum for one tap before the next, so that a sum may only be split there.
@@ -50,6 +59,9 @@ pub(crate) const CHANNELS: usize = 32;
 
 /// Input channels that the workgroups' shader stages at a time.
 const STAGED: f64 = 8.0;
+
+/// Most rows that 32 bits count with room for a tile.
+const MOST_ROWS: usize = 1 << 31;
 
 /// Most places in a block.
 const MOST_PLACES: usize = 256;
@@ -63,6 +75,9 @@ pub(crate) fn candidates(layer: &Layer, capabilities: &Capabilities) -> Vec<Cand
     }
     for block in blocks(layer) {
         let rows = block.iter().fold(layer.channels.outs, |rows, &places| rows.saturating_mul(places as usize));
+        if rows > MOST_ROWS {
+            continue;
+        }
         let mut push = |shader, tile, workgroup_size, subgroup_size| {
             let workgroup_size = Some(workgroup_size);
             candidates.push(Candidate { tile, block, workgroup_size, subgroup_size, ..Candidate::new(shader) });
@@ -101,7 +116,7 @@ fn blocks(layer: &Layer) -> Vec<[u32; 3]> {
         };
     }
     let side = if outs <= 2 { 4 } else { 2 };
-    let fits = |axis: &Axis| axis.dilation == 1 && axis.kernel > 1 && axis.narrow >= side;
+    let fits = |axis: &Axis| axis.dilation == 1 && axis.stride < axis.kernel && axis.narrow >= side;
     let block = axes.each_ref().map(|axis| if fits(axis) { side as u32 } else { 1 });
     if outs <= 8 && block != one { vec![block, one] } else { vec![one] }
 }

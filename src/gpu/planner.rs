@@ -83,7 +83,7 @@ impl Planner {
         self
     }
 
-    /// The recipes that [`Gpu::tune`] found to be the fastest, to be saved as text.
+    /// The recipes that [`Gpu::tune`](super::Gpu::tune) found to be the fastest, to be saved as text.
     pub fn choices(&self) -> Choices {
         self.locked_choices().clone()
     }

@@ -203,8 +203,9 @@ pub(crate) enum Work<'a> {
     Outputs,
     /// A thread for each output and each chunk of so many summed terms.
     Chunks(usize),
-    /// So many workgroups, each of which sums so many terms at a time.
-    Workgroups(&'a dyn Fn(&Tile) -> u128, usize),
+    /// So many workgroups. Where there are several groups of so many channels, they stay whole; each sums so many terms at a
+    /// time.
+    Workgroups(&'a dyn Fn(&Tile) -> u128, [usize; 2]),
 }
 
 impl<'a> Request<'a> {
@@ -261,16 +262,16 @@ impl<'a> Request<'a> {
         }
         let limit = self.limits().max_compute_workgroups_per_dimension;
         // What is counted, and how much of it one workgroup does.
-        let (size, granule): (u32, usize) = match work {
-            Work::Workgroups(_, granule) => (1, granule),
-            _ => (recipe.workgroup_size, 1),
+        let (size, granules) = match work {
+            Work::Workgroups(_, granules) => (1, granules),
+            _ => (recipe.workgroup_size, [1; 2]),
         };
         let amount = |tile: &Tile| match work {
             Work::Outputs => outputs(tile),
             Work::Chunks(chunk) => outputs(tile) * chunks(tile, chunk).len() as u128,
             Work::Workgroups(workgroups, _) => workgroups(tile),
         };
-        let bounds = Bounds::new(self.limits(), size, granule, storage.output == FloatType::F32);
+        let bounds = Bounds::new(self.limits(), size, granules, storage.output == FloatType::F32);
         let dispatch = |window: Window| {
             let workgroups = fold(amount(&window.tile) as u64, size, limit);
             let params = params(&window, workgroups[0] * size);

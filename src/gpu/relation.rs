@@ -1,5 +1,6 @@
 //! What the convolution and its transpose share on the GPU: the relation as uniforms and windows.
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::partial_sums::Partials;
 use super::program::{Launch, Placed, Program, Request, Source, Step, Work};
 use super::recipe::{Candidate, Capabilities, Recipe};
 use super::rows;
-use super::windows::{Bindable, Tile, Window};
+use super::windows::{Bindable, REDUCTION, Tile, Window};
 use crate::geometry::{Axis, Geometry, gcd};
 use crate::{Activation, FloatType, Op, Result, TensorLayout};
 
@@ -138,9 +139,11 @@ impl Relation {
         let (storage, tile, operands) = (partials.storage, self.layer.tile(), &self.bindables()[..]);
         let spans = |tile: &Tile| self.spans(tile);
         let product = (recipe.tile != [0; 2]).then(|| Product::new(&self.layer, recipe));
+        // Whether a sum goes on from one window to the next.
+        let split = Cell::new(false);
         let dispatches = match &product {
             None if candidate.block != [1; 3] => {
-                let work = Work::Workgroups(&rows::workgroups, 1);
+                let work = Work::Workgroups(&rows::workgroups, [1; 2]);
                 let launch = Launch { recipe, storage, tile, operands, work };
                 request.dispatches(launch, spans, |window, row| self.params(window, row * rows::THREADS))
             }
@@ -150,9 +153,13 @@ impl Relation {
                 |window, row_threads| self.params(window, row_threads),
             ),
             Some(product) => {
-                let work = Work::Workgroups(&|tile| product.workgroups(tile), gemm::CHANNELS);
+                let work =
+                    Work::Workgroups(&|tile| product.workgroups(tile), [self.layer.channels.outs, gemm::CHANNELS]);
                 let launch = Launch { recipe, storage, tile, operands, work };
-                request.dispatches(launch, spans, |window, row| product.params(self, window, row))
+                request.dispatches(launch, spans, |window, row| {
+                    split.set(split.get() || window.tile[REDUCTION].start > 0);
+                    product.params(self, window, row)
+                })
             }
         }?;
         let has_bias = self.bias.is_some();
@@ -160,8 +167,10 @@ impl Relation {
             None => vec![("workgroup_size", recipe.workgroup_size.into())],
             Some(product) => product.constants(candidate.shader),
         };
-        constants.extend(product.map(|product| ("merged", f64::from(u8::from(product.merged())))));
-        constants.push(("has_bias", f64::from(u8::from(has_bias))));
+        let flag = |name, value: bool| (name, f64::from(u8::from(value)));
+        constants.extend(product.as_ref().map(|product| flag("merged", product.merged())));
+        constants.extend(product.map(|_| flag("split", split.get())));
+        constants.push(flag("has_bias", has_bias));
         constants.push(("activation", activation_constants(self.activation).0));
         // Without a bias its binding, which the shader never reads then, holds the weight.
         let reads = [0, 1, if has_bias { 2 } else { 1 }].map(Source::Operand);

@@ -40,20 +40,23 @@ impl Gpu {
         let mut measured = Vec::new();
         for recipe in recipes {
             let options = PlanOptions { recipe: Some(recipe), ..options.clone() };
-            // One that does not fit the device's limits is no candidate.
-            if let Ok(plan) = self.planner().plan(op, &options) {
-                measured.push(self.measure_plan(op, &options, &plan)?);
-            }
+            // One that this device cannot hold, or that fails on it, is no candidate.
+            measured.extend(self.measure_one(op, &options));
         }
         Ok(measured)
     }
 
-    fn measure_plan<O: GpuOp>(&self, op: &O, options: &PlanOptions, plan: &super::Plan) -> Result<Measured> {
-        let bytes = plan.operand_bytes();
-        let buffers = bytes.iter().map(|&bytes| self.buffer("tune", bytes)).collect::<Result<Vec<_>>>()?;
-        let slices: Vec<_> = buffers.iter().map(|buffer| buffer.slice(..)).collect();
-        let (inputs, outputs) = slices.split_at(op.inputs()?.len());
-        let bound = plan.bind_buffers(Buffers { inputs, outputs, workspaces: &[] })?;
+    fn measure_one<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Measured> {
+        let inputs = op.inputs()?.len();
+        let (bound, failure) = self.scoped(|| {
+            let plan = self.planner().plan(op, options)?;
+            let bytes = plan.operand_bytes();
+            let buffers = bytes.iter().map(|&bytes| self.allocate("tune", bytes)).collect::<Result<Vec<_>>>()?;
+            let slices: Vec<_> = buffers.iter().map(|buffer| buffer.slice(..)).collect();
+            let (inputs, outputs) = slices.split_at(inputs);
+            Ok((plan.bind_buffers(Buffers { inputs, outputs, workspaces: &[] })?, plan))
+        });
+        let (bound, plan) = pollster::block_on(async { self.outcome(bound, failure.await) })?;
         let mut times = Vec::new();
         // The first run pays for what the driver puts off until then.
         for _ in 0..=REPETITIONS {
