@@ -1,78 +1,7 @@
 // Convolution of stride and dilation 1 along rows and columns, for few channels: one thread sums two rows of eight outputs.
 // A row of samples is read once for both, and slides past the taps in registers.
 
-struct Axis {
-    input: i32,      // input samples
-    kernel: i32,     // taps
-    stride: i32,
-    pad: i32,        // may be negative: cropping
-    inverse: u32,    // the transposed shader's; not used here
-    tap_step: i32,   // 1
-    index_step: i32, // dilation
-    x_stride: u32,   // elements, modulo 2^32 like every address here
-    w_stride: u32,
-    y_stride: u32,
-    first: u32,      // this dispatch's first output index
-    count: u32,      // and how many it computes
-}
-
-struct Params {
-    d: Axis,
-    h: Axis,
-    w: Axis,
-    batch_count: u32,
-    first_channel: u32, // output channels of this dispatch
-    channel_count: u32,
-    in_per_group: u32,
-    out_per_group: u32,
-    first_in: u32,      // input channels of each group that this dispatch sums
-    count_in: u32,
-    accumulate: u32,    // 1: go on from the sum that is in the output
-    x_base: u32,
-    x_batch: u32,
-    x_channel: u32,
-    w_base: u32,
-    w_out: u32,
-    w_in: u32,
-    b_base: u32,
-    b_stride: u32,
-    y_base: u32,
-    y_batch: u32,
-    y_channel: u32,
-    row_threads: u32,   // threads in one row of workgroups; rows are folded into y
-    finish: u32,        // 1: the sum is whole, and the activation is due
-    alpha: f32,         // slope, or the clip's lower end
-    beta: f32,          // the clip's upper end
-}
-
 override workgroup_size: u32 = 64;
-override has_bias: bool = false;
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<In>;
-@group(0) @binding(2) var<storage, read> w: array<In>;
-@group(0) @binding(3) var<storage, read> b: array<In>;
-@group(0) @binding(4) var<storage, read_write> y: array<Out>;
-
-struct Taps {
-    first: i32, // first tap that lands in the input
-    index: i32, // the sample it reads; the next tap's is index_step higher
-    count: i32,
-}
-
-fn taps_of(o: u32, axis: Axis) -> Taps {
-    let base = i32(o) * axis.stride - axis.pad;
-    // base + t * dilation >= 0, rounding up: a plain division of a negative number would round towards zero.
-    let first = (max(-base, 0) + axis.index_step - 1) / axis.index_step;
-    // base + t * dilation <= input - 1; a negative room has no tap, and its quotient would round up to 0.
-    let room = axis.input - 1 - base;
-    if (room < 0 || first >= axis.kernel) {
-        return Taps(0, 0, 0);
-    }
-    let last = min(room / axis.index_step, axis.kernel - 1);
-    // The count may be negative, which is no tap either.
-    return Taps(first, base + first * axis.index_step, last - first + 1);
-}
 
 const ROWS = 2u;
 const COLUMNS = 8u;

@@ -5,58 +5,7 @@
 // gcd divides a; else the taps are t = t0, t0 + stride/gcd, ... where t0 = (a/gcd) * inverse(dilation/gcd), and each
 // step lowers i by dilation/gcd.
 
-struct Axis {
-    input: i32,      // input samples
-    kernel: i32,     // taps
-    stride: i32,
-    pad: i32,        // may be negative: cropping
-    inverse: u32,    // of dilation/gcd modulo stride/gcd
-    tap_step: i32,   // stride/gcd
-    index_step: i32, // dilation/gcd
-    x_stride: u32,   // elements, modulo 2^32 like every address here
-    w_stride: u32,
-    y_stride: u32,
-    first: u32,      // this dispatch's first output index
-    count: u32,      // and how many it computes
-}
-
-struct Params {
-    d: Axis,
-    h: Axis,
-    w: Axis,
-    batch_count: u32,
-    first_channel: u32, // output channels of this dispatch
-    channel_count: u32,
-    in_per_group: u32,
-    out_per_group: u32,
-    first_in: u32,      // input channels of each group that this dispatch sums
-    count_in: u32,
-    accumulate: u32,    // 1: go on from the sum that is in the output
-    x_base: u32,
-    x_batch: u32,
-    x_channel: u32,
-    w_base: u32,
-    w_out: u32,
-    w_in: u32,
-    b_base: u32,
-    b_stride: u32,
-    y_base: u32,
-    y_batch: u32,
-    y_channel: u32,
-    row_threads: u32,   // threads in one row of workgroups; rows are folded into y
-    finish: u32,        // 1: the sum is whole, and the activation is due
-    alpha: f32,         // slope, or the clip's lower end
-    beta: f32,          // the clip's upper end
-}
-
 override workgroup_size: u32 = 64;
-override has_bias: bool = false;
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<In>;
-@group(0) @binding(2) var<storage, read> w: array<In>;
-@group(0) @binding(3) var<storage, read> b: array<In>;
-@group(0) @binding(4) var<storage, read_write> y: array<Out>;
 
 struct Taps {
     first: i32, // first tap that meets an input sample

@@ -60,10 +60,10 @@ impl DrawTarget for Canvas<'_> {
 
     fn draw_iter<I: IntoIterator<Item = Pixel<Rgb888>>>(&mut self, pixels: I) -> Result<(), Self::Error> {
         for Pixel(at, colour) in pixels {
-            if let Some(pixel) = u32::try_from(at.x).ok().zip(u32::try_from(at.y).ok()) {
-                if let Some(target) = self.0.get_pixel_mut_checked(pixel.0, pixel.1) {
-                    *target = Rgb([colour.r(), colour.g(), colour.b()]);
-                }
+            if let Some(pixel) = u32::try_from(at.x).ok().zip(u32::try_from(at.y).ok())
+                && let Some(target) = self.0.get_pixel_mut_checked(pixel.0, pixel.1)
+            {
+                *target = Rgb([colour.r(), colour.g(), colour.b()]);
             }
         }
         Ok(())

@@ -6,11 +6,12 @@ use std::ops::Range;
 use ndarray::{ArrayD, ArrayViewD};
 use rayon::prelude::*;
 
+use super::layer::{self, Layer};
 use super::product::{Matrix, multiply};
 use super::rows::{add_scaled, vectorized};
-use super::{CpuOp, SLAB, finish, least_rows, resize, row_major, shaped, zeros};
+use super::{CpuOp, SLAB, least_rows, resize};
 use crate::geometry::Axis;
-use crate::{Conv, Op, Result};
+use crate::{Conv, Result};
 
 /// Output channels of a group from which on a matrix product pays.
 const FEW: usize = 4;
@@ -20,69 +21,45 @@ const LEAST: usize = 64;
 
 impl<const R: usize> CpuOp for Conv<R> {
     fn compute(&self, inputs: &[ArrayViewD<f32>]) -> Result<ArrayD<f32>> {
-        let shape = self.output()?.shape;
-        let geometry = self.geometry()?;
-        let tensors: Vec<_> = inputs.iter().map(row_major).collect();
-        let slices: Vec<&[f32]> = tensors.iter().map(|tensor| tensor.as_slice().unwrap_or_default()).collect();
-        let mut output = zeros(&shape)?;
-        if output.is_empty() {
-            return shaped(shape, output);
-        }
-        let problem =
-            Problem::new(geometry.axes3(), geometry.groups, geometry.wide_per_group(), geometry.narrow_per_group());
-        if problem.outs < FEW {
-            problem.sum_rows(slices[0], slices[1], &mut output);
-        } else {
-            problem.multiply(slices[0], slices[1], &mut output)?;
-        }
-        finish(&mut output, problem.narrow(), shape[1], slices.get(2).copied(), self.activation);
-        shaped(shape, output)
+        let layer = Layer::new(&self.geometry()?);
+        layer::run(self, self.activation, inputs, |input, weight, output| {
+            let problem = Problem::new(layer);
+            if problem.layer.narrows < FEW {
+                problem.sum_rows(input, weight, output);
+                return Ok(());
+            }
+            problem.multiply(input, weight, output)
+        })
     }
 }
 
 struct Problem {
-    axes: [Axis; 3],
-    groups: usize,
-    /// Channels of a group.
-    ins: usize,
-    outs: usize,
+    layer: Layer,
     /// For each tap of the last axis: the narrow samples that meet a wide one, and the first of those.
     taps: Vec<(Range<usize>, usize)>,
 }
 
 impl Problem {
-    fn new(axes: [Axis; 3], groups: usize, ins: usize, outs: usize) -> Self {
-        let w = &axes[2];
+    fn new(layer: Layer) -> Self {
+        let w = layer.axes[2];
         let tap = |tap| {
             let range = w.narrow_range(tap);
             let first = if range.is_empty() { 0 } else { w.wide_index(range.start, tap) };
             (range, first)
         };
         let taps = (0..w.kernel).map(tap).collect();
-        Self { axes, groups, ins, outs, taps }
-    }
-
-    fn narrow(&self) -> usize {
-        self.axes.iter().map(|axis| axis.narrow).product()
-    }
-
-    fn wide(&self) -> usize {
-        self.axes.iter().map(|axis| axis.wide).product()
-    }
-
-    fn taps(&self) -> usize {
-        self.axes.iter().map(|axis| axis.kernel).product()
+        Self { layer, taps }
     }
 
     /// Narrow rows of a plane.
     fn rows(&self) -> usize {
-        self.axes[0].narrow * self.axes[1].narrow
+        self.layer.axes[0].narrow * self.layer.axes[1].narrow
     }
 
     /// The wide row that a narrow row reads at a tap over depth and height, if it is not in the padding.
     #[inline(always)]
     fn wide_row(&self, [slice, row]: [usize; 2], tap: usize) -> Option<usize> {
-        let [d, h, _] = &self.axes;
+        let [d, h, _] = &self.layer.axes;
         let at = |axis: &Axis, narrow: usize, tap: usize| {
             let wide = (narrow * axis.stride + tap * axis.dilation) as i64 - axis.pad;
             (0..axis.wide as i64).contains(&wide).then_some(wide as usize)
@@ -92,24 +69,27 @@ impl Problem {
 
     /// A narrow row's place in depth and height.
     fn place(&self, row: usize) -> [usize; 2] {
-        [row / self.axes[1].narrow, row % self.axes[1].narrow]
+        [row / self.layer.axes[1].narrow, row % self.layer.axes[1].narrow]
     }
 
     /// Every output row by itself.
     fn sum_rows(&self, input: &[f32], weight: &[f32], output: &mut [f32]) {
-        let width = self.axes[2].narrow;
-        let rows = output.par_chunks_mut(width).enumerate().with_min_len(least_rows(width * self.ins * self.taps()));
+        let width = self.layer.axes[2].narrow;
+        let rows = output
+            .par_chunks_mut(width)
+            .enumerate()
+            .with_min_len(least_rows(width * self.layer.wides * self.layer.taps()));
         rows.for_each(|(row, sums)| vectorized(|| self.sum_row(row, input, weight, sums)));
     }
 
     #[inline(always)]
     fn sum_row(&self, row: usize, input: &[f32], weight: &[f32], sums: &mut [f32]) {
-        let w = &self.axes[2];
+        let w = &self.layer.axes[2];
         let (plane, place) = (row / self.rows(), self.place(row % self.rows()));
-        let (group, channel) = (plane / self.outs, plane % (self.outs * self.groups));
-        for c in 0..self.ins {
-            let weights = &weight[(channel * self.ins + c) * self.taps()..][..self.taps()];
-            let plane = &input[(group * self.ins + c) * self.wide()..][..self.wide()];
+        let (group, channel) = (plane / self.layer.narrows, plane % (self.layer.narrows * self.layer.groups));
+        for c in 0..self.layer.wides {
+            let weights = &weight[(channel * self.layer.wides + c) * self.layer.taps()..][..self.layer.taps()];
+            let plane = &input[(group * self.layer.wides + c) * self.layer.wide()..][..self.layer.wide()];
             for (outer, weights) in weights.chunks(w.kernel).enumerate() {
                 let Some(from) = self.wide_row(place, outer) else { continue };
                 let samples = &plane[from * w.wide..][..w.wide];
@@ -129,19 +109,21 @@ impl Problem {
     }
 
     fn multiply(&self, input: &[f32], weight: &[f32], output: &mut [f32]) -> Result<()> {
-        let (narrow, terms, width) = (self.narrow(), self.ins * self.taps(), self.axes[2].narrow);
+        let (narrow, terms, width) =
+            (self.layer.narrow(), self.layer.wides * self.layer.taps(), self.layer.axes[2].narrow);
         let same = |axis: &Axis| (axis.kernel, axis.stride, axis.pad, axis.wide) == (1, 1, 0, axis.narrow);
-        let as_it_is = self.axes.iter().all(same);
+        let as_it_is = self.layer.axes.iter().all(same);
         // Whole rows, or parts of one.
         let slab = (SLAB / 4 / (terms * width)).min(self.rows()) * width;
         let slab = if slab > 0 { slab } else { (SLAB / 4 / terms).clamp(LEAST.min(width), width) };
-        let parts = output.chunks_mut(self.outs * narrow).zip(input.chunks(self.ins * self.wide()));
+        let parts =
+            output.chunks_mut(self.layer.narrows * narrow).zip(input.chunks(self.layer.wides * self.layer.wide()));
         for (number, (output, input)) in parts.enumerate() {
-            let weights = &weight[number % self.groups * self.outs * terms..];
+            let weights = &weight[number % self.layer.groups * self.layer.narrows * terms..];
             let weights = Matrix { elements: weights, rows: terms, columns: 1 };
             if as_it_is {
                 let samples = Matrix { elements: input, rows: narrow, columns: 1 };
-                multiply([self.outs, narrow, terms], weights, samples, output, narrow, true);
+                multiply([self.layer.narrows, narrow, terms], weights, samples, output, narrow, true);
             } else {
                 self.by_slabs(slab, weights, input, output)?;
             }
@@ -151,11 +133,11 @@ impl Problem {
 
     /// Some positions after the others: by all threads together, or where there are many, each by one.
     fn by_slabs(&self, slab: usize, weights: Matrix, input: &[f32], output: &mut [f32]) -> Result<()> {
-        let (terms, width) = (self.ins * self.taps(), self.axes[2].narrow);
+        let (terms, width) = (self.layer.wides * self.layer.taps(), self.layer.axes[2].narrow);
         // For each slab: where it begins, and its part of every channel. One that is shorter than a row ends with it.
-        let lines = if slab < width { width } else { self.narrow() };
+        let lines = if slab < width { width } else { self.layer.narrow() };
         let mut targets: Vec<(usize, Vec<&mut [f32]>)> = Vec::new();
-        for plane in output.chunks_mut(self.narrow()) {
+        for plane in output.chunks_mut(self.layer.narrow()) {
             let parts = plane.chunks_mut(lines).enumerate().flat_map(|(number, line)| {
                 line.chunks_mut(slab).enumerate().map(move |(part, target)| (number * lines + part * slab, target))
             });
@@ -170,7 +152,7 @@ impl Problem {
         let run = |met: &mut Vec<f32>, sums: &mut Vec<f32>, first: usize, mut target: Vec<&mut [f32]>| {
             let positions = target[0].len();
             resize(met, terms * positions)?;
-            resize(sums, self.outs * positions)?;
+            resize(sums, self.layer.narrows * positions)?;
             let collect = |(term, line): (usize, &mut [f32])| self.collect(term, first, input, line);
             if together {
                 met.par_chunks_mut(positions).enumerate().with_min_len(least_rows(positions)).for_each(collect);
@@ -178,7 +160,7 @@ impl Problem {
                 met.chunks_mut(positions).enumerate().for_each(collect);
             }
             let samples = Matrix { elements: met, rows: positions, columns: 1 };
-            multiply([self.outs, positions, terms], weights, samples, sums, positions, together);
+            multiply([self.layer.narrows, positions, terms], weights, samples, sums, positions, together);
             target.iter_mut().zip(sums.chunks(positions)).for_each(|(to, sums)| to.copy_from_slice(sums));
             Ok(())
         };
@@ -195,10 +177,10 @@ impl Problem {
 
     /// The samples of one channel that positions from `first` on meet at one tap; zeros in the padding.
     fn collect(&self, term: usize, first: usize, input: &[f32], line: &mut [f32]) {
-        let w = &self.axes[2];
-        let (channel, tap) = (term / self.taps(), term % self.taps());
+        let w = &self.layer.axes[2];
+        let (channel, tap) = (term / self.layer.taps(), term % self.layer.taps());
         let (range, start) = &self.taps[tap % w.kernel];
-        let plane = &input[channel * self.wide()..][..self.wide()];
+        let plane = &input[channel * self.layer.wide()..][..self.layer.wide()];
         let (row, skipped) = (first / w.narrow, first % w.narrow);
         let length = line.len().min(w.narrow);
         // Of these columns, those that are met.

@@ -19,6 +19,7 @@
 mod any_device;
 mod conv;
 mod conv_transpose;
+mod layer;
 mod product;
 mod rows;
 mod separable;

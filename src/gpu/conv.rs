@@ -12,7 +12,12 @@ use crate::{Conv, Result};
 /// One thread per output element.
 pub(crate) static DIRECT: Shader = Shader {
     name: "conv_direct",
-    sources: with_storage!("../../shaders/conv_direct.wgsl", "../../shaders/shared/activation.wgsl"),
+    sources: with_storage!(
+        "../../shaders/conv_direct.wgsl",
+        "../../shaders/shared/conv_params.wgsl",
+        "../../shaders/shared/conv_taps.wgsl",
+        "../../shaders/shared/activation.wgsl"
+    ),
     reads: 3,
     writes: 1,
     fields: ConvParams::FIELDS,

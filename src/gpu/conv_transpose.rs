@@ -12,7 +12,11 @@ use crate::{ConvTranspose, Result};
 /// One thread per output element gathers the taps that meet it.
 pub(crate) static GATHER: Shader = Shader {
     name: "conv_transpose_gather",
-    sources: with_storage!("../../shaders/conv_transpose_gather.wgsl", "../../shaders/shared/activation.wgsl"),
+    sources: with_storage!(
+        "../../shaders/conv_transpose_gather.wgsl",
+        "../../shaders/shared/conv_params.wgsl",
+        "../../shaders/shared/activation.wgsl"
+    ),
     reads: 3,
     writes: 1,
     fields: ConvParams::FIELDS,

@@ -9,7 +9,12 @@ use super::windows::Tile;
 /// One thread sums a block of outputs.
 pub(crate) static ROWS: Shader = Shader {
     name: "conv_rows",
-    sources: with_storage!("../../shaders/conv_rows.wgsl", "../../shaders/shared/activation.wgsl"),
+    sources: with_storage!(
+        "../../shaders/conv_rows.wgsl",
+        "../../shaders/shared/conv_params.wgsl",
+        "../../shaders/shared/conv_taps.wgsl",
+        "../../shaders/shared/activation.wgsl"
+    ),
     reads: 3,
     writes: 1,
     fields: ConvParams::FIELDS,
