@@ -117,6 +117,9 @@ impl<const R: usize> Fields<R> {
 pub enum Problem {
     ConvTranspose(ConvTranspose2d),
     Conv(Conv2d),
+    /// The weight's gradient of such a layer.
+    ConvTransposeWeight(ConvTranspose2d),
+    ConvWeight(Conv2d),
     Upsample(Upsample2d),
 }
 
@@ -132,6 +135,8 @@ impl Problem {
         match self {
             Self::ConvTranspose(op) => visitor.visit(op),
             Self::Conv(op) => visitor.visit(op),
+            Self::ConvTransposeWeight(op) => visitor.visit(&op.grad_weight().expect("a valid layer")),
+            Self::ConvWeight(op) => visitor.visit(&op.grad_weight().expect("a valid layer")),
             Self::Upsample(op) => visitor.visit(op),
         }
     }
@@ -148,8 +153,8 @@ impl Problem {
 
     fn multiply_adds(&self) -> u128 {
         match self {
-            Self::ConvTranspose(op) => op.multiply_adds(),
-            Self::Conv(op) => op.multiply_adds(),
+            Self::ConvTranspose(op) | Self::ConvTransposeWeight(op) => op.multiply_adds(),
+            Self::Conv(op) | Self::ConvWeight(op) => op.multiply_adds(),
             Self::Upsample(op) => op.multiply_adds(),
         }
         .expect("a valid problem")
@@ -165,8 +170,10 @@ impl Problem {
             even
         };
         match self {
-            Self::ConvTranspose(op) => halve(&mut op.in_channels, &mut op.out_channels, &mut op.groups),
-            Self::Conv(op) => halve(&mut op.in_channels, &mut op.out_channels, &mut op.groups),
+            Self::ConvTranspose(op) | Self::ConvTransposeWeight(op) => {
+                halve(&mut op.in_channels, &mut op.out_channels, &mut op.groups)
+            }
+            Self::Conv(op) | Self::ConvWeight(op) => halve(&mut op.in_channels, &mut op.out_channels, &mut op.groups),
             Self::Upsample(_) => false,
         }
     }
@@ -195,6 +202,11 @@ const CONV: [(&str, &str); 4] = [
     ("depthwise", "ic144_oc144_i56x56_k3x3_p1x1_g144"),
 ];
 
+/// Weight gradients of layers above, of a transposed convolution and of direct ones.
+const CONV_TRANSPOSE_WEIGHT: [(&str, &str); 1] = [("weight_dcgan_g4", "ic256_oc128_i16x16_k4x4_s2x2_p1x1")];
+const CONV_WEIGHT: [(&str, &str); 2] =
+    [("weight_vgg_64", "ic64_oc64_i224x224_k3x3_p1x1"), ("weight_resnet_256", "ic256_oc256_i14x14_k3x3_p1x1")];
+
 /// The upsamplings, 3x512x512 to twice its size.
 const UPSAMPLE: [(&str, Interpolate); 3] = [
     ("up_nearest", Interpolate::Nearest),
@@ -216,19 +228,30 @@ pub fn parse(text: &str) -> Result<Option<Problem>, String> {
         None => Ok(None),
         Some(("conv_transpose", text)) => Ok(Some(Problem::ConvTranspose(Fields::try_parse(text)?.conv_transpose()))),
         Some(("conv", text)) => Ok(Some(Problem::Conv(Fields::try_parse(text)?.conv()))),
-        Some((op, _)) => Err(format!("\"{op}\" is no op here; there are conv and conv_transpose")),
+        Some(("conv_transpose_weight", text)) => {
+            Ok(Some(Problem::ConvTransposeWeight(Fields::try_parse(text)?.conv_transpose())))
+        }
+        Some(("conv_weight", text)) => Ok(Some(Problem::ConvWeight(Fields::try_parse(text)?.conv()))),
+        Some((op, _)) => {
+            Err(format!("\"{op}\" is no op here; there are conv and conv_transpose, and either with _weight"))
+        }
     }
 }
 
 /// Every named problem.
 pub fn named() -> Vec<(&'static str, Problem)> {
-    let transposed = |text| Problem::ConvTranspose(Fields::parse(text).conv_transpose());
-    let direct = |text| Problem::Conv(Fields::parse(text).conv());
+    let transposed = |text| Fields::<2>::parse(text).conv_transpose();
+    let direct = |text| Fields::<2>::parse(text).conv();
     let upsampled = |mode| {
         let base = Upsample2d { channels: 3, input_size: [512, 512], output_size: [1024, 1024], ..Default::default() };
         Problem::Upsample(Upsample2d::pytorch(base, mode).expect("a valid size"))
     };
-    let transposed = CONV_TRANSPOSE.into_iter().map(|(name, text)| (name, transposed(text)));
-    let direct = CONV.into_iter().map(|(name, text)| (name, direct(text)));
-    transposed.chain(direct).chain(UPSAMPLE.into_iter().map(|(name, mode)| (name, upsampled(mode)))).collect()
+    let mut named: Vec<_> =
+        CONV_TRANSPOSE.into_iter().map(|(name, text)| (name, Problem::ConvTranspose(transposed(text)))).collect();
+    named.extend(CONV.into_iter().map(|(name, text)| (name, Problem::Conv(direct(text)))));
+    let weights = CONV_TRANSPOSE_WEIGHT.into_iter();
+    named.extend(weights.map(|(name, text)| (name, Problem::ConvTransposeWeight(transposed(text)))));
+    named.extend(CONV_WEIGHT.into_iter().map(|(name, text)| (name, Problem::ConvWeight(direct(text)))));
+    named.extend(UPSAMPLE.into_iter().map(|(name, mode)| (name, upsampled(mode))));
+    named
 }

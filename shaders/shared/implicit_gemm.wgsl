@@ -286,11 +286,6 @@ fn read_samples(reads: Reads) -> vec4<f32> {
     return select(vec4(0.0), vec4(f32(x[at.x]), f32(x[at.y]), f32(x[at.z]), f32(x[at.w])), reads.there);
 }
 
-// Column i of the result is row i of a tile: its product with all four columns.
-fn outer(rows: vec4<f32>, columns: vec4<f32>) -> mat4x4<f32> {
-    return mat4x4<f32>(rows.x * columns, rows.y * columns, rows.z * columns, rows.w * columns);
-}
-
 // Which outputs of a row exist: the tile may be larger than the problem.
 fn exist(outputs: Outputs, i: u32, columns: Columns) -> vec4<bool> {
     let q_d = columns.q_d + outputs.phase_d[i];

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use wgpu::DeviceType;
 
+use super::conv_weight_grad::Sums;
 use super::gemm::{self, Product};
 use super::recipe::Candidate;
 use super::relation::{Direction, Layer};
@@ -92,17 +93,46 @@ fn cost(layer: &Layer, candidate: &Candidate, rates: &Rates) -> f64 {
     } else {
         let recipe = candidate.recipe(candidate.workgroup_size.unwrap_or(64));
         let product = Product::new(layer, &recipe);
-        let [rows, columns] = candidate.tile.map(f64::from);
         let taps = product.taps() * (ins / gemm::CHANNELS as f64).ceil();
-        let terms = product.taps() * ins;
-        let each = if candidate.shader.subgroups {
-            let [fixed, row, tap, term, quad] = rates.subgroup;
-            (fixed + taps * tap + terms * term + rows / 4.0 * (row + terms * quad)) * columns / 32.0
-        } else {
-            let [fixed, tap, term, product] = rates.workgroup;
-            fixed + taps * tap + terms * (term + product * rows * columns)
-        };
+        let each = rates.tile(candidate, taps, product.taps() * ins);
         (product.workgroups(&layer.tile()) as f64, each)
     };
-    (workgroups / rates.parallel).max(1.0) * each
+    rates.at_once(workgroups, each)
+}
+
+/// How long a candidate will take for a weight's gradient.
+pub(crate) fn predict_sums(sums: &Sums, candidate: &Candidate, device_type: DeviceType) -> Duration {
+    let rates = rates(device_type);
+    let [rows, columns] = [sums.rows, sums.columns].map(|side| side as f64);
+    let count = sums.chunks_by(candidate).count as f64;
+    let terms = sums.terms() as f64 / count;
+    let outputs = sums.groups as f64 * rows * columns;
+    let [fixed, product] = rates.direct;
+    let first = if candidate.tile == [0; 2] {
+        rates.at_once(outputs * count / 64.0, fixed + product * terms)
+    } else {
+        let [tile_rows, tile_columns] = candidate.tile.map(f64::from);
+        let tiles = sums.groups as f64 * (rows / tile_rows).ceil() * (columns / tile_columns).ceil();
+        let lines = terms / sums.positions[3].max(1) as f64;
+        rates.at_once(tiles * count, rates.tile(candidate, lines, terms))
+    };
+    let second = if candidate.passes > 1 { rates.at_once(outputs / 64.0, fixed + product * count) } else { 0.0 };
+    Duration::from_nanos((first + second) as u64)
+}
+
+impl Rates {
+    /// A tile's time: `taps` times the shader turns to other addresses, and sums `terms` in all.
+    fn tile(&self, candidate: &Candidate, taps: f64, terms: f64) -> f64 {
+        let [rows, columns] = candidate.tile.map(f64::from);
+        if candidate.shader.subgroups {
+            let [fixed, row, tap, term, quad] = self.subgroup;
+            return (fixed + taps * tap + terms * term + rows / 4.0 * (row + terms * quad)) * columns / 32.0;
+        }
+        let [fixed, tap, term, product] = self.workgroup;
+        fixed + taps * tap + terms * (term + product * rows * columns)
+    }
+
+    fn at_once(&self, workgroups: f64, each: f64) -> f64 {
+        (workgroups / self.parallel).max(1.0) * each
+    }
 }

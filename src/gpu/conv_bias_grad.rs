@@ -6,7 +6,7 @@ use super::kernel::{Shader, with_storage};
 use super::params::{BiasGradParams, wrap};
 use super::partial_sums::{Chunks, Part, Partials, zeros};
 use super::program::{GpuOp, Launch, Placed, Program, Request, Source, Step, Work};
-use super::recipe::{Capabilities, Recipe, recipes};
+use super::recipe::{Candidate, Capabilities, Recipe, recipes};
 use super::relation::{span, spatial_stride};
 use super::windows::{Bindable, REDUCTION, Tile, Window, flat_box};
 use crate::geometry::{at_most, three};
@@ -39,11 +39,12 @@ impl<const R: usize> ConvBiasGrad<R> {
 
 impl<const R: usize> GpuOp for ConvBiasGrad<R> {
     fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {
-        recipes(&self.chunks().candidates(&DIRECT, FloatType::F32), capabilities)
+        recipes(&self.chunks().candidates(Candidate::new(&DIRECT), FloatType::F32), capabilities)
     }
 
     fn lower(&self, request: Request<'_>) -> Result<Program> {
-        let (_, recipe) = request.choose(Self::NAME, &self.chunks().candidates(&DIRECT, request.options.storage))?;
+        let (_, recipe) =
+            request.choose(Self::NAME, &self.chunks().candidates(Candidate::new(&DIRECT), request.options.storage))?;
         let operands = request.place(self)?;
         let samples = self.samples();
         let terms = samples.iter().product();

@@ -1,13 +1,17 @@
 //! The weight's gradient on the GPU.
 
+use std::cell::Cell;
 use std::ops::Range;
+use std::time::Duration;
 
+use super::chooser::predict_sums;
 use super::kernel::{Shader, with_storage};
 use super::params::{WeightAxisParams, WeightGradParams, wrap};
 use super::partial_sums::{Chunks, Part, Partials, zeros};
 use super::program::{GpuOp, Launch, Placed, Program, Request, Source, Step, Work};
-use super::recipe::{Capabilities, Recipe, recipes};
+use super::recipe::{Candidate, Capabilities, Recipe, recipes};
 use super::relation::{span, spatial_stride};
+use super::tiles;
 use super::windows::{Bindable, REDUCTION, Tile, Window, flat_box};
 use crate::conv_weight_grad::ForwardInput;
 use crate::geometry::{Axis, at_most};
@@ -16,7 +20,10 @@ use crate::{ConvWeightGrad, FloatType, Op, Result};
 /// One thread per weight element and chunk of its sum.
 pub(crate) static DIRECT: Shader = Shader {
     name: "conv_weight_grad_direct",
-    sources: with_storage!("../../shaders/conv_weight_grad_direct.wgsl"),
+    sources: with_storage!(
+        "../../shaders/conv_weight_grad_direct.wgsl",
+        "../../shaders/shared/weight_grad_params.wgsl"
+    ),
     reads: 2,
     writes: 1,
     fields: WeightGradParams::FIELDS,
@@ -25,34 +32,114 @@ pub(crate) static DIRECT: Shader = Shader {
     overrides: &["workgroup_size"],
 };
 
-impl<const R: usize> ConvWeightGrad<R> {
-    /// Positions that are summed: images, and the narrow side's sizes.
-    fn positions(&self) -> [usize; 4] {
-        let [d, h, w] = self.geometry().axes3().map(|axis| axis.narrow);
-        [self.geometry().batch, d, h, w]
+/// A matrix product for each group, shared within subgroups.
+pub(crate) static SUBGROUP: Shader = Shader {
+    name: "conv_weight_grad_gemm_subgroup",
+    sources: with_storage!(
+        "../../shaders/conv_weight_grad_gemm_subgroup.wgsl",
+        "../../shaders/shared/weight_grad_tile.wgsl",
+        "../../shaders/shared/weight_grad_params.wgsl",
+        "../../shaders/shared/outer_product.wgsl"
+    ),
+    subgroups: true,
+    overrides: &["workgroup_size", "quads", "split"],
+    ..DIRECT
+};
+
+/// The same, shared within workgroups.
+pub(crate) static WORKGROUP: Shader = Shader {
+    name: "conv_weight_grad_gemm_workgroup",
+    sources: with_storage!(
+        "../../shaders/conv_weight_grad_gemm_workgroup.wgsl",
+        "../../shaders/shared/weight_grad_tile.wgsl",
+        "../../shaders/shared/weight_grad_params.wgsl",
+        "../../shaders/shared/outer_product.wgsl"
+    ),
+    subgroups: false,
+    overrides: &["workgroup_size", "staged_rows", "staged_columns", "quads", "split"],
+    ..DIRECT
+};
+
+/// A problem without its tensors: for each group, a matrix of narrow channels by wide channels and taps, each element a
+/// sum over images and narrow positions.
+pub(crate) struct Sums {
+    pub(crate) groups: usize,
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    /// Images, and the narrow side's sizes.
+    pub(crate) positions: [usize; 4],
+}
+
+impl Sums {
+    pub(crate) fn terms(&self) -> usize {
+        self.positions.iter().product()
     }
 
-    fn chunks(&self) -> Chunks {
-        Chunks::new(self.geometry().weight_shape().iter().product(), self.positions().iter().product())
+    fn outputs(&self) -> usize {
+        self.groups * self.rows * self.columns
+    }
+
+    /// How a recipe with chunks has them.
+    fn chunks(&self, tile: [u32; 2]) -> Chunks {
+        let chunks = if tile == [0; 2] { Chunks::new } else { Chunks::of_tiles };
+        chunks(self.outputs(), self.terms())
+    }
+
+    pub(crate) fn chunks_by(&self, candidate: &Candidate) -> Chunks {
+        if candidate.passes > 1 { self.chunks(candidate.tile) } else { Chunks::whole(self.terms()) }
+    }
+
+    /// The ways to sum it on such a device, best first.
+    fn candidates(&self, capabilities: &Capabilities, storage: FloatType) -> Vec<Candidate> {
+        let mut ways = tiles::candidates([&SUBGROUP, &WORKGROUP], self.rows, capabilities);
+        ways.push(Candidate::new(&DIRECT));
+        let with_passes = |way: Candidate| self.chunks(way.tile).candidates(way, storage);
+        let mut candidates: Vec<_> = ways.into_iter().flat_map(with_passes).collect();
+        candidates.sort_by_cached_key(|candidate| predict_sums(self, candidate, capabilities.device_type));
+        candidates
+    }
+}
+
+impl<const R: usize> ConvWeightGrad<R> {
+    fn sums(&self) -> Sums {
+        let geometry = self.geometry();
+        let [d, h, w] = geometry.axes3().map(|axis| axis.narrow);
+        let taps: usize = geometry.axes.iter().map(|axis| axis.kernel).product();
+        let (rows, columns) = (geometry.narrow_per_group(), geometry.wide_per_group() * taps);
+        Sums { groups: geometry.groups, rows, columns, positions: [geometry.batch, d, h, w] }
     }
 }
 
 impl<const R: usize> GpuOp for ConvWeightGrad<R> {
     fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {
-        recipes(&self.chunks().candidates(&DIRECT, FloatType::F32), capabilities)
+        recipes(&self.sums().candidates(capabilities, FloatType::F32), capabilities)
+    }
+
+    fn predict(&self, recipe: &Recipe, capabilities: &Capabilities) -> Option<Duration> {
+        let (sums, device_type) = (self.sums(), capabilities.device_type);
+        let candidates = sums.candidates(capabilities, FloatType::F32);
+        let candidate = candidates.iter().find(|candidate| candidate.has(recipe))?;
+        Some(predict_sums(&sums, candidate, device_type))
     }
 
     fn lower(&self, request: Request<'_>) -> Result<Program> {
-        let (_, recipe) = request.choose(Self::NAME, &self.chunks().candidates(&DIRECT, request.options.storage))?;
+        let candidates = self.sums().candidates(request.capabilities, request.options.storage);
+        request
+            .first_that_fits(Self::NAME, &candidates, |candidate, recipe| self.lower_by(&candidate, recipe, &request))
+    }
+}
+
+impl<const R: usize> ConvWeightGrad<R> {
+    fn lower_by(&self, candidate: &Candidate, recipe: Recipe, request: &Request<'_>) -> Result<Program> {
         let operands = request.place(self)?;
-        let (geometry, positions) = (self.geometry(), self.positions());
-        let terms = positions.iter().product();
+        let (geometry, sums) = (self.geometry(), self.sums());
+        let (positions, terms) = (sums.positions, sums.terms());
         if terms == 0 {
-            return zeros(Self::NAME, recipe, operands, &request);
+            return zeros(Self::NAME, recipe, operands, request);
         }
         at_most("positions in an image", (terms / positions[0]) as u128, 1 << 31)?;
-        let chunks = self.chunks().of(&recipe, terms);
-        let partials = Partials::new(&request, &recipe, chunks.count, &operands)?;
+        let chunks = sums.chunks_by(candidate);
+        let partials = Partials::new(request, &recipe, chunks.count, &operands)?;
         let sides = if self.forward_input() == ForwardInput::Wide { [1, 0] } else { [0, 1] };
         let gradient = WeightGrad {
             axes: geometry.axes3(),
@@ -67,20 +154,36 @@ impl<const R: usize> GpuOp for ConvWeightGrad<R> {
         let tile = [0..geometry.narrow_channels, 0..geometry.wide_per_group(), d, h, w, 0..terms];
         let storage = partials.storage;
         let bindables = [&gradient.narrow, &gradient.wide, &partials.target].map(Bindable::from);
-        let launch = Launch { recipe: &recipe, storage, tile, operands: &bindables, work: Work::Chunks(chunks.chunk) };
+        let product = recipe.tile != [0; 2];
+        // Of several groups none is cut by a product.
+        let granules = [geometry.narrow_per_group(), 1, 1, 1, 1, 1];
+        let workgroups = |tile: &Tile| gradient.workgroups(tile, recipe.tile);
+        let work = if product { Work::Workgroups(&workgroups, granules) } else { Work::Chunks(chunks.chunk) };
+        let launch = Launch { recipe: &recipe, storage, tile, operands: &bindables, work };
+        // Whether a sum goes on from one window to the next.
+        let split = Cell::new(false);
         let dispatches = request.dispatches(
             launch,
             |tile| gradient.spans(tile),
-            |window, row_threads| gradient.params(window, row_threads),
+            |window, row_threads| {
+                let params = gradient.params(window, row_threads);
+                split.set(split.get() || params.accumulate > 0);
+                params
+            },
         )?;
+        let mut constants = vec![("workgroup_size", recipe.workgroup_size.into())];
+        if product {
+            constants = tiles::constants(&recipe, candidate.shader);
+            constants.push(("split", f64::from(u8::from(split.get()))));
+        }
         let step = Step {
-            shader: &DIRECT,
+            shader: candidate.shader,
             storage,
-            constants: vec![("workgroup_size", recipe.workgroup_size.into())],
+            constants,
             bindings: vec![Source::Operand(sides[0]), Source::Operand(sides[1]), partials.source],
             dispatches,
         };
-        let steps = [step].into_iter().chain(partials.sum(&request, &recipe, &operands)?).collect();
+        let steps = [step].into_iter().chain(partials.sum(request, &recipe, &operands)?).collect();
         let (tables, workspaces) = (Vec::new(), partials.workspaces.clone());
         Ok(Program { op: Self::NAME, recipe, operands, inputs: 2, tables, workspaces, steps })
     }
@@ -116,6 +219,15 @@ impl WeightGrad<'_> {
         let target = target.span(&element[..target.shape().len()]);
         let narrow = span(&self.narrow.layout, [images.clone(), narrow.clone()], rows);
         vec![narrow, span(&self.wide.layout, [images, wides], samples), target]
+    }
+
+    /// Workgroups for the tiles of a product.
+    fn workgroups(&self, tile: &Tile, [rows, columns]: [u32; 2]) -> u128 {
+        let [narrow, wide, d, h, w, _] = tile.each_ref().map(|range| range.len() as u128);
+        let group = narrow.min(self.per_group[0] as u128);
+        let chunks = super::windows::chunks(tile, self.chunks.chunk).len() as u128;
+        let tiles = group.div_ceil(rows.into()) * (wide * d * h * w).div_ceil(columns.into());
+        narrow / group * tiles * chunks
     }
 
     /// The images and narrow positions that a tile sums.

@@ -3,13 +3,12 @@
 
 use std::ops::Range;
 
-use wgpu::Backend;
-
 use super::gemm_params::GemmParams;
 use super::kernel::{Shader, with_storage};
 use super::params::wrap;
 use super::recipe::{Candidate, Capabilities, Recipe};
 use super::relation::{Channels, Direction, Layer, Relation, activation_constants, inverse, spatial_stride};
+use super::tiles;
 use super::windows::{Tile, Window};
 use crate::geometry::{Axis, gcd};
 
@@ -19,6 +18,7 @@ pub(crate) static SUBGROUP: Shader = Shader {
     sources: with_storage!(
         "../../shaders/conv_gemm_subgroup.wgsl",
         "../../shaders/shared/implicit_gemm.wgsl",
+        "../../shaders/shared/outer_product.wgsl",
         "../../shaders/shared/activation.wgsl"
     ),
     reads: 3,
@@ -35,6 +35,7 @@ pub(crate) static WORKGROUP: Shader = Shader {
     sources: with_storage!(
         "../../shaders/conv_gemm_workgroup.wgsl",
         "../../shaders/shared/implicit_gemm.wgsl",
+        "../../shaders/shared/outer_product.wgsl",
         "../../shaders/shared/activation.wgsl"
     ),
     reads: 3,
@@ -57,46 +58,24 @@ pub(crate) static WORKGROUP: Shader = Shader {
 /// Input channels that the shaders sum for one tap before the next, so that a sum may only be split there.
 pub(crate) const CHANNELS: usize = 32;
 
-/// Input channels that the workgroups' shader stages at a time.
-const STAGED: f64 = 8.0;
-
 /// Most rows that 32 bits count with room for a tile.
 const MOST_ROWS: usize = 1 << 31;
 
 /// Most places in a block.
 const MOST_PLACES: usize = 256;
 
-/// The products that this problem can be run as, on such a device. None through OpenGL, where Mesa's compiler takes
-/// minutes over them.
+/// The products that this problem can be run as, on such a device.
 pub(crate) fn candidates(layer: &Layer, capabilities: &Capabilities) -> Vec<Candidate> {
     let mut candidates = Vec::new();
-    if capabilities.backend == Backend::Gl {
-        return candidates;
-    }
     for block in blocks(layer) {
         let rows = block.iter().fold(layer.channels.outs, |rows, &places| rows.saturating_mul(places as usize));
         if rows > MOST_ROWS {
             continue;
         }
-        let mut push = |shader, tile, workgroup_size, subgroup_size| {
-            let workgroup_size = Some(workgroup_size);
-            candidates.push(Candidate { tile, block, workgroup_size, subgroup_size, ..Candidate::new(shader) });
-        };
-        for quads in two_of([8, 4, 2, 1], |quads| 4 * quads as usize >= rows) {
-            let threads = capabilities.subgroup_sizes[1].max(8);
-            push(&SUBGROUP, [4 * quads, 4 * threads], threads, quads);
-        }
-        for tile in two_of([[64, 64], [32, 128], [16, 64], [16, 64]], |tile: [u32; 2]| tile[0] as usize >= rows) {
-            push(&WORKGROUP, tile, 64, 0);
-        }
+        let tiles = tiles::candidates([&SUBGROUP, &WORKGROUP], rows, capabilities);
+        candidates.extend(tiles.into_iter().map(|tile| Candidate { block, ..tile }));
     }
     candidates
-}
-
-/// The last of these, which become smaller, that is large enough, and the one after it.
-fn two_of<T: Copy, const N: usize>(sizes: [T; N], enough: impl Fn(T) -> bool) -> impl Iterator<Item = T> {
-    let first = sizes.iter().rposition(|&size| enough(size)).unwrap_or(0).min(N - 1);
-    sizes.into_iter().skip(first).take(2)
 }
 
 /// The blocks of outputs that can be rows of one product. A transposed convolution's places in a block are its phases;
@@ -155,24 +134,6 @@ struct AxisNumbers {
 impl<'a> Product<'a> {
     pub(crate) fn new(layer: &'a Layer, recipe: &'a Recipe) -> Self {
         Self { layer, recipe }
-    }
-
-    /// The shader's own constants.
-    pub(crate) fn constants(&self, shader: &Shader) -> Vec<(&'static str, f64)> {
-        let [row_quads, column_quads] = self.recipe.tile.map(|side| f64::from(side / 4));
-        let mut constants = vec![("workgroup_size", self.recipe.workgroup_size.into())];
-        if shader.subgroups {
-            constants.push(("quads", row_quads));
-            return constants;
-        }
-        // So many by so many outputs belong to each thread, in squares of 4.
-        let quads = (row_quads * column_quads / f64::from(self.recipe.workgroup_size)).sqrt();
-        constants.extend([
-            ("staged_rows", row_quads * STAGED),
-            ("staged_columns", column_quads * STAGED),
-            ("quads", quads),
-        ]);
-        constants
     }
 
     pub(crate) fn merged(&self) -> bool {

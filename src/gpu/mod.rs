@@ -41,6 +41,7 @@ mod resample;
 mod resize_conv;
 mod rows;
 mod run;
+mod tiles;
 #[cfg(not(target_arch = "wasm32"))]
 mod timing;
 #[cfg(not(target_arch = "wasm32"))]
@@ -69,11 +70,13 @@ use crate::{Cost, Error, Result};
 
 /// Every shader of the crate.
 #[cfg(test)]
-static SHADERS: [&kernel::Shader; 18] = [
+static SHADERS: [&kernel::Shader; 20] = [
     &conv::DIRECT,
     &conv_bias_grad::DIRECT,
     &conv_transpose::GATHER,
     &conv_weight_grad::DIRECT,
+    &conv_weight_grad::SUBGROUP,
+    &conv_weight_grad::WORKGROUP,
     &gemm::SUBGROUP,
     &gemm::WORKGROUP,
     &rows::ROWS,

@@ -38,8 +38,18 @@ pub(crate) struct Chunks {
 }
 
 impl Chunks {
+    /// Where each output has a thread, for each chunk.
     pub(crate) fn new(outputs: usize, terms: usize) -> Self {
-        let wanted = THREADS.div_ceil(outputs.max(1)).min(terms / LEAST_CHUNK).max(1);
+        Self::of_least(LEAST_CHUNK, outputs, terms)
+    }
+
+    /// Where a thread has 16 outputs or more.
+    pub(crate) fn of_tiles(outputs: usize, terms: usize) -> Self {
+        Self::of_least(4 * LEAST_CHUNK, outputs.div_ceil(16), terms)
+    }
+
+    fn of_least(least: usize, threads: usize, terms: usize) -> Self {
+        let wanted = THREADS.div_ceil(threads.max(1)).min(terms / least).max(1);
         let chunk = terms.div_ceil(wanted).clamp(1, MOST_TERMS);
         Self { chunk, count: terms.div_ceil(chunk).max(1) }
     }
@@ -50,8 +60,7 @@ impl Chunks {
 
     /// In chunks where that gives threads to more of the device, and as a whole. What is stored as f16 is summed in a
     /// workspace first, where a sum may be split without being rounded.
-    pub(crate) fn candidates(&self, shader: &'static Shader, storage: FloatType) -> Vec<Candidate> {
-        let whole = Candidate::new(shader);
+    pub(crate) fn candidates(&self, whole: Candidate, storage: FloatType) -> Vec<Candidate> {
         let apart = self.count > 1 || storage == FloatType::F16;
         if apart { vec![Candidate { passes: 2, ..whole }, whole] } else { vec![whole] }
     }

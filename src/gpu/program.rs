@@ -8,7 +8,7 @@ use wgpu::Limits;
 use super::kernel::Shader;
 use super::params::wrap;
 use super::recipe::{Capabilities, Recipe};
-use super::windows::{Bindable, Bounds, Tile, Window, chunks, fold, outputs, split};
+use super::windows::{Bindable, Bounds, Granules, Tile, Window, chunks, fold, outputs, split};
 use crate::geometry::at_most;
 use crate::op::check_shape;
 use crate::{DataType, Error, FloatType, Op, Operand, Result, TensorLayout};
@@ -203,9 +203,8 @@ pub(crate) enum Work<'a> {
     Outputs,
     /// A thread for each output and each chunk of so many summed terms.
     Chunks(usize),
-    /// So many workgroups. Where there are several groups of so many channels, they stay whole; each sums so many terms at a
-    /// time.
-    Workgroups(&'a dyn Fn(&Tile) -> u128, [usize; 2]),
+    /// So many workgroups, of a tile that is halved at multiples of these.
+    Workgroups(&'a dyn Fn(&Tile) -> u128, Granules),
 }
 
 impl<'a> Request<'a> {
@@ -264,7 +263,7 @@ impl<'a> Request<'a> {
         // What is counted, and how much of it one workgroup does.
         let (size, granules) = match work {
             Work::Workgroups(_, granules) => (1, granules),
-            _ => (recipe.workgroup_size, [1; 2]),
+            _ => (recipe.workgroup_size, [1; 6]),
         };
         let amount = |tile: &Tile| match work {
             Work::Outputs => outputs(tile),

@@ -12,6 +12,7 @@ use super::partial_sums::Partials;
 use super::program::{Launch, Placed, Program, Request, Source, Step, Work};
 use super::recipe::{Candidate, Capabilities, Recipe};
 use super::rows;
+use super::tiles;
 use super::windows::{Bindable, REDUCTION, Tile, Window};
 use crate::geometry::{Axis, Geometry, gcd};
 use crate::{Activation, FloatType, Op, Result, TensorLayout};
@@ -143,7 +144,7 @@ impl Relation {
         let split = Cell::new(false);
         let dispatches = match &product {
             None if candidate.block != [1; 3] => {
-                let work = Work::Workgroups(&rows::workgroups, [1; 2]);
+                let work = Work::Workgroups(&rows::workgroups, [1; 6]);
                 let launch = Launch { recipe, storage, tile, operands, work };
                 request.dispatches(launch, spans, |window, row| self.params(window, row * rows::THREADS))
             }
@@ -153,8 +154,9 @@ impl Relation {
                 |window, row_threads| self.params(window, row_threads),
             ),
             Some(product) => {
-                let work =
-                    Work::Workgroups(&|tile| product.workgroups(tile), [self.layer.channels.outs, gemm::CHANNELS]);
+                // Of several groups none is cut, and no sum but where the shader would go on to other taps.
+                let granules = [1, self.layer.channels.outs, 1, 1, 1, gemm::CHANNELS];
+                let work = Work::Workgroups(&|tile| product.workgroups(tile), granules);
                 let launch = Launch { recipe, storage, tile, operands, work };
                 request.dispatches(launch, spans, |window, row| {
                     split.set(split.get() || window.tile[REDUCTION].start > 0);
@@ -165,7 +167,7 @@ impl Relation {
         let has_bias = self.bias.is_some();
         let mut constants = match &product {
             None => vec![("workgroup_size", recipe.workgroup_size.into())],
-            Some(product) => product.constants(candidate.shader),
+            Some(_) => tiles::constants(recipe, candidate.shader),
         };
         let flag = |name, value: bool| (name, f64::from(u8::from(value)));
         constants.extend(product.as_ref().map(|product| flag("merged", product.merged())));

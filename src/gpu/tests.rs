@@ -196,58 +196,45 @@ fn a_small_problem_is_one_dispatch_over_whole_tensors() {
     assert_eq!(dispatches(&program)[0].workgroups, [2, 1]);
 }
 
-fn conv_rows() -> Recipe {
-    Recipe { block: [1, 2, 8], ..Recipe::plain("conv_rows", 64) }
-}
-
 /// Every `override` of a shader is given a value; one forgotten would keep its default in silence.
 #[test]
 fn programs_set_every_override() {
-    let (limits, options) = (Limits::default(), PlanOptions::default());
-    let many = Conv2d { in_channels: 64, out_channels: 512, input_size: [128, 128], ..Default::default() };
-    let by_subgroups = many.lower(Request { capabilities: &software(), options: &options }).unwrap();
-    let by_workgroups = lowered(&many, &limits, &options);
-    let forced = PlanOptions { recipe: Some(conv_rows()), ..Default::default() };
-    let by_rows = lowered(&many, &limits, &forced);
-    let conv = lowered(&Conv2d::default(), &limits, &options);
-    let up = lowered(&ConvTranspose2d::default(), &limits, &options);
-    let nearest = lowered(&Upsample2d::default(), &limits, &options);
+    let conv = Conv2d { in_channels: 64, out_channels: 512, input_size: [40, 40], ..Default::default() };
     let linear = Upsample2d { mode: crate::UpsampleMode::Linear, ..Default::default() };
-    let shuffle = lowered(&crate::PixelShuffle2d::default(), &limits, &options);
-    let conv_op = Conv2d { input_size: [40, 40], ..Default::default() };
-    let weight = lowered(&conv_op.grad_weight().unwrap(), &limits, &options);
-    let bias = lowered(&conv_op.grad_bias().unwrap(), &limits, &options);
     let pool = crate::MaxPool2d { input_size: [4, 4], ..Default::default() };
     let unpool = pool.unpool().unwrap();
-    let pools = [
-        lowered(&crate::ResizeConv2d::default(), &limits, &options),
-        lowered(&pool, &limits, &options),
-        lowered(&pool.grad_input(), &limits, &options),
-        lowered(&unpool, &limits, &options),
-        lowered(&unpool.grad_input(), &limits, &options),
-    ];
     let programs = [
-        by_subgroups,
-        by_workgroups,
-        by_rows,
-        weight,
-        bias,
-        conv,
-        up,
-        nearest,
-        lowered(&linear, &limits, &options),
-        shuffle,
+        by_each_recipe(&conv),
+        by_each_recipe(&conv.grad_weight().unwrap()),
+        by_each_recipe(&conv.grad_bias().unwrap()),
+        by_each_recipe(&ConvTranspose2d::default()),
+        by_each_recipe(&Upsample2d::default()),
+        by_each_recipe(&linear),
+        by_each_recipe(&crate::PixelShuffle2d::default()),
+        by_each_recipe(&crate::ResizeConv2d::default()),
+        by_each_recipe(&pool),
+        by_each_recipe(&pool.grad_input()),
+        by_each_recipe(&unpool),
+        by_each_recipe(&unpool.grad_input()),
     ];
     let mut seen = std::collections::HashSet::new();
-    for program in programs.iter().chain(&pools) {
-        for step in &program.steps {
-            let names: Vec<_> = step.constants.iter().map(|(name, _)| *name).collect();
-            assert_eq!(names, step.shader.overrides, "{}", step.shader.name);
-            assert_eq!(step.bindings.len() as u32, step.shader.reads + step.shader.writes, "{}", step.shader.name);
-            seen.insert(step.shader.name);
-        }
+    for step in programs.iter().flatten().flat_map(|program| &program.steps) {
+        let names: Vec<_> = step.constants.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, step.shader.overrides, "{}", step.shader.name);
+        assert_eq!(step.bindings.len() as u32, step.shader.reads + step.shader.writes, "{}", step.shader.name);
+        seen.insert(step.shader.name);
     }
     assert_eq!(seen.len(), SHADERS.len());
+}
+
+/// On a device with subgroups.
+fn by_each_recipe<O: GpuOp>(op: &O) -> Vec<Program> {
+    let capabilities = software();
+    let lower = |recipe| {
+        let options = PlanOptions { recipe: Some(recipe), ..Default::default() };
+        op.lower(Request { capabilities: &capabilities, options: &options }).unwrap()
+    };
+    op.recipes(&capabilities).into_iter().map(lower).collect()
 }
 
 #[test]

@@ -15,9 +15,6 @@ pub type Tile = [Range<usize>; 6];
 /// Index of what is summed in a [`Tile`]. The others are output axes.
 pub(crate) const REDUCTION: usize = 5;
 
-/// Index of the output channels.
-const CHANNELS: usize = 1;
-
 /// Most dispatches that one plan may hold.
 const MAX_WINDOWS: usize = 4096;
 
@@ -54,14 +51,15 @@ pub(crate) struct Bounds {
     work: u64,
     /// Axes of a tile that may be halved: not what is summed, where a partial sum would be rounded to less than f32.
     axes: usize,
-    /// What is summed is halved at multiples of the second, and output channels, as long as they are more than the first,
-    /// at multiples of that.
-    granules: [usize; 2],
+    granules: Granules,
 }
+
+/// For each axis of a tile: as long as it has more than so many, it is only halved at multiples of it.
+pub(crate) type Granules = [usize; 6];
 
 impl Bounds {
     /// `sums` says whether a sum may be split: it goes on from what is stored in the output.
-    pub(crate) fn new(limits: &Limits, workgroup_size: u32, granules: [usize; 2], sums: bool) -> Self {
+    pub(crate) fn new(limits: &Limits, workgroup_size: u32, granules: Granules, sums: bool) -> Self {
         let workgroups = u64::from(limits.max_compute_workgroups_per_dimension);
         Self {
             binding: limits.max_storage_buffer_binding_size / WORD * WORD,
@@ -157,7 +155,7 @@ fn narrowing_axis(tile: &Tile, bounds: &Bounds, size: &impl Fn(&Tile) -> u64) ->
         let [first, second] = halves(tile, axis, bounds.granules).each_ref().map(size);
         (first.max(second), first.min(second), std::cmp::Reverse(tile[axis].len()))
     };
-    let shortest = |axis: usize| if axis == REDUCTION { bounds.granules[1] } else { 1 };
+    let shortest = |axis: usize| if axis == REDUCTION { bounds.granules[axis] } else { 1 };
     (0..bounds.axes).filter(|&axis| tile[axis].len() > shortest(axis)).min_by_key(|&axis| rank(axis))
 }
 
@@ -165,7 +163,7 @@ fn narrowing_axis(tile: &Tile, bounds: &Bounds, size: &impl Fn(&Tile) -> u64) ->
 /// left to be halved.
 fn longest_axis(tile: &Tile, bounds: &Bounds) -> Option<usize> {
     let axes = (0..REDUCTION).rev().filter(|&axis| tile[axis].len() > 1);
-    let terms = (bounds.axes > REDUCTION && tile[REDUCTION].len() > bounds.granules[1]).then_some(REDUCTION);
+    let terms = (bounds.axes > REDUCTION && tile[REDUCTION].len() > bounds.granules[REDUCTION]).then_some(REDUCTION);
     axes.max_by_key(|&axis| tile[axis].len()).or(terms)
 }
 
@@ -173,13 +171,8 @@ fn too_many((limit_name, limit): (&'static str, u64)) -> Error {
     Error::TooManyWindows { limit_name, limit, max: MAX_WINDOWS }
 }
 
-/// Both granules divide where a range starts, as long as it is longer than they are.
-fn halves(tile: &Tile, axis: usize, [channels, terms]: [usize; 2]) -> [Tile; 2] {
-    let granule = match axis {
-        CHANNELS if tile[CHANNELS].len() > channels => channels,
-        REDUCTION => terms,
-        _ => 1,
-    };
+fn halves(tile: &Tile, axis: usize, granules: Granules) -> [Tile; 2] {
+    let granule = if tile[axis].len() > granules[axis] { granules[axis] } else { 1 };
     let middle = tile[axis].start + (tile[axis].len() / 2).next_multiple_of(granule);
     let (mut first, mut second) = (tile.clone(), tile.clone());
     first[axis].end = middle;
@@ -224,7 +217,7 @@ mod tests {
     use super::*;
 
     fn bounds(binding: u64) -> Bounds {
-        Bounds { binding, alignment: 256, workgroups: 65535, work: 1 << 20, axes: 6, granules: [1; 2] }
+        Bounds { binding, alignment: 256, workgroups: 65535, work: 1 << 20, axes: 6, granules: [1; 6] }
     }
 
     /// One operand of `[2, 4, 1, 8, 16]` elements, contiguous.

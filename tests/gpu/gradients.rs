@@ -24,6 +24,8 @@ const TWO_AXES: &[(&str, &str)] = &[
     ("asymmetric padding", "ic3_oc2_i6x5_k4x5_s2x3_p0:2x3:1"),
     ("chunks that end in a row", "n3_ic2_oc3_i19x23_k3x3_p1x1"),
     ("pointwise", "n2_ic9_oc5_i4x7"),
+    ("several tiles of a product", "ic9_oc70_i5x6_k3x3_p1x1"),
+    ("several tiles of a product in groups", "n2_ic18_oc76_i6x5_k3x3_s2x1_p1x1_g2"),
     ("an empty batch", "n0_ic2_oc3_i5x4_k3x3"),
 ];
 
