@@ -3,8 +3,11 @@
 //! `cargo bench` measures all of them with criterion, `cargo bench -- NAME` those whose name contains NAME.
 //! `cargo bench -- --quick [NAME]` prints one Markdown table instead, and `--json FILE` writes it for machines too.
 //! `cargo bench -- --costs` measures what there is besides the kernels.
+//! `cargo bench -- --figure FILE.svg INPUT.json...` measures nothing and draws what such files hold, and those of
+//! `benches/peers`: GPU, CPU and peers, a row for each problem. Where two files have the same, the later counts.
 
 mod costs;
+mod figure;
 mod problems;
 mod quick;
 mod run;
@@ -79,22 +82,25 @@ fn with_criterion(gpu: Option<&Gpu>) -> Result<(), String> {
     Ok(())
 }
 
-fn main() -> ExitCode {
+fn measure(options: Option<quick::Options>) -> Result<(), String> {
+    if let Some((path, inputs)) = options.as_ref().and_then(|options| options.figure.as_ref()) {
+        return figure::draw(path, inputs);
+    }
     let gpu = Gpu::new();
     match &gpu {
         Ok(gpu) => eprintln!("on {} ({:?}, {})", gpu.info().name, gpu.info().backend, gpu.info().driver_info),
         Err(error) => eprintln!("{error}; measuring the reference alone"),
     }
     let gpu = gpu.as_ref().ok();
-    let outcome = match quick::Options::from_args() {
-        Ok(Some(options)) if options.costs => {
-            gpu.ok_or_else(|| "--costs needs a device".to_string()).and_then(costs::tables)
-        }
-        Ok(Some(options)) => quick::table(gpu, &options),
-        Ok(None) => with_criterion(gpu),
-        Err(error) => Err(error),
-    };
-    match outcome {
+    match options {
+        Some(options) if options.costs => costs::tables(gpu.ok_or("--costs needs a device")?),
+        Some(options) => quick::table(gpu, &options),
+        None => with_criterion(gpu),
+    }
+}
+
+fn main() -> ExitCode {
+    match quick::Options::from_args().and_then(measure) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error}");

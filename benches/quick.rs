@@ -18,35 +18,49 @@ const REFERENCE_PRODUCTS: u128 = 100_000_000;
 /// A problem is repeated until it took this long, eight times at most.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+#[derive(Default)]
 pub struct Options {
     filter: Option<String>,
     json: Option<PathBuf>,
     /// What there is besides the kernels, in place of the problems.
     pub costs: bool,
+    /// A picture of what was measured before, from the files that follow.
+    pub figure: Option<(PathBuf, Vec<PathBuf>)>,
 }
+
+const USAGE: &str = "usage: cargo bench -- --quick [NAME] [--json FILE], --costs, or --figure FILE.svg INPUT.json...";
 
 impl Options {
     /// None where criterion is to take the arguments.
     pub fn from_args() -> Result<Option<Self>, String> {
         use lexopt::prelude::*;
-        let ours =
-            |argument: String| ["--quick", "--costs", "--json"].iter().any(|option| argument.starts_with(option));
+        let ours = |argument: String| {
+            ["--quick", "--costs", "--json", "--figure"].iter().any(|option| argument.starts_with(option))
+        };
         if !std::env::args().any(ours) {
             return Ok(None);
         }
-        let mut options = Self { filter: None, json: None, costs: false };
+        let mut options = Self::default();
+        let mut figure: Option<PathBuf> = None;
+        let mut words = Vec::new();
         let mut parser = lexopt::Parser::from_env();
-        let told =
-            |error: lexopt::Error| format!("{error}; usage: cargo bench -- --quick [NAME] [--json FILE], or --costs");
+        let told = |error: lexopt::Error| format!("{error}; {USAGE}");
         while let Some(argument) = parser.next().map_err(told)? {
             match argument {
                 // cargo adds --bench.
                 Long("quick" | "bench") => {}
                 Long("costs") => options.costs = true,
                 Long("json") => options.json = Some(parser.value().map_err(told)?.into()),
-                Value(name) if options.filter.is_none() => options.filter = Some(name.string().map_err(told)?),
+                Long("figure") => figure = Some(parser.value().map_err(told)?.into()),
+                Value(word) => words.push(word),
                 other => return Err(told(other.unexpected())),
             }
+        }
+        match figure {
+            Some(_) if words.is_empty() => return Err(format!("--figure needs files to draw; {USAGE}")),
+            Some(figure) => options.figure = Some((figure, words.into_iter().map(PathBuf::from).collect())),
+            None if words.len() > 1 => return Err(format!("one NAME at most; {USAGE}")),
+            None => options.filter = words.pop().map(|name| name.string()).transpose().map_err(told)?,
         }
         Ok(Some(options))
     }

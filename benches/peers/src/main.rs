@@ -1,54 +1,72 @@
-//! upconv and burn on the same problems, in turns: `cargo run --release -- [gpu | cpu] [NAME]`.
+//! upconv and its peers on the same problems, in turns:
+//! `cargo run --release -- [gpu | cpu | torch | torch-cuda] [NAME] [--json FILE]`.
 //!
-//! The GPU's times are those of the host: from the submission to the end, as burn gives no others; burn's tuning, which
-//! its first runs make, is not counted. The CPU's are of `upconv::cpu` and burn's flex. burn runs in a process of its own,
-//! which is stopped while ours is measured: one of its threads waits in a loop and would take a core from us.
+//! `gpu` is against burn on wgpu, `cpu` is `upconv::cpu` against burn's flex, `torch` against PyTorch on the CPU, and
+//! `torch-cuda` is against PyTorch on CUDA, without TF32. PyTorch is run by `$PYTHON`, or else `python3`.
+//!
+//! The GPU's times are those of the host: from the submission to the end, as burn gives no others; a peer's tuning, which
+//! its first runs make, is not counted. A peer runs in a process of its own, which is stopped while ours is measured: one
+//! of burn's threads waits in a loop and would take a core from us.
 
 #[path = "../../problems/mod.rs"]
 mod problems;
 #[path = "../../run.rs"]
 #[allow(dead_code)]
 mod run;
+mod serve;
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use burn::tensor::module::{conv_transpose2d, conv2d, interpolate};
-use burn::tensor::ops::{ConvOptions, ConvTransposeOptions, InterpolateMode, InterpolateOptions};
-use burn::tensor::{Device, DeviceKind, Distribution, Tensor};
-use problems::{Problem, Visit, named, selects};
+use problems::{Visit, named, selects};
 use run::Session;
+use serde_json::json;
+use upconv::Gpu;
 use upconv::cpu::CpuOp;
 use upconv::gpu::GpuOp;
-use upconv::{Gpu, Padding};
 
 /// Runs of each that are measured, and those before.
 const RUNS: usize = 7;
 const WARMING: usize = 3;
 
-/// burn in its process.
+/// A peer in its process, which answers as `serve` does: burn's or `torch_times.py`.
 struct Peer {
     process: Child,
     answers: BufReader<ChildStdout>,
+    /// With its version and what it runs on.
+    name: String,
 }
 
 impl Peer {
-    fn start(mode: &str) -> Result<Self, String> {
-        let program = std::env::current_exe().map_err(told)?;
-        let mut command = Command::new(program);
-        let mut process = command.args(["serve", mode]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(told)?;
+    fn start(mut command: Command) -> Result<Self, String> {
+        let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut process =
+            started.map_err(|error| format!("cannot start {}: {error}", command.get_program().to_string_lossy()))?;
         let answers = BufReader::new(process.stdout.take().ok_or("no output")?);
-        Ok(Self { process, answers })
+        let mut peer = Self { process, answers, name: String::new() };
+        peer.name = peer.answer()?;
+        Ok(peer)
+    }
+
+    fn answer(&mut self) -> Result<String, String> {
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer).map_err(told)?;
+        match (answer.trim(), answer.strip_prefix("error: ")) {
+            (_, Some(error)) => Err(error.trim().into()),
+            ("", _) => Err(format!("{} ended early", if self.name.is_empty() { "the peer" } else { &self.name })),
+            (answer, _) => Ok(answer.into()),
+        }
     }
 
     /// A line there and a line back.
     fn ask(&mut self, question: &str) -> Result<String, String> {
         let input = self.process.stdin.as_mut().ok_or("no input")?;
-        writeln!(input, "{question}").and_then(|()| input.flush()).map_err(told)?;
-        let mut answer = String::new();
-        self.answers.read_line(&mut answer).map_err(told)?;
-        Ok(answer.trim().into())
+        // What ended takes no line, which its missing answer shows.
+        let _ = writeln!(input, "{question}").and_then(|()| input.flush());
+        self.answer()
     }
 
     fn signal(&self, signal: &str) -> Result<(), String> {
@@ -60,27 +78,6 @@ impl Drop for Peer {
     fn drop(&mut self) {
         let _ = self.process.kill();
     }
-}
-
-/// The process that runs burn: a problem's name is answered with `ready` or `none`, `go` with the nanoseconds of a run.
-fn serve(mode: &str) -> Result<(), String> {
-    let device = if mode == "gpu" { Device::wgpu(DeviceKind::DefaultDevice) } else { Device::flex() };
-    let mut run: Option<Box<dyn Fn()>> = None;
-    for line in std::io::stdin().lines() {
-        let line = line.map_err(told)?;
-        if line == "go" {
-            let begin = Instant::now();
-            run.as_ref().ok_or("no problem yet")?();
-            println!("{}", begin.elapsed().as_nanos());
-            continue;
-        }
-        let problem = named().into_iter().find(|(name, _)| *name == line).ok_or("no such problem")?.1;
-        run = peer(&problem, &device);
-        // It tunes itself in its first runs.
-        run.iter().for_each(|run| (0..WARMING).for_each(|_| run()));
-        println!("{}", if run.is_some() { "ready" } else { "none" });
-    }
-    Ok(())
 }
 
 fn told(error: impl std::fmt::Display) -> String {
@@ -116,83 +113,80 @@ impl Visit for InTurns<'_> {
     }
 }
 
-/// The same problem for burn: a run to its end.
-fn peer(problem: &Problem, device: &Device) -> Option<Box<dyn Fn()>> {
-    let random = |shape: [usize; 4]| Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), device);
-    let ends = device.clone();
-    let run = move |work: Box<dyn Fn() -> Tensor<4>>| -> Box<dyn Fn()> {
-        Box::new(move || {
-            let kept = work();
-            ends.sync().expect("a device that goes on");
-            drop(kept);
-        })
-    };
-    let even = |pads: [i64; 2]| usize::try_from(pads[0]).ok().filter(|_| pads[0] == pads[1]);
-    match problem.clone() {
-        Problem::ConvTranspose(op) => {
-            let [h, w] = op.input_size;
-            let x = random([op.batch, op.in_channels, h, w]);
-            let [kh, kw] = op.kernel_size;
-            let weight = random([op.in_channels, op.out_channels / op.groups, kh, kw]);
-            let padding = [even(op.padding[0])?, even(op.padding[1])?];
-            let options = ConvTransposeOptions::new(op.stride, padding, op.output_padding, op.dilation, op.groups);
-            Some(run(Box::new(move || conv_transpose2d(x.clone(), weight.clone(), None, options.clone()))))
-        }
-        Problem::Conv(op) => {
-            let [h, w] = op.input_size;
-            let x = random([op.batch, op.in_channels, h, w]);
-            let [kh, kw] = op.kernel_size;
-            let weight = random([op.out_channels, op.in_channels / op.groups, kh, kw]);
-            let Padding::Explicit(pads) = op.padding else { return None };
-            let padding = [even(pads[0])?, even(pads[1])?];
-            let options = ConvOptions::new(op.stride, padding, op.dilation, op.groups);
-            Some(run(Box::new(move || conv2d(x.clone(), weight.clone(), None, options.clone()))))
-        }
-        Problem::Upsample(op) => {
-            let [h, w] = op.input_size;
-            let x = random([op.batch, op.channels, h, w]);
-            let mode = match op.mode {
-                upconv::UpsampleMode::Nearest(_) => InterpolateMode::Nearest,
-                upconv::UpsampleMode::Linear => InterpolateMode::Bilinear,
-                _ => InterpolateMode::Bicubic,
-            };
-            let options = InterpolateOptions::new(mode).with_output_size(op.output_size).with_align_corners(false);
-            Some(run(Box::new(move || interpolate(x.clone(), options.clone()))))
-        }
+/// Prints a table of ours and the peer's and writes the file, which is opened before, so that a bad path costs no time.
+fn compare(gpu: Option<&Gpu>, peer: Command, filter: &str, json: Option<&Path>) -> Result<(), String> {
+    let told = |error: std::io::Error| format!("cannot write {}: {error}", json.unwrap_or(Path::new("")).display());
+    if !named().iter().any(|(name, _)| selects(filter, name)) {
+        return Err(format!("no problem is named {filter}"));
     }
-}
-
-fn compare(gpu: Option<&Gpu>, filter: &str) -> Result<(), String> {
-    let mut peer = Peer::start(if gpu.is_some() { "gpu" } else { "cpu" })?;
-    println!("| problem | ours ms | burn's ms | burn's / ours |\n|---|---|---|---|");
-    let mut ratios = Vec::new();
+    let mut peer = Peer::start(peer)?;
+    let file = json.map(File::create).transpose().map_err(told)?;
+    let device = gpu.map_or("CPU".into(), |gpu| gpu.info().name.clone());
+    let who = peer.name.split(' ').next().unwrap_or_default().to_string();
+    println!("upconv on {device} and {}, in turns\n", peer.name);
+    println!("| problem | ours ms | {who}'s ms | {who}'s / ours |\n|---|---|---|---|");
+    let (mut rows, mut ratios) = (Vec::new(), Vec::new());
     // burn 0.22.1 does not finish unet_128 on llvmpipe.
-    let skipped = |name: &str| gpu.is_some() && name == "unet_128" && filter.is_empty();
+    let skipped = |name: &str| gpu.is_some() && who == "burn" && name == "unet_128" && filter.is_empty();
     for (name, problem) in named().into_iter().filter(|(name, _)| selects(filter, name) && !skipped(name)) {
         if peer.ask(name)? != "ready" {
             continue;
         }
         let [ours, theirs] = problem.visit(&mut InTurns(gpu, &mut peer))?.map(|time| time.as_secs_f64() * 1e3);
         println!("| {name} | {ours:.3} | {theirs:.3} | {:.2} |", theirs / ours);
+        rows.push(json!({"problem": name, "device": device, "ours_ms": ours, "peer": peer.name, "peer_ms": theirs}));
         if !name.starts_with("up_") {
             ratios.push(theirs / ours);
         }
     }
-    let mean = (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp();
-    println!("\ngeometric mean over {} convolutions: {mean:.2}", ratios.len());
-    Ok(())
+    if !ratios.is_empty() {
+        let mean = (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp();
+        println!("\ngeometric mean over {} convolutions: {mean:.2}", ratios.len());
+    }
+    file.map_or(Ok(()), |file| serde_json::to_writer_pretty(file, &rows).map_err(|error| told(error.into())))
+}
+
+fn burn(mode: &str) -> Result<Command, String> {
+    let mut command = Command::new(std::env::current_exe().map_err(told)?);
+    command.args(["serve", mode]);
+    Ok(command)
+}
+
+/// With as many threads as ours has.
+fn torch(device: &str) -> Result<Command, String> {
+    let threads = std::thread::available_parallelism().map_err(told)?;
+    let mut command = Command::new(std::env::var_os("PYTHON").unwrap_or("python3".into()));
+    command.args([concat!(env!("CARGO_MANIFEST_DIR"), "/torch_times.py"), "serve", device, &threads.to_string()]);
+    Ok(command)
+}
+
+fn start() -> Result<(), String> {
+    use lexopt::prelude::*;
+    let (mut words, mut json) = (Vec::new(), None);
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(argument) = parser.next().map_err(told)? {
+        match argument {
+            Long("json") => json = Some(PathBuf::from(parser.value().map_err(told)?)),
+            Value(word) if words.len() < 2 => words.push(word.string().map_err(told)?),
+            other => return Err(told(other.unexpected())),
+        }
+    }
+    let word = |at: usize| words.get(at).map(String::as_str);
+    let (mode, filter) = (word(0).unwrap_or("gpu"), word(1).unwrap_or(""));
+    let (on_gpu, peer) = match mode {
+        "serve" => return serve::serve(filter),
+        "gpu" => (true, burn(mode)?),
+        "cpu" => (false, burn(mode)?),
+        "torch" => (false, torch("cpu")?),
+        "torch-cuda" => (true, torch("cuda")?),
+        other => return Err(format!("{other} is none of gpu, cpu, torch and torch-cuda")),
+    };
+    let gpu = on_gpu.then(Gpu::new).transpose().map_err(told)?;
+    compare(gpu.as_ref(), peer, filter, json.as_deref())
 }
 
 fn main() -> ExitCode {
-    let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let filter = arguments.get(1).map_or("", String::as_str);
-    let outcome = match arguments.first().map_or("gpu", String::as_str) {
-        "serve" => serve(filter),
-        "cpu" => compare(None, filter),
-        "gpu" => Gpu::new().map_err(|error| error.to_string()).and_then(|gpu| compare(Some(&gpu), filter)),
-        other => Err(format!("{other} is neither gpu nor cpu")),
-    };
-    match outcome {
+    match start() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("peers: {error}");
