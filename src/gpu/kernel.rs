@@ -68,13 +68,17 @@ pub(crate) struct Kernel {
 /// Pipelines that were made before, by shader and constants.
 #[derive(Debug, Default)]
 pub(crate) struct KernelCache {
-    pub(crate) cache: Option<PipelineCache>,
+    cache: Option<PipelineCache>,
     kernels: Mutex<HashMap<Key, Arc<Kernel>>>,
 }
 
 type Key = (&'static str, Storage, Vec<(&'static str, u64)>);
 
 impl KernelCache {
+    pub(crate) fn through(cache: PipelineCache) -> Self {
+        Self { cache: Some(cache), ..Default::default() }
+    }
+
     pub(crate) fn get(&self, device: &Device, op: &str, step: &Step) -> Arc<Kernel> {
         let constants = step.constants.iter().map(|&(name, value)| (name, value.to_bits())).collect();
         let mut kernels = self.kernels.lock().unwrap_or_else(PoisonError::into_inner);

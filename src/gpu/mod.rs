@@ -38,6 +38,7 @@ mod program;
 mod recipe;
 mod relation;
 mod resample;
+mod resample_rows;
 mod resize_conv;
 mod rows;
 mod run;
@@ -70,7 +71,7 @@ use crate::{Cost, Error, Result};
 
 /// Every shader of the crate.
 #[cfg(test)]
-static SHADERS: [&kernel::Shader; 20] = [
+static SHADERS: [&kernel::Shader; 22] = [
     &conv::DIRECT,
     &conv_bias_grad::DIRECT,
     &conv_transpose::GATHER,
@@ -91,6 +92,8 @@ static SHADERS: [&kernel::Shader; 20] = [
     &resize_conv::DIRECT,
     &upsample::NEAREST,
     &resample::TAPS,
+    &resample_rows::NEAREST_ROWS,
+    &resample_rows::TAPS_ROWS,
 ];
 
 impl Program {

@@ -1,6 +1,6 @@
 //! From an op to a plan: the recipe, its pipelines, and what a device must offer for them.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wgpu::{Device, Features, Limits};
 
@@ -38,7 +38,7 @@ pub fn required_features(options: &PlanOptions) -> Features {
 pub struct Planner {
     device: Device,
     capabilities: Capabilities,
-    kernels: KernelCache,
+    kernels: Arc<KernelCache>,
     choices: Mutex<Choices>,
 }
 
@@ -52,7 +52,15 @@ impl Planner {
     /// `max_storage_buffer_binding_size`, `max_compute_workgroups_per_dimension`,
     /// `max_compute_invocations_per_workgroup` and `max_compute_workgroup_size_x`.
     pub fn with_limits(device: &Device, limits: &Limits) -> Self {
-        let own = device.limits();
+        let capabilities = Capabilities::of(device);
+        let choices = Mutex::new(Choices::new(&device.adapter_info()));
+        Self { device: device.clone(), capabilities, kernels: Arc::default(), choices }.limited_to(limits)
+    }
+
+    /// Another planner for the same device, with the same pipelines and choices, that keeps to smaller limits still, as
+    /// [`Planner::with_limits`] does.
+    pub fn limited_to(&self, limits: &Limits) -> Self {
+        let own = self.capabilities.limits.clone();
         let limits = Limits {
             max_storage_buffer_binding_size: limits
                 .max_storage_buffer_binding_size
@@ -66,9 +74,9 @@ impl Planner {
             max_compute_workgroup_size_x: limits.max_compute_workgroup_size_x.min(own.max_compute_workgroup_size_x),
             ..own
         };
-        let capabilities = Capabilities { limits, ..Capabilities::of(device) };
-        let choices = Mutex::new(Choices::new(&device.adapter_info()));
-        Self { device: device.clone(), capabilities, kernels: KernelCache::default(), choices }
+        let capabilities = Capabilities { limits, ..self.capabilities.clone() };
+        let (device, kernels, choices) = (self.device.clone(), self.kernels.clone(), Mutex::new(self.choices()));
+        Self { device, capabilities, kernels, choices }
     }
 
     /// What the device offers, within the planner's limits.
@@ -79,7 +87,7 @@ impl Planner {
     /// Compiles through the caller's pipeline cache, whose data the caller loads and saves
     /// (`Features::PIPELINE_CACHE`).
     pub fn with_pipeline_cache(mut self, cache: wgpu::PipelineCache) -> Self {
-        self.kernels.cache = Some(cache);
+        self.kernels = Arc::new(KernelCache::through(cache));
         self
     }
 

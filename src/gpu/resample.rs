@@ -9,6 +9,7 @@ use super::params::{UpsampleParams, wrap};
 use super::program::{GpuOp, Launch, Placed, Program, Request, Source, Step, Storage, Work};
 use super::recipe::{Candidate, Capabilities, Recipe, recipes};
 use super::relation::{span, spatial_stride};
+use super::resample_rows::{self, TAPS_ROWS};
 use super::windows::{Bindable, Tile, Window};
 use crate::geometry::{self, at_most};
 use crate::memory::reserve;
@@ -17,7 +18,7 @@ use crate::{Op, Result, Separable, SeparableGrad, TapTable};
 /// One thread per output element sums its taps.
 pub(crate) static TAPS: Shader = Shader {
     name: "upsample_taps",
-    sources: with_storage!("../../shaders/upsample_taps.wgsl"),
+    sources: with_storage!("../../shaders/upsample_taps.wgsl", "../../shaders/shared/upsample_params.wgsl"),
     reads: 4,
     writes: 1,
     fields: UpsampleParams::FIELDS,
@@ -109,12 +110,12 @@ impl<'a> Resample<'a> {
         else {
             return Vec::new();
         };
-        recipes(&candidates(&tables, geometry::three(1, &input.shape[2..])), capabilities)
+        recipes(&candidates(&tables, geometry::three(1, &input.shape[2..]), input.shape[1]), capabilities)
     }
 
     /// By the cheapest candidate that the device holds, or the forced one.
     pub(crate) fn lower_sums(&self) -> Result<Program> {
-        self.lower_by_first(&candidates(&self.tables, self.sizes))
+        self.lower_by_first(&candidates(&self.tables, self.sizes, self.outer[1]))
     }
 
     pub(crate) fn lower_by_first(&self, candidates: &[Candidate]) -> Result<Program> {
@@ -196,46 +197,74 @@ impl<'a> Resample<'a> {
         let table = Bindable { name: "tap table", element: ENTRY };
         let tile = [0..self.outer[0], 0..self.outer[1], d, h, w, 0..1];
         let operands = [pass.input.into(), table, table, table, pass.output.into()];
+        let in_blocks = recipe.block != [1; 3];
+        let workgroups = |tile: &Tile| resample_rows::workgroups(tile, self.outer[1]);
+        let work = if in_blocks { Work::Workgroups(&workgroups, [1; 6]) } else { Work::Outputs };
         let dispatches = self.request.dispatches(
-            Launch { recipe, storage: pass.storage, tile, operands: &operands, work: Work::Outputs },
+            Launch { recipe, storage: pass.storage, tile, operands: &operands, work },
             |tile| pass.spans(tile),
-            |window, row_threads| pass.params(window, row_threads, self.extrapolation),
+            |window, row| {
+                let row_threads = if in_blocks { row * resample_rows::THREADS } else { row };
+                pass.params(window, row_threads, self.extrapolation)
+            },
         )?;
+        let constants = if in_blocks {
+            resample_rows::constants(recipe, shader, self.outer[1], pass.tables)
+        } else {
+            vec![("workgroup_size", recipe.workgroup_size.into())]
+        };
         let [from, to] = pass.ends;
         let tables = pass.numbers.map(Source::Table);
         Ok(Step {
             shader,
             storage: pass.storage,
-            constants: vec![("workgroup_size", recipe.workgroup_size.into())],
+            constants,
             bindings: [&[from], &tables[..], &[to]].concat(),
             dispatches,
         })
     }
 }
 
-/// One pass, or one and a pass for each axis that changes: whichever is cheaper first. Axis by axis, the shader's order
-/// of operations stays what it is in one pass: columns, rows, slices.
-fn candidates(tables: &[TapTable; 3], sizes: [usize; 3]) -> Vec<Candidate> {
+/// What a load costs in a program of several passes, and in blocks, measured on llvmpipe against one output a thread.
+const PASSES: f64 = 4.0 / 3.0;
+const BLOCKS: f64 = 0.2;
+
+/// By blocks of outputs, one output a thread, or that with a pass for each axis that changes: the cheapest first. Axis by
+/// axis, the shader's order of operations stays what it is in one pass: columns, rows, slices.
+fn candidates(tables: &[TapTable; 3], sizes: [usize; 3], channels: usize) -> Vec<Candidate> {
     let changing: Vec<usize> = resampled(tables, sizes).collect();
     let whole = Candidate::from(&TAPS);
+    let mut candidates = vec![whole];
     // A product with an extrapolation value would not be that value to the bit.
-    if changing.len() < 2 || tables.iter().any(TapTable::has_outside) {
-        return vec![whole];
+    if changing.len() > 1 && !tables.iter().any(TapTable::has_outside) {
+        candidates.push(Candidate { passes: changing.len() as u32, ..whole });
     }
-    let apart = Candidate { passes: changing.len() as u32, ..whole };
+    if resample_rows::fits(tables) {
+        candidates.push(resample_rows::candidate(&TAPS_ROWS));
+    }
     // Loads and stores of an image: a tap's weight and sample, and the result.
-    let work = |sizes: [usize; 3], taps: f64| sizes.iter().map(|&size| size as f64).product::<f64>() * (taps + 2.0);
+    let work = |sizes: [usize; 3], each: f64| sizes.iter().map(|&size| size as f64).product::<f64>() * each;
+    let outputs = tables.each_ref().map(TapTable::len);
     let taps = tables.each_ref().map(|table| table.longest() as f64);
-    let at_once = work(tables.each_ref().map(TapTable::len), taps.iter().product());
-    let mut between = sizes;
-    let one_by_one: f64 = changing
-        .iter()
-        .map(|&axis| {
-            between[axis] = tables[axis].len();
-            work(between, taps[axis])
-        })
-        .sum();
-    if one_by_one < at_once * 0.75 { vec![apart, whole] } else { vec![whole, apart] }
+    let cost = |candidate: &Candidate| -> f64 {
+        if candidate.passes > 1 {
+            let mut between = sizes;
+            let pass = |&axis: &usize| {
+                between[axis] = tables[axis].len();
+                work(between, taps[axis] + 2.0)
+            };
+            return changing.iter().map(pass).sum::<f64>() * PASSES;
+        }
+        let [d, h, w] = taps;
+        if candidate.block == [1; 3] {
+            return work(outputs, d * h * w + 2.0);
+        }
+        let shared = (d + 4.0 * h + w) / resample_rows::channels(channels) as f64;
+        let blocks = [outputs[0], outputs[1].div_ceil(4), outputs[2]];
+        work(blocks, shared + d * resample_rows::rows_read(&tables[1]) * (w + 1.0) + 4.0) * BLOCKS
+    };
+    candidates.sort_by_cached_key(|candidate| cost(candidate) as u128);
+    candidates
 }
 
 /// The axes that do not stay as they are, columns first.

@@ -301,17 +301,19 @@ fn passes_are_chosen_by_cost_and_room() {
     let up = Upsample2d {
         input_size: [64, 64],
         output_size: [128, 128],
-        mode: crate::UpsampleMode::Cubic { a: -0.5, exclude_outside: false },
+        mode: crate::UpsampleMode::Filtered { filter: crate::Filter::Lanczos { lobes: 3 }, antialias: false },
         coordinates: crate::Coordinates::HalfPixel,
         ..Default::default()
     };
     let program = lowered(&up, &Limits::default(), &PlanOptions::default());
     assert_eq!((program.recipe.passes, &program.workspaces[..]), (2, &[64 * 128 * 4][..]));
-    // Rows that stay as they are need no pass, and linear taps are too few.
+    // Rows that stay as they are need no pass, and a few taps are best summed in blocks.
     let line = Upsample2d { output_size: [64, 128], ..up.clone() };
     assert_eq!(lowered(&line, &Limits::default(), &PlanOptions::default()).recipe.passes, 1);
-    let linear = Upsample2d { mode: crate::UpsampleMode::Linear, ..up.clone() };
-    assert_eq!(lowered(&linear, &Limits::default(), &PlanOptions::default()).recipe.passes, 1);
+    for mode in [crate::UpsampleMode::Linear, crate::UpsampleMode::Cubic { a: -0.5, exclude_outside: false }] {
+        let few = lowered(&Upsample2d { mode, ..up.clone() }, &Limits::default(), &PlanOptions::default());
+        assert_eq!((few.recipe.shader, few.recipe.passes), ("upsample_taps_rows", 1));
+    }
 
     let small = Limits { max_buffer_size: 64 * 128 * 4 - 1, ..Limits::default() };
     assert_eq!(lowered(&up, &small, &PlanOptions::default()).recipe.passes, 1);

@@ -5,12 +5,13 @@ use super::params::UpsampleParams;
 use super::program::{GpuOp, Program, Request};
 use super::recipe::{Candidate, Capabilities, Recipe, recipes};
 use super::resample::{Resample, TAPS};
+use super::resample_rows::{self, NEAREST_ROWS};
 use crate::{Result, Separable, Upsample};
 
 /// One thread per output element copies a sample.
 pub(crate) static NEAREST: Shader = Shader {
     name: "upsample_nearest",
-    sources: with_storage!("../../shaders/upsample_nearest.wgsl"),
+    sources: with_storage!("../../shaders/upsample_nearest.wgsl", "../../shaders/shared/upsample_params.wgsl"),
     reads: 4,
     writes: 1,
     fields: UpsampleParams::FIELDS,
@@ -20,7 +21,8 @@ pub(crate) static NEAREST: Shader = Shader {
 };
 
 /// A copy is also a sum of one tap.
-const COPIES: [Candidate; 2] = [Candidate::new(&NEAREST), Candidate::new(&TAPS)];
+const COPIES: [Candidate; 3] =
+    [resample_rows::candidate(&NEAREST_ROWS), Candidate::new(&NEAREST), Candidate::new(&TAPS)];
 
 impl<const R: usize> GpuOp for Upsample<R> {
     fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {

@@ -4,7 +4,7 @@ use ndarray::{Array3, Array4, ArrayD, IxDyn, s};
 use upconv::half::f16;
 use upconv::{
     Activation, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Error, FloatType, Gpu, Interpolate, MaxPool2d,
-    PlanOptions, Planner, Tensor, TensorView, Upsample1d, wgpu,
+    PlanOptions, Tensor, TensorView, Upsample1d, wgpu,
 };
 
 use super::Row;
@@ -79,7 +79,7 @@ fn split_sum<O: upconv::gpu::GpuOp>(gpu: &Gpu, op: &O) -> Outcome {
     let plan = gpu.planner().plan(op, &options).map_err(text)?;
     let whole = run_all(gpu, op, &plan, &options, &tensors)?;
     let limits = wgpu::Limits { max_storage_buffer_binding_size: 1024, ..gpu.device().limits() };
-    let parts = Planner::with_limits(gpu.device(), &limits).plan(op, &options).map_err(text)?;
+    let parts = gpu.planner().limited_to(&limits).plan(op, &options).map_err(text)?;
     if plan.recipe().passes != 1 || parts.recipe().passes != 2 {
         return Err(format!("{} and {}", plan.recipe(), parts.recipe()));
     }

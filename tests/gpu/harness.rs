@@ -7,8 +7,7 @@ use ndarray::ArrayD;
 use upconv::gpu::{Buffers, Dispatch, GpuOp};
 use upconv::half::f16;
 use upconv::{
-    DataType, Error, FloatType, Gpu, Op, Operand, Plan, PlanOptions, Planner, Recipe, Tensor, TensorLayout, TensorView,
-    wgpu,
+    DataType, Error, FloatType, Gpu, Op, Operand, Plan, PlanOptions, Recipe, Tensor, TensorLayout, TensorView, wgpu,
 };
 
 pub use super::tensors::{Data, Order, Random};
@@ -261,7 +260,7 @@ fn check_split_by<O: GpuOp>(gpu: &Gpu, op: &O, make: Make, storage: FloatType, r
             max_compute_workgroups_per_dimension: row,
             ..gpu.device().limits()
         };
-        match Planner::with_limits(gpu.device(), &limits).plan(op, &options) {
+        match gpu.planner().limited_to(&limits).plan(op, &options) {
             // Each phase of one output alone may be a workgroup.
             Err(Error::TooManyWindows { .. }) if !plain => row *= 2,
             // A sum that may not be split in f16 goes through f32.

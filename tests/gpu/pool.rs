@@ -4,7 +4,7 @@ use ndarray::{ArrayD, IxDyn};
 use upconv::gpu::GpuOp;
 use upconv::{
     AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, BedOfNails, Error, FloatType, Gpu, IndexConvention, MaxPool, MaxPool1d,
-    MaxPool2d, MaxPool3d, MaxUnpool, MaxUnpool2d, Op, Padding, Planner, Tensor, wgpu,
+    MaxPool2d, MaxPool3d, MaxUnpool, MaxUnpool2d, Op, Padding, Tensor, wgpu,
 };
 
 use super::Row;
@@ -130,7 +130,7 @@ fn planes_past_a_binding(gpu: &Gpu) -> Outcome {
 fn split_planes<O: GpuOp>(gpu: &Gpu, op: &O, inputs: &[Tensor]) -> Outcome {
     let options = options(&operands(op)?, Order::Nchw);
     let limits = wgpu::Limits { max_storage_buffer_binding_size: 2048, ..gpu.device().limits() };
-    let plan = Planner::with_limits(gpu.device(), &limits).plan(op, &options).map_err(text)?;
+    let plan = gpu.planner().limited_to(&limits).plan(op, &options).map_err(text)?;
     if plan.dispatches().len() < 20 {
         return Err("was not split".into());
     }

@@ -1,6 +1,7 @@
 //! Sizes past a limit: more workgroups than a dimension takes, and tensors larger than a binding.
 
 use ndarray::{Array4, Axis, Ix4, s};
+use upconv::gpu::GpuOp;
 use upconv::{
     Conv1d, Conv2d, ConvTranspose2d, Error, Gpu, Interpolate, PlanOptions, Planner, Recipe, Rounding, Upsample2d,
     UpsampleMode, wgpu,
@@ -99,7 +100,7 @@ fn split_products(gpu: &Gpu) -> Outcome {
     Ok(())
 }
 
-fn split_by_all<O: upconv::gpu::GpuOp>(gpu: &Gpu, op: &O, binding: u64) -> Outcome {
+fn split_by_all<O: GpuOp>(gpu: &Gpu, op: &O, binding: u64) -> Outcome {
     for recipe in op.recipes(gpu.planner().capabilities()).into_iter().filter(|recipe| recipe.tile != [0; 2]) {
         split_sum_by(gpu, op, binding, &recipe).map_err(|error| format!("{recipe}: {error}"))?;
     }
@@ -107,7 +108,7 @@ fn split_by_all<O: upconv::gpu::GpuOp>(gpu: &Gpu, op: &O, binding: u64) -> Outco
 }
 
 /// By the recipe that the planner chooses for small bindings.
-pub fn split_sum<O: upconv::gpu::GpuOp>(gpu: &Gpu, op: &O, binding: u64) -> Outcome {
+pub fn split_sum<O: GpuOp>(gpu: &Gpu, op: &O, binding: u64) -> Outcome {
     let options = options(&operands(op)?, Order::Nchw);
     let plan = small(gpu, binding).plan(op, &options).map_err(text)?;
     if plan.dispatches().len() < 4 {
@@ -118,10 +119,10 @@ pub fn split_sum<O: upconv::gpu::GpuOp>(gpu: &Gpu, op: &O, binding: u64) -> Outc
 
 fn small(gpu: &Gpu, binding: u64) -> Planner {
     let limits = wgpu::Limits { max_storage_buffer_binding_size: binding, ..gpu.device().limits() };
-    Planner::with_limits(gpu.device(), &limits)
+    gpu.planner().limited_to(&limits)
 }
 
-fn split_sum_by<O: upconv::gpu::GpuOp>(gpu: &Gpu, op: &O, binding: u64, recipe: &Recipe) -> Outcome {
+fn split_sum_by<O: GpuOp>(gpu: &Gpu, op: &O, binding: u64, recipe: &Recipe) -> Outcome {
     let inputs = inputs(op, "split", Data::Reals)?;
     let options = PlanOptions { recipe: Some(recipe.clone()), ..options(&operands(op)?, Order::Nchw) };
     let whole = gpu.planner().plan(op, &options).map_err(text)?;
@@ -143,24 +144,32 @@ fn refused(gpu: &Gpu) -> Outcome {
     // One output needs the whole kernel of one channel: 4 KiB.
     let conv = Conv2d { input_size: [32, 32], kernel_size: [32, 32], ..Default::default() };
     let limits = wgpu::Limits { max_storage_buffer_binding_size: 1024, ..gpu.device().limits() };
-    match Planner::with_limits(gpu.device(), &limits).conv(&conv) {
+    match gpu.planner().limited_to(&limits).conv(&conv) {
         Err(Error::WindowTooLarge { operand: "input" | "weight", needed: 4096, limit: 1024, .. }) => Ok(()),
         other => Err(format!("{other:?}")),
     }
 }
 
-/// A channel past the limit of a row of workgroups, by each op, against the unsplit run of a part of it.
+/// Where a dispatch is one workgroup, there are as many as the unlimited plan has workgroups, or more; by every recipe.
 fn short_rows(gpu: &Gpu) -> Outcome {
     let limits = wgpu::Limits { max_compute_workgroups_per_dimension: 1, ..gpu.device().limits() };
-    let planner = Planner::with_limits(gpu.device(), &limits);
+    let planner = gpu.planner().limited_to(&limits);
     let base = Upsample2d { channels: 3, input_size: [9, 11], output_size: [20, 31], ..Default::default() };
     let up = Upsample2d::pytorch(base, Interpolate::Cubic { align_corners: true }).map_err(text)?;
     let inputs = inputs(&up, "rows", Data::Reals)?;
-    let plan = planner.upsample(&up).map_err(text)?;
-    if plan.dispatches().len() < 3 * 20 * 31 / 64 {
-        return Err(format!("{} dispatches", plan.dispatches().len()));
+    for recipe in
+        GpuOp::recipes(&up, gpu.planner().capabilities()).into_iter().filter(|recipe| recipe.workgroup_size == 64)
+    {
+        let options = PlanOptions { recipe: Some(recipe.clone()), ..Default::default() };
+        let whole = gpu.planner().plan(&up, &options).map_err(text)?;
+        let plan = planner.plan(&up, &options).map_err(text)?;
+        let workgroups: u32 = whole.dispatches().iter().map(|d| d.workgroups[0] * d.workgroups[1]).sum();
+        if plan.dispatches().len() < workgroups as usize || workgroups < 2 {
+            return Err(format!("{recipe}: {} dispatches for {workgroups} workgroups", plan.dispatches().len()));
+        }
+        compare(&up, &inputs, &run_plan(gpu, &up, &plan, &options, &inputs)?, Data::Reals)?;
     }
-    compare(&up, &inputs, &run_plan(gpu, &up, &plan, &PlanOptions::default(), &inputs)?, Data::Reals)
+    Ok(())
 }
 
 /// Batches of 1 and 3 give the same images.

@@ -1,0 +1,26 @@
+// Nearest-neighbour upsampling, four rows of one column in several channels a thread, which reads the tables once for all
+// of them.
+
+override workgroup_size: u32 = 64;
+override channels: u32 = 4; // of a thread
+
+@compute @workgroup_size(workgroup_size)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    let block = block_of(id.y * params.row_threads + id.x);
+    if (block.n >= params.batch_count) {
+        return;
+    }
+    let d = table_d[params.table_d + block.slice].x;
+    let w = table_w[params.table_w + block.column].x;
+    // A row past the last is the last.
+    let at = params.table_h + min(block.row + vec4<u32>(0u, 1u, 2u, 3u), vec4(block.end - 1u));
+    let h = vec4(table_h[at.x].x, table_h[at.y].x, table_h[at.z].x, table_h[at.w].x);
+    let inside = vec4(d != OUTSIDE && w != OUTSIDE) & (h != vec4(OUTSIDE));
+    let outside = vec4(Out(params.extrapolation));
+    let line = select(vec4(0u), d * params.x_d + w * params.x_w + h * params.x_h, inside);
+    for (var c = block.channel; c < min(block.channel + channels, params.channel_count); c++) {
+        let source = params.x_base + block.n * params.x_batch + c * params.x_channel + line;
+        let values = vec4(Out(x[source.x]), Out(x[source.y]), Out(x[source.z]), Out(x[source.w]));
+        store(block, c, select(outside, values, inside));
+    }
+}
