@@ -53,8 +53,8 @@ fn main(
             }
         }
     }
-    for (var first = 0u; first < params.count_in; first += CHANNELS) {
-        let count = min(CHANNELS, params.count_in - first);
+    for (var first = 0u; first < work.count_in; first += CHANNELS) {
+        let count = min(CHANNELS, work.count_in - first);
         for (var d = 0; d < work.taps.x; d++) {
             for (var h = 0; h < work.taps.y; h++) {
                 for (var v = 0; v < work.taps.z; v++) {

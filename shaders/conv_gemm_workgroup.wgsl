@@ -47,8 +47,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
             }
         }
     }
-    for (var first = 0u; first < params.count_in; first += CHANNELS) {
-        let end = min(first + CHANNELS, params.count_in);
+    for (var first = 0u; first < work.count_in; first += CHANNELS) {
+        let end = min(first + CHANNELS, work.count_in);
         for (var d = 0; d < work.taps.x; d++) {
             for (var h = 0; h < work.taps.y; h++) {
                 for (var v = 0; v < work.taps.z; v++) {

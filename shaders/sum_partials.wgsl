@@ -1,4 +1,5 @@
-// The second pass of a sum: one thread per output element adds its partial sums, in their order.
+// The second pass of a sum: one thread per output element adds its partial sums in their order, and a bias for each index of
+// the second axis.
 
 struct Params {
     first_0: u32, // this dispatch's first output index on each axis
@@ -25,13 +26,19 @@ struct Params {
     y_base: u32,
     parts: u32,   // partial sums of an element, one after the other
     row_threads: u32, // threads in one row of workgroups; rows are folded into y
+    b_base: u32,
+    b_stride: u32,
+    alpha: f32,       // slope, or the clip's lower end
+    beta: f32,        // the clip's upper end
 }
 
 override workgroup_size: u32 = 64;
+override has_bias: bool = false;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<In>;
-@group(0) @binding(2) var<storage, read_write> y: array<Out>;
+@group(0) @binding(2) var<storage, read> b: array<Out>;
+@group(0) @binding(3) var<storage, read_write> y: array<Out>;
 
 @compute @workgroup_size(workgroup_size)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -53,6 +60,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     for (var part = 0u; part < params.parts; part++) {
         sum += f32(x[x_at + part]);
     }
+    if (has_bias) {
+        sum += f32(b[params.b_base + i1 * params.b_stride]);
+    }
     y[params.y_base + outer * params.y_0 + i1 * params.y_1 + i2 * params.y_2 + i3 * params.y_3 + i4 * params.y_4] =
-        Out(sum);
+        Out(activate(vec4(sum)).x);
 }

@@ -48,6 +48,8 @@ struct Params {
     out_per_group: u32,
     first_in: u32,      // input channels of each group that this dispatch sums
     count_in: u32,
+    chunk_in: u32,      // and of them, those that one workgroup sums
+    chunks: u32,
     accumulate: u32,    // 1: go on from the sum that is in the output
     finish: u32,        // 1: the sum is whole; bias and activation are due
     x_base: u32,
@@ -62,11 +64,13 @@ struct Params {
     y_base: u32,
     y_batch: u32,
     y_channel: u32,
+    y_chunk: u32,
     row_tiles: u32,     // tiles that the rows of a group come to
     row_workgroups: u32, // workgroups in one row of the grid; rows are folded into y
     alpha: f32,         // slope, or the clip's lower end
     beta: f32,          // the clip's upper end
-    unused: u32,
+    unused_0: u32,
+    unused_1: u32,
 }
 
 override merged: bool = false;
@@ -108,9 +112,12 @@ fn taps_of(phase: i32, axis: u32) -> i32 {
     return (params.kernel[axis] - first_tap(vec4(phase), axis).x + params.t_step[axis] - 1) / params.t_step[axis];
 }
 
-// What a workgroup computes: a tile of one group's rows and columns.
+// What a workgroup computes: a tile of one group's rows and columns, of one chunk of the sum.
 struct Work {
     group: u32,
+    first_in: u32, // input channels of the group
+    count_in: u32,
+    y_at: u32,     // where the chunk's output 0 is
     phase: vec3<i32>, // of all its rows, unless merged
     taps: vec3<i32>,
     first_row: u32,
@@ -133,7 +140,12 @@ fn work_of(number: u32, rows: u32, columns: u32) -> Work {
         rest /= phases.x;
     }
     let taps = vec3<i32>(taps_of(phase.x, 0u), taps_of(phase.y, 1u), taps_of(phase.z, 2u));
-    return Work(group, phase, taps, row_tile * rows, rest * columns);
+    let chunk = rest % params.chunks;
+    rest /= params.chunks;
+    let before = chunk * params.chunk_in;
+    let count_in = min(params.chunk_in, params.count_in - before);
+    let y_at = params.y_base + chunk * params.y_chunk;
+    return Work(group, params.first_in + before, count_in, y_at, phase, taps, row_tile * rows, rest * columns);
 }
 
 // Where the outputs of four rows go.
@@ -185,7 +197,7 @@ fn rows_of(work: Work, number: u32) -> Rows {
     let tap_h = first_tap(places.h, 1u);
     let tap_w = first_tap(places.w, 2u);
     let w_at = params.w_base + work.group * params.w_group + (params.first_channel + places.channel) * params.w_out
-        + params.first_in * params.w_in + vec4<u32>(tap_d) * params.w_stride.x + vec4<u32>(tap_h) * params.w_stride.y
+        + work.first_in * params.w_in + vec4<u32>(tap_d) * params.w_stride.x + vec4<u32>(tap_h) * params.w_stride.y
         + vec4<u32>(tap_w) * params.w_stride.z;
     return Rows(w_at, tap_d, tap_h, tap_w);
 }
@@ -193,7 +205,7 @@ fn rows_of(work: Work, number: u32) -> Rows {
 fn outputs_of(work: Work, number: u32) -> Outputs {
     let places = places_of(work, number);
     let channel = work.group * params.out_per_group + params.first_channel + places.channel;
-    let y_at = params.y_base + channel * params.y_channel
+    let y_at = work.y_at + channel * params.y_channel
         + vec4<u32>(places.d - params.q_pad.x) * params.y_stride.x
         + vec4<u32>(places.h - params.q_pad.y) * params.y_stride.y
         + vec4<u32>(places.w - params.q_pad.z) * params.y_stride.z;
@@ -231,7 +243,7 @@ fn columns_of(work: Work, number: vec4<u32>) -> Columns {
     let i_d = block_d * params.i_step.x + shift(work.phase.x, 0u);
     let i_h = block_h * params.i_step.y + shift(work.phase.y, 1u);
     let i_w = block_w * params.i_step.z + shift(work.phase.z, 2u);
-    let first_in = (work.group * params.in_per_group + params.first_in) * params.x_channel;
+    let first_in = (work.group * params.in_per_group + work.first_in) * params.x_channel;
     let x_at = params.x_base + first_in + n * params.x_batch + vec4<u32>(i_d) * params.x_stride.x
         + vec4<u32>(i_h) * params.x_stride.y + vec4<u32>(i_w) * params.x_stride.z;
     let q_d = block_d * params.q_step.x;

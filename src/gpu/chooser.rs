@@ -6,7 +6,8 @@ use std::time::Duration;
 use wgpu::DeviceType;
 
 use super::conv_weight_grad::Sums;
-use super::gemm::{self, Product};
+use super::gemm;
+use super::product::Product;
 use super::recipe::Candidate;
 use super::relation::{Direction, Layer};
 use super::rows::{self, ROWS};
@@ -93,9 +94,12 @@ fn cost(layer: &Layer, candidate: &Candidate, rates: &Rates) -> f64 {
     } else {
         let recipe = candidate.recipe(candidate.workgroup_size.unwrap_or(64));
         let product = Product::new(layer, &recipe);
-        let taps = product.taps() * (ins / gemm::CHANNELS as f64).ceil();
-        let each = rates.tile(candidate, taps, product.taps() * ins);
-        (product.workgroups(&layer.tile()) as f64, each)
+        let chunks = layer.chunk_by(candidate.tile, candidate.passes).map_or(1.0, |chunk| (ins / chunk as f64).ceil());
+        let taps = product.taps() * (ins / chunks / gemm::CHANNELS as f64).ceil();
+        let each = rates.tile(candidate, taps, product.taps() * ins / chunks);
+        let first = rates.at_once(product.workgroups(&layer.tile()) as f64, each);
+        let second = if chunks > 1.0 { rates.second_pass(outputs(&layer.tile()) as f64, chunks) } else { 0.0 };
+        return first + second;
     };
     rates.at_once(workgroups, each)
 }
@@ -116,7 +120,7 @@ pub(crate) fn predict_sums(sums: &Sums, candidate: &Candidate, device_type: Devi
         let lines = terms / sums.positions[3].max(1) as f64;
         rates.at_once(tiles * count, rates.tile(candidate, lines, terms))
     };
-    let second = if candidate.passes > 1 { rates.at_once(outputs / 64.0, fixed + product * count) } else { 0.0 };
+    let second = if candidate.passes > 1 { rates.second_pass(outputs, count) } else { 0.0 };
     Duration::from_nanos((first + second) as u64)
 }
 
@@ -130,6 +134,12 @@ impl Rates {
         }
         let [fixed, tap, term, product] = self.workgroup;
         fixed + taps * tap + terms * (term + product * rows * columns)
+    }
+
+    /// The sum of so many chunks for each output.
+    fn second_pass(&self, outputs: f64, chunks: f64) -> f64 {
+        let [fixed, product] = self.direct;
+        self.at_once(outputs / 64.0, fixed + product * chunks)
     }
 
     fn at_once(&self, workgroups: f64, each: f64) -> f64 {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::kernel::{Shader, with_storage};
 use super::params::{BiasGradParams, wrap};
-use super::partial_sums::{Chunks, Part, Partials, zeros};
+use super::partial_sums::{Chunks, Finish, Part, Partials, zeros};
 use super::program::{GpuOp, Launch, Placed, Program, Request, Source, Step, Work};
 use super::recipe::{Candidate, Capabilities, Recipe, recipes};
 use super::relation::{span, spatial_stride};
@@ -70,7 +70,7 @@ impl<const R: usize> GpuOp for ConvBiasGrad<R> {
             bindings: vec![Source::Operand(0), partials.source],
             dispatches,
         };
-        let steps = [step].into_iter().chain(partials.sum(&request, &recipe, &operands)?).collect();
+        let steps = [step].into_iter().chain(partials.sum(&request, &recipe, &operands, Finish::default())?).collect();
         let (tables, workspaces) = (Vec::new(), partials.workspaces.clone());
         Ok(Program { op: Self::NAME, recipe, operands, inputs: 1, tables, workspaces, steps })
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::chooser::predict_sums;
 use super::kernel::{Shader, with_storage};
 use super::params::{WeightAxisParams, WeightGradParams, wrap};
-use super::partial_sums::{Chunks, Part, Partials, zeros};
+use super::partial_sums::{Chunks, Finish, Part, Partials, zeros};
 use super::program::{GpuOp, Launch, Placed, Program, Request, Source, Step, Work};
 use super::recipe::{Candidate, Capabilities, Recipe, recipes};
 use super::relation::{span, spatial_stride};
@@ -183,7 +183,7 @@ impl<const R: usize> ConvWeightGrad<R> {
             bindings: vec![Source::Operand(sides[0]), Source::Operand(sides[1]), partials.source],
             dispatches,
         };
-        let steps = [step].into_iter().chain(partials.sum(request, &recipe, &operands)?).collect();
+        let steps = [step].into_iter().chain(partials.sum(request, &recipe, &operands, Finish::default())?).collect();
         let (tables, workspaces) = (Vec::new(), partials.workspaces.clone());
         Ok(Program { op: Self::NAME, recipe, operands, inputs: 2, tables, workspaces, steps })
     }

@@ -34,6 +34,8 @@ uniform! {
         out_per_group: u32,
         first_in: u32,
         count_in: u32,
+        chunk_in: u32,
+        chunks: u32,
         accumulate: u32,
         finish: u32,
         x_base: u32,
@@ -48,10 +50,12 @@ uniform! {
         y_base: u32,
         y_batch: u32,
         y_channel: u32,
+        y_chunk: u32,
         row_tiles: u32,
         row_workgroups: u32,
         alpha: f32,
         beta: f32,
-        unused: u32,
+        unused_0: u32,
+        unused_1: u32,
     }
 }

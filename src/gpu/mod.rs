@@ -34,6 +34,7 @@ mod partial_sums;
 mod pixel_shuffle;
 mod planner;
 mod pool_params;
+mod product;
 mod program;
 mod recipe;
 mod relation;

@@ -281,6 +281,10 @@ uniform! {
         y_base: u32,
         parts: u32,
         row_threads: u32,
+        b_base: u32,
+        b_stride: u32,
+        alpha: f32,
+        beta: f32,
     }
 }
 

@@ -4,19 +4,20 @@ use super::kernel::{Shader, with_storage};
 use super::params::{PartialsParams, wrap};
 use super::program::{Launch, Placed, Program, Request, Source, Step, Storage, Work};
 use super::recipe::{Candidate, Recipe};
+use super::relation::activation_constants;
 use super::windows::{Bindable, Tile, Window};
-use crate::{FloatType, Result};
+use crate::{Activation, FloatType, Result, TensorLayout};
 
 /// One thread per output element adds its partial sums.
 pub(crate) static SUM: Shader = Shader {
     name: "sum_partials",
-    sources: with_storage!("../../shaders/sum_partials.wgsl"),
-    reads: 1,
+    sources: with_storage!("../../shaders/sum_partials.wgsl", "../../shaders/shared/activation.wgsl"),
+    reads: 2,
     writes: 1,
     fields: PartialsParams::FIELDS,
     params_size: size_of::<PartialsParams>() as u64,
     subgroups: false,
-    overrides: &["workgroup_size"],
+    overrides: &["workgroup_size", "has_bias", "activation"],
 };
 
 /// Threads that a device of some size wants.
@@ -71,6 +72,14 @@ impl Chunks {
     }
 }
 
+/// What a second pass does with the whole sums.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Finish {
+    /// The bias's number among the operands, where the first pass did not add it.
+    pub(crate) bias: Option<usize>,
+    pub(crate) activation: Activation,
+}
+
 /// What the first pass of a sum writes: the output itself, or a workspace.
 pub(crate) struct Partials {
     /// Where the sum, or the partial sum of a chunk, goes. A workspace of several chunks has an axis more.
@@ -99,8 +108,22 @@ impl Partials {
         Ok(Self { target, source: Source::Workspace(0), storage, stride: 1, parts, workspaces })
     }
 
+    /// Where the sums of the first chunk go. Those of the next are `stride` further each.
+    pub(crate) fn first_chunk(&self) -> Result<Placed> {
+        let layout = &self.target.layout;
+        let rank = layout.shape().len() - usize::from(self.parts > 1);
+        let layout = TensorLayout::new(&layout.shape()[..rank], &layout.strides()[..rank], layout.offset())?;
+        Ok(Placed { layout, ..self.target.clone() })
+    }
+
     /// The second pass, if there is one.
-    pub(crate) fn sum(&self, request: &Request<'_>, recipe: &Recipe, operands: &[Placed]) -> Result<Option<Step>> {
+    pub(crate) fn sum(
+        &self,
+        request: &Request<'_>,
+        recipe: &Recipe,
+        operands: &[Placed],
+        finish: Finish,
+    ) -> Result<Option<Step>> {
         if self.workspaces.is_empty() {
             return Ok(None);
         }
@@ -110,19 +133,32 @@ impl Partials {
         let size = |axis: usize| if axis < rank { output.layout.shape()[axis] } else { 1 };
         let storage = Storage { output: request.options.storage, ..Default::default() };
         let tile: Tile = std::array::from_fn(|axis| 0..size(axis));
-        let operands = [&self.target, output].map(Bindable::from);
+        // Without a bias its binding, which the shader never reads then, holds the workspace.
+        let bias = finish.bias.map(|number| &operands[number]);
+        let operands = [&self.target, bias.unwrap_or(&self.target), output].map(Bindable::from);
         let spans = |tile: &Tile| {
             let ranges = &tile[..rank];
             let parts = std::iter::once(0..self.parts);
             let workspace: Vec<_> = ranges.iter().cloned().chain(parts).collect();
             let workspace = &workspace[..self.target.layout.shape().len()];
-            vec![self.target.layout.span(workspace), output.layout.span(ranges)]
+            let workspace = self.target.layout.span(workspace);
+            let bias = bias.map_or(workspace.clone(), |bias| bias.layout.span(&ranges[1..2]));
+            vec![workspace, bias, output.layout.span(ranges)]
         };
-        let params = |window: &Window, row_threads| self.params(output, window, row_threads);
+        let (activation, [alpha, beta]) = activation_constants(finish.activation);
+        let params = |window: &Window, row_threads| PartialsParams {
+            b_base: bias.map_or(0, |bias| bias.address(&[], &window.bytes[1])),
+            b_stride: bias.map_or(0, |bias| bias.stride(0)),
+            alpha,
+            beta,
+            ..self.params(output, window, row_threads)
+        };
         let launch = Launch { recipe, storage, tile, operands: &operands, work: Work::Outputs };
         let dispatches = request.dispatches(launch, spans, params)?;
-        let constants = vec![("workgroup_size", recipe.workgroup_size.into())];
-        let bindings = vec![self.source, Source::Operand(number)];
+        let has_bias = f64::from(u8::from(bias.is_some()));
+        let size = recipe.workgroup_size.into();
+        let constants = vec![("workgroup_size", size), ("has_bias", has_bias), ("activation", activation)];
+        let bindings = vec![self.source, finish.bias.map_or(self.source, Source::Operand), Source::Operand(number)];
         Ok(Some(Step { shader: &SUM, storage, constants, bindings, dispatches }))
     }
 
@@ -155,9 +191,10 @@ impl Partials {
             y_3,
             y_4,
             x_base: self.target.address(&[], &window.bytes[0]),
-            y_base: output.address(&[], &window.bytes[1]),
+            y_base: output.address(&[], &window.bytes[2]),
             parts: wrap(self.parts),
             row_threads,
+            ..Default::default()
         }
     }
 }
@@ -165,7 +202,7 @@ impl Partials {
 /// The sum of no terms: only the second pass, with no partial sums. Inputs without elements are not bound.
 pub(crate) fn zeros(op: &'static str, recipe: Recipe, operands: Vec<Placed>, request: &Request<'_>) -> Result<Program> {
     let partials = Partials::new(request, &Recipe { passes: 2, ..recipe.clone() }, 0, &operands)?;
-    let steps = partials.sum(request, &recipe, &operands)?.into_iter().collect();
+    let steps = partials.sum(request, &recipe, &operands, Finish::default())?.into_iter().collect();
     let (inputs, tables, workspaces) = (operands.len() - 1, Vec::new(), partials.workspaces);
     Ok(Program { op, recipe, operands, inputs, tables, workspaces, steps })
 }

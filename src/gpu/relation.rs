@@ -1,19 +1,18 @@
 //! What the convolution and its transpose share on the GPU: the relation as uniforms and windows.
 
-use std::cell::Cell;
 use std::ops::Range;
 use std::time::Duration;
 
 use super::chooser::{predict, rank};
-use super::gemm::{self, Product};
+use super::gemm;
 use super::kernel::Shader;
 use super::params::{AxisParams, ConvParams, wrap};
-use super::partial_sums::Partials;
-use super::program::{Launch, Placed, Program, Request, Source, Step, Work};
+use super::partial_sums::{Finish, Partials};
+use super::product::Product;
+use super::program::{Dispatch, Launch, Placed, Program, Request, Source, Step, Work};
 use super::recipe::{Candidate, Capabilities, Recipe};
 use super::rows;
-use super::tiles;
-use super::windows::{Bindable, REDUCTION, Tile, Window};
+use super::windows::{Bindable, Tile, Window};
 use crate::geometry::{Axis, Geometry, gcd};
 use crate::{Activation, FloatType, Op, Result, TensorLayout};
 
@@ -102,95 +101,94 @@ pub(crate) fn lower<O: Op>(
     request: Request<'_>,
 ) -> Result<Program> {
     let candidates = layer.candidates(direct, request.capabilities);
-    let lower = |candidate: Candidate, recipe| {
+    let lower = |candidate: Candidate, recipe: Recipe| {
         let operands = request.place(op)?;
-        let partials = Partials::new(&request, &recipe, 1, &operands)?;
-        let relation = Relation::new(layer, activation, &operands, &partials.target);
-        let step = relation.step(&candidate, &recipe, &partials, &request)?;
-        let steps = [step].into_iter().chain(partials.sum(&request, &recipe, &operands)?).collect();
+        let chunk = layer.chunk_by(recipe.tile, recipe.passes);
+        let parts = chunk.map_or(1, |chunk| layer.channels.ins.div_ceil(chunk));
+        let partials = Partials::new(&request, &recipe, parts, &operands)?;
+        // A sum of chunks is whole in the second pass only.
+        let bias = operands.iter().position(|operand| operand.name == "bias");
+        let whole = Finish { bias, activation };
+        let [first, second] = if chunk.is_some() { [Finish::default(), whole] } else { [whole, Finish::default()] };
+        let relation = Relation::new(layer, first, &operands, partials.first_chunk()?);
+        let mut steps = relation.steps(&candidate, &recipe, &partials, &request)?;
+        steps.extend(partials.sum(&request, &recipe, &operands, second)?);
         let (inputs, tables, workspaces) = (operands.len() - 1, Vec::new(), partials.workspaces);
         Ok(Program { op: O::NAME, recipe, operands, inputs, tables, workspaces, steps })
     };
     request.first_that_fits(O::NAME, &by_one_pass_or_two(candidates, request.options.storage), lower)
 }
 
-/// These candidates; and the same with the sum in a workspace of f32, where the output is f16 and the sum must be split.
+/// These candidates; and those of one pass with the sum in a workspace of f32, where the output is f16 and the sum must be
+/// split.
 pub(crate) fn by_one_pass_or_two(mut candidates: Vec<Candidate>, storage: FloatType) -> Vec<Candidate> {
     if storage == FloatType::F16 {
-        candidates.extend(candidates.clone().iter().map(|candidate| Candidate { passes: 2, ..*candidate }));
+        let in_two = candidates.iter().map(|candidate| Candidate { passes: 2, ..*candidate });
+        let new = |two: &Candidate| !candidates.iter().any(|other| other.recipe(1) == two.recipe(1));
+        let in_two: Vec<_> = in_two.filter(new).collect();
+        candidates.extend(in_two);
     }
     candidates
 }
 
 impl Relation {
-    fn new(layer: Layer, activation: Activation, operands: &[Placed], output: &Placed) -> Self {
-        let bias = operands.iter().find(|operand| operand.name == "bias").cloned();
+    fn new(layer: Layer, finish: Finish, operands: &[Placed], output: Placed) -> Self {
         Self {
             layer,
-            activation,
+            activation: finish.activation,
             input: operands[0].clone(),
             weight: operands[1].clone(),
-            bias,
-            output: output.clone(),
+            bias: finish.bias.map(|number| operands[number].clone()),
+            output,
         }
     }
 
     /// The sum, and what is applied to it.
-    fn step(&self, candidate: &Candidate, recipe: &Recipe, partials: &Partials, request: &Request<'_>) -> Result<Step> {
+    fn steps(
+        &self,
+        candidate: &Candidate,
+        recipe: &Recipe,
+        partials: &Partials,
+        request: &Request<'_>,
+    ) -> Result<Vec<Step>> {
+        if recipe.tile != [0; 2] {
+            return Product::new(&self.layer, recipe).steps(self, candidate.shader, partials, request);
+        }
         let (storage, tile, operands) = (partials.storage, self.layer.tile(), &self.bindables()[..]);
-        let spans = |tile: &Tile| self.spans(tile);
-        let product = (recipe.tile != [0; 2]).then(|| Product::new(&self.layer, recipe));
-        // Whether a sum goes on from one window to the next.
-        let split = Cell::new(false);
-        let dispatches = match &product {
-            None if candidate.block != [1; 3] => {
-                let work = Work::Workgroups(&rows::workgroups, [1; 6]);
-                let launch = Launch { recipe, storage, tile, operands, work };
-                request.dispatches(launch, spans, |window, row| self.params(window, row * rows::THREADS))
-            }
-            None => request.dispatches(
-                Launch { recipe, storage, tile, operands, work: Work::Outputs },
-                spans,
-                |window, row_threads| self.params(window, row_threads),
-            ),
-            Some(product) => {
-                // Of several groups none is cut, and no sum but where the shader would go on to other taps.
-                let granules = [1, self.layer.channels.outs, 1, 1, 1, gemm::CHANNELS];
-                let work = Work::Workgroups(&|tile| product.workgroups(tile), granules);
-                let launch = Launch { recipe, storage, tile, operands, work };
-                request.dispatches(launch, spans, |window, row| {
-                    split.set(split.get() || window.tile[REDUCTION].start > 0);
-                    product.params(self, window, row)
-                })
-            }
-        }?;
-        let has_bias = self.bias.is_some();
-        let mut constants = match &product {
-            None => vec![("workgroup_size", recipe.workgroup_size.into())],
-            Some(_) => tiles::constants(recipe, candidate.shader),
-        };
-        let flag = |name, value: bool| (name, f64::from(u8::from(value)));
-        constants.extend(product.as_ref().map(|product| flag("merged", product.merged())));
-        constants.extend(product.map(|_| flag("split", split.get())));
-        constants.push(flag("has_bias", has_bias));
-        constants.push(("activation", activation_constants(self.activation).0));
-        // Without a bias its binding, which the shader never reads then, holds the weight.
-        let reads = [0, 1, if has_bias { 2 } else { 1 }].map(Source::Operand);
-        Ok(Step {
-            shader: candidate.shader,
-            storage,
-            constants,
-            bindings: [&reads[..], &[partials.source]].concat(),
-            dispatches,
-        })
+        let in_blocks = candidate.block != [1; 3];
+        let work = if in_blocks { Work::Workgroups(&rows::workgroups, [1; 6]) } else { Work::Outputs };
+        let launch = Launch { recipe, storage, tile, operands, work };
+        let dispatches = request.dispatches(
+            launch,
+            |tile| self.spans(tile),
+            |window, row| self.params(window, if in_blocks { row * rows::THREADS } else { row }),
+        )?;
+        let constants = vec![("workgroup_size", recipe.workgroup_size.into())];
+        Ok(vec![self.step(candidate.shader, constants, partials, dispatches)])
     }
 
-    fn bindables(&self) -> [Bindable; 4] {
+    /// With the constants that all shaders have, which come last.
+    pub(crate) fn step(
+        &self,
+        shader: &'static Shader,
+        mut constants: Vec<(&'static str, f64)>,
+        partials: &Partials,
+        dispatches: Vec<Dispatch>,
+    ) -> Step {
+        constants.push(flag("has_bias", self.bias.is_some()));
+        constants.push(("activation", activation_constants(self.activation).0));
+        // Without a bias its binding, which the shader never reads then, holds the weight.
+        let reads = [0, 1, if self.bias.is_some() { 2 } else { 1 }].map(Source::Operand);
+        let bindings = [&reads[..], &[partials.source]].concat();
+        Step { shader, storage: partials.storage, constants, bindings, dispatches }
+    }
+
+    pub(crate) fn bindables(&self) -> [Bindable; 4] {
         [&self.input, &self.weight, self.bias.as_ref().unwrap_or(&self.weight), &self.output].map(Bindable::from)
     }
 
     /// The elements of input, weight, bias (or weight) and output that a tile touches.
-    fn spans(&self, tile: &Tile) -> Vec<Range<usize>> {
+    pub(crate) fn spans(&self, tile: &Tile) -> Vec<Range<usize>> {
         let [batch, channels, d, h, w, reduction] = tile;
         let Channels { ins, outs, .. } = self.layer.channels;
         let groups = channels.start / outs..(channels.end - 1) / outs + 1;
@@ -273,6 +271,11 @@ impl Relation {
             count: wrap(outputs.len()),
         }
     }
+}
+
+/// A constant that is true or false.
+pub(crate) fn flag(name: &'static str, value: bool) -> (&'static str, f64) {
+    (name, f64::from(u8::from(value)))
 }
 
 /// The shaders' number of an activation, and its parameters `alpha` and `beta`.

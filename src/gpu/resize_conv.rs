@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::kernel::{Shader, with_storage};
 use super::params::{ResizeAxisParams, ResizeConvParams, wrap};
-use super::partial_sums::Partials;
+use super::partial_sums::{Finish, Partials};
 use super::program::{GpuOp, Launch, Placed, Program, Request, Source, Step, Work};
 use super::recipe::{Capabilities, Recipe, recipes};
 use super::relation::{activation_constants, by_one_pass_or_two, span, spatial_stride};
@@ -70,7 +70,7 @@ impl<const R: usize> ResizeConv<R> {
         let bindings = [&reads[..], &[0, 1, 2].map(Source::Table), &[partials.source]].concat();
         let step = Step { shader: &DIRECT, storage, constants, bindings, dispatches };
         let tables = problem.tables.iter().map(table_bytes).collect::<Result<_>>()?;
-        let steps = [step].into_iter().chain(partials.sum(request, &recipe, &operands)?).collect();
+        let steps = [step].into_iter().chain(partials.sum(request, &recipe, &operands, Finish::default())?).collect();
         let (inputs, workspaces) = (operands.len() - 1, partials.workspaces);
         Ok(Program { op: Self::NAME, recipe, operands, inputs, tables, workspaces, steps })
     }

@@ -36,6 +36,13 @@ fn two_of<T: Copy, const N: usize>(sizes: [T; N], enough: impl Fn(T) -> bool) ->
     sizes.into_iter().skip(first).take(2)
 }
 
+/// Rows of a tile that are enough for so many, as far as the shader can do with fewer than the recipe has.
+pub(crate) fn height(recipe: &Recipe, shader: &Shader, rows: usize) -> u32 {
+    let enough = |&height: &u32| height as usize >= rows;
+    let lower = [4, 8, 16].into_iter().filter(|&height| shader.subgroups && height < recipe.tile[0]).find(enough);
+    lower.unwrap_or(recipe.tile[0])
+}
+
 /// The shaders' constants that say how large the tile is.
 pub(crate) fn constants(recipe: &Recipe, shader: &Shader) -> Vec<(&'static str, f64)> {
     let [row_quads, column_quads] = recipe.tile.map(|side| f64::from(side / 4));
