@@ -36,7 +36,9 @@ fn both(gpu: &upconv::Gpu, activation: Activation, text: &str) -> Outcome {
 pub fn rows() -> Vec<Row> {
     let every = || EXACT.into_iter().chain(TRANSCENDENTAL);
     let mut rows: Vec<Row> = Vec::new();
-    for text in ["n2_ic3_oc4_i7x6_k3x2_s2x1_p1x0_b1", "ic4_oc2_i6x5_k2x3_g2", "oc3_i30x20"] {
+    for text in
+        ["n2_ic3_oc4_i7x6_k3x2_s2x1_p1x0_b1", "ic4_oc2_i6x5_k2x3_g2", "oc3_i30x20", "ic160_oc3_i2x3_k3x3_s2x2_b1"]
+    {
         rows.extend(
             every()
                 .map(|activation| Row::new(format!("{activation:?} [{text}]"), move |gpu| both(gpu, activation, text))),

@@ -27,6 +27,8 @@ const TWO_AXES: &[(&str, &str)] = &[
     ("an ordinary layer", "ic8_oc4_i9x9_k3x3_p1x1_b1"),
     ("seven channels to one", "ic7_oc1_i5x5_k3x3_s2x2"),
     ("pointwise", "n2_ic9_oc5_i4x7_b1"),
+    ("a sum in chunks", "n2_ic70_oc5_i4x3_k3x3_p1x1_b1"),
+    ("sums of groups in chunks", "ic140_oc6_i4x3_k3x3_s2x1_g2_b1"),
     ("an empty batch", "n0_ic2_oc3_i5x4_k3x3_b1"),
 ];
 

@@ -34,6 +34,8 @@ const TWO_AXES: &[(&str, &str)] = &[
     ("an ordinary layer", "ic8_oc4_i8x8_k4x4_s2x2_p1x1_b1"),
     ("seven channels to one", "ic7_oc1_i5x5_k3x3_s2x2"),
     ("one channel to nine", "ic1_oc9_i5x4_k3x3_s1x2"),
+    ("a sum in chunks", "n2_ic140_oc5_i3x4_k4x4_s2x2_p1x1_b1"),
+    ("sums of groups in chunks", "ic280_oc4_i3x2_k4x3_s2x1_g2_b1"),
     ("a window that meets no sample", "ic1_oc1_i2x2_k1x1_s9x9_op8x8_b1"),
     ("an empty batch", "n0_ic2_oc3_i5x4_k3x3_b1"),
 ];
