@@ -6,7 +6,7 @@ use std::time::Duration;
 use wgpu::DeviceType;
 
 use super::conv_weight_grad::Sums;
-use super::gemm;
+use super::gemm::{self, COOPERATIVE_8};
 use super::product::Product;
 use super::recipe::Candidate;
 use super::relation::{Direction, Layer};
@@ -27,16 +27,19 @@ struct Rates {
     subgroup: [f64; 5],
     /// A tile of a workgroup: as such, for each tap, for each term, and for each product of a term.
     workgroup: [f64; 4],
+    /// The same of cooperative matrices.
+    cooperative: [f64; 4],
 }
 
 /// Measured on llvmpipe (Mesa 22.3.6 on 2 cores of an AVX-512 Xeon, 2026-11-22) on the benchmark's problems. SwiftShader
-/// takes some four times as long for each part, so that the order is the same.
+/// takes some four times as long for each part, so that the order is the same. Cooperative matrices are those of Mesa 26.2.6.
 const SOFTWARE: Rates = Rates {
     parallel: 2.0,
     direct: [1000.0, 272.0],
     rows: [3000.0, 2450.0, 283.0],
     subgroup: [400.0, 600.0, 150.0, 86.0, 11.2],
     workgroup: [40_000.0, 6_000.0, 60.0, 0.48],
+    cooperative: [0.0, 0.0, 0.0, 0.8],
 };
 
 /// Not measured: from what a GPU is known to do with loads and products, on one with room for some 500 workgroups.
@@ -46,6 +49,7 @@ const HARDWARE: Rates = Rates {
     rows: [500.0, 100.0, 60.0],
     subgroup: [1000.0, 100.0, 40.0, 16.0, 16.0],
     workgroup: [4000.0, 200.0, 20.0, 0.02],
+    cooperative: [4000.0, 200.0, 20.0, 0.005],
 };
 
 /// Taps from which on those in the padding are not looked for.
@@ -128,11 +132,12 @@ impl Rates {
     /// A tile's time: `taps` times the shader turns to other addresses, and sums `terms` in all.
     fn tile(&self, candidate: &Candidate, taps: f64, terms: f64) -> f64 {
         let [rows, columns] = candidate.tile.map(f64::from);
-        if candidate.shader.subgroups {
+        let cooperative = candidate.shader.name == COOPERATIVE_8.name;
+        if candidate.shader.subgroups && !cooperative {
             let [fixed, row, tap, term, quad] = self.subgroup;
             return (fixed + taps * tap + terms * term + rows / 4.0 * (row + terms * quad)) * columns / 32.0;
         }
-        let [fixed, tap, term, product] = self.workgroup;
+        let [fixed, tap, term, product] = if cooperative { self.cooperative } else { self.workgroup };
         fixed + taps * tap + terms * (term + product * rows * columns)
     }
 

@@ -7,7 +7,7 @@ use super::params::ConvParams;
 use super::program::{GpuOp, Program, Request};
 use super::recipe::{Capabilities, Recipe, recipes};
 use super::relation::{Direction, Layer, lower};
-use crate::{Conv, Result};
+use crate::{Conv, FloatType, Result};
 
 /// One thread per output element.
 pub(crate) static DIRECT: Shader = Shader {
@@ -28,7 +28,8 @@ pub(crate) static DIRECT: Shader = Shader {
 
 impl<const R: usize> GpuOp for Conv<R> {
     fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {
-        let candidates = |geometry| Layer::new(&geometry, Direction::WideToNarrow).candidates(&DIRECT, capabilities);
+        let candidates =
+            |geometry| Layer::new(&geometry, Direction::WideToNarrow).candidates(&DIRECT, capabilities, FloatType::F32);
         self.geometry().map_or_else(|_| Vec::new(), |geometry| recipes(&candidates(geometry), capabilities))
     }
 

@@ -7,7 +7,7 @@ use super::params::ConvParams;
 use super::program::{GpuOp, Program, Request};
 use super::recipe::{Capabilities, Recipe, recipes};
 use super::relation::{Direction, Layer, lower};
-use crate::{ConvTranspose, Result};
+use crate::{ConvTranspose, FloatType, Result};
 
 /// One thread per output element gathers the taps that meet it.
 pub(crate) static GATHER: Shader = Shader {
@@ -27,7 +27,8 @@ pub(crate) static GATHER: Shader = Shader {
 
 impl<const R: usize> GpuOp for ConvTranspose<R> {
     fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {
-        let candidates = |geometry| Layer::new(&geometry, Direction::NarrowToWide).candidates(&GATHER, capabilities);
+        let candidates =
+            |geometry| Layer::new(&geometry, Direction::NarrowToWide).candidates(&GATHER, capabilities, FloatType::F32);
         self.geometry().map_or_else(|_| Vec::new(), |geometry| recipes(&candidates(geometry), capabilities))
     }
 

@@ -1,13 +1,16 @@
 //! Convolution and its transpose as a matrix product per group: rows are output channels, or pairs of a channel and a
 //! phase; columns are blocks of output positions.
 
+use wgpu::{CooperativeMatrixProperties, CooperativeScalarType};
+
 use super::gemm_params::GemmParams;
-use super::kernel::{Shader, with_storage};
+use super::kernel::{Shader, with_matrices, with_storage};
 use super::partial_sums::Chunks;
 use super::recipe::{Candidate, Capabilities};
 use super::relation::{Direction, Layer};
 use super::tiles;
 use super::windows::outputs;
+use crate::FloatType;
 use crate::geometry::Axis;
 
 /// Subgroups share the weights.
@@ -53,6 +56,32 @@ pub(crate) static WORKGROUP: Shader = Shader {
     ],
 };
 
+/// Cooperative matrices of 8 by 8.
+pub(crate) static COOPERATIVE_8: Shader = Shader {
+    name: "conv_gemm_cooperative",
+    sources: with_matrices!(
+        "8",
+        "../../shaders/conv_gemm_cooperative.wgsl",
+        "../../shaders/shared/implicit_gemm.wgsl",
+        "../../shaders/shared/outer_product.wgsl",
+        "../../shaders/shared/activation.wgsl"
+    ),
+    overrides: &["workgroup_size", "merged", "split", "has_bias", "activation"],
+    ..SUBGROUP
+};
+
+/// Cooperative matrices of 16 by 16.
+pub(crate) static COOPERATIVE_16: Shader = Shader {
+    sources: with_matrices!(
+        "16",
+        "../../shaders/conv_gemm_cooperative.wgsl",
+        "../../shaders/shared/implicit_gemm.wgsl",
+        "../../shaders/shared/outer_product.wgsl",
+        "../../shaders/shared/activation.wgsl"
+    ),
+    ..COOPERATIVE_8
+};
+
 /// Input channels that the shaders sum for one tap before the next, so that a sum may only be split there.
 pub(crate) const CHANNELS: usize = 32;
 
@@ -63,20 +92,39 @@ const MOST_ROWS: usize = 1 << 31;
 const MOST_PLACES: usize = 256;
 
 /// The products that this problem can be run as, on such a device.
-pub(crate) fn candidates(layer: &Layer, capabilities: &Capabilities) -> Vec<Candidate> {
+pub(crate) fn candidates(layer: &Layer, capabilities: &Capabilities, storage: FloatType) -> Vec<Candidate> {
     let mut candidates = Vec::new();
     for block in blocks(layer) {
         let rows = block.iter().fold(layer.channels.outs, |rows, &places| rows.saturating_mul(places as usize));
         if rows > MOST_ROWS {
             continue;
         }
-        for tile in tiles::candidates([&SUBGROUP, &WORKGROUP], rows, capabilities) {
+        let tiles = tiles::candidates([&SUBGROUP, &WORKGROUP], rows, capabilities);
+        for tile in tiles.into_iter().chain(cooperative(capabilities, storage)) {
             let whole = Candidate { block, ..tile };
             candidates.push(whole);
             candidates.extend(layer.chunk().map(|_| Candidate { passes: 2, ..whole }));
         }
     }
     candidates
+}
+
+/// By the largest cooperative matrices that sum such numbers in f32, where all subgroups have the same size.
+fn cooperative(capabilities: &Capabilities, storage: FloatType) -> Option<Candidate> {
+    let number = if storage == FloatType::F16 { CooperativeScalarType::F16 } else { CooperativeScalarType::F32 };
+    let fits = |matrix: &&CooperativeMatrixProperties| {
+        let types = (matrix.ab_type, matrix.cr_type) == (number, CooperativeScalarType::F32);
+        types && matrix.m_size == matrix.n_size && matrix.n_size == matrix.k_size
+    };
+    let sides = capabilities.matrices.iter().filter(fits).map(|matrix| matrix.m_size);
+    let side = sides.filter(|side| [8, 16].contains(side)).max()?;
+    let [smallest, threads] = capabilities.subgroup_sizes;
+    let shader = if side == 16 { &COOPERATIVE_16 } else { &COOPERATIVE_8 };
+    let tile = [4 * side; 2];
+    // Four subgroups, whose threads stage as many rows and columns at a time as the matrices have.
+    let even = smallest == threads && (4 * threads).is_multiple_of(side);
+    let workgroup_size = Some(4 * threads);
+    even.then(|| Candidate { tile, workgroup_size, subgroup_size: threads, ..Candidate::new(shader) })
 }
 
 /// The blocks of outputs that can be rows of one product. A transposed convolution's places in a block are its phases;

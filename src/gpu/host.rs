@@ -40,6 +40,27 @@ pub struct Gpu {
     lost: Arc<Mutex<Option<String>>>,
 }
 
+/// The experimental features that are asked for where the adapter has them.
+#[cfg(feature = "cooperative-matrix")]
+const EXPERIMENTAL: Features = Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+#[cfg(not(feature = "cooperative-matrix"))]
+const EXPERIMENTAL: Features = Features::empty();
+
+#[cfg(feature = "cooperative-matrix")]
+fn experimental() -> wgpu::ExperimentalFeatures {
+    // SAFETY: wgpu's validation of such features may have holes. The one asked for is used by this crate's own shaders
+    // only, which naga has validated, with the sizes and types that the adapter lists.
+    #[allow(unsafe_code)]
+    unsafe {
+        wgpu::ExperimentalFeatures::enabled()
+    }
+}
+
+#[cfg(not(feature = "cooperative-matrix"))]
+fn experimental() -> wgpu::ExperimentalFeatures {
+    wgpu::ExperimentalFeatures::disabled()
+}
+
 impl Gpu {
     /// The adapter that the environment asks for, or the fastest one.
     #[cfg(not(target_arch = "wasm32"))]
@@ -85,10 +106,11 @@ impl Gpu {
     /// A device of this adapter, with its largest buffers and timestamp queries if it has them.
     pub async fn from_adapter(adapter: &Adapter) -> Result<Self> {
         let offered = adapter.limits();
+        let wanted = Features::TIMESTAMP_QUERY | Features::SHADER_F16 | Features::SUBGROUP | EXPERIMENTAL;
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("upconv::host::device"),
-            required_features: adapter.features()
-                & (Features::TIMESTAMP_QUERY | Features::SHADER_F16 | Features::SUBGROUP),
+            required_features: adapter.features() & wanted,
+            experimental_features: experimental(),
             required_limits: Limits {
                 max_buffer_size: offered.max_buffer_size,
                 max_storage_buffer_binding_size: offered.max_storage_buffer_binding_size,
@@ -104,7 +126,10 @@ impl Gpu {
             let text = if message.is_empty() { format!("{reason:?}") } else { message };
             told.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(text);
         });
-        Ok(Self { planner: Planner::new(&device), info: adapter.get_info(), device, queue, lost })
+        let planner = Planner::new(&device);
+        #[cfg(feature = "cooperative-matrix")]
+        let planner = planner.with_cooperative_matrices(&adapter.cooperative_matrix_properties());
+        Ok(Self { planner, info: adapter.get_info(), device, queue, lost })
     }
 
     /// The host's conveniences on a device that the caller made. Whoever made it hears of its loss, not the host.

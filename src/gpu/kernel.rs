@@ -28,7 +28,6 @@ pub struct Shader {
     #[cfg_attr(not(test), allow(dead_code, reason = "read by the layout test"))]
     pub(crate) subgroups: bool,
     /// Names of the `override` constants.
-    #[cfg_attr(not(test), allow(dead_code, reason = "read by the layout test"))]
     pub(crate) overrides: &'static [&'static str],
 }
 
@@ -57,6 +56,27 @@ macro_rules! with_storage {
     };
 }
 pub(crate) use with_storage;
+
+/// The same with cooperative matrices of this side, whose directive comes before all else.
+macro_rules! with_matrices {
+    ($side:literal, $($file:literal),+) => {
+        &[
+            with_matrices!(@text "f32_f32", $side, $($file),+),
+            with_matrices!(@text "f32_f16", $side, $($file),+),
+            with_matrices!(@text "f16_f32", $side, $($file),+),
+            with_matrices!(@text "f16_f16", $side, $($file),+),
+        ]
+    };
+    (@text $storage:literal, $side:literal, $($file:literal),+) => {
+        concat!(
+            include_str!("../../shaders/prelude/cooperative.wgsl"),
+            include_str!(concat!("../../shaders/prelude/", $storage, ".wgsl")),
+            include_str!(concat!("../../shaders/prelude/cooperative_", $side, ".wgsl")),
+            $(include_str!($file)),+
+        )
+    };
+}
+pub(crate) use with_matrices;
 
 /// A compiled shader and the layout of its bindings.
 #[derive(Clone, Debug)]

@@ -72,7 +72,7 @@ use crate::{Cost, Error, Result};
 
 /// Every shader of the crate.
 #[cfg(test)]
-static SHADERS: [&kernel::Shader; 22] = [
+static SHADERS: [&kernel::Shader; 24] = [
     &conv::DIRECT,
     &conv_bias_grad::DIRECT,
     &conv_transpose::GATHER,
@@ -81,6 +81,8 @@ static SHADERS: [&kernel::Shader; 22] = [
     &conv_weight_grad::WORKGROUP,
     &gemm::SUBGROUP,
     &gemm::WORKGROUP,
+    &gemm::COOPERATIVE_8,
+    &gemm::COOPERATIVE_16,
     &rows::ROWS,
     &partial_sums::SUM,
     &max_pool::DIRECT,

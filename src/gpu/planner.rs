@@ -91,6 +91,17 @@ impl Planner {
         self
     }
 
+    /// Lets products use these cooperative matrices, of which the adapter tells (`Adapter::cooperative_matrix_properties`);
+    /// the device must have `Features::EXPERIMENTAL_COOPERATIVE_MATRIX`. Where tensors are stored as f16 they are chosen by
+    /// themselves; with f32 a recipe has to name them.
+    #[cfg(feature = "cooperative-matrix")]
+    pub fn with_cooperative_matrices(mut self, matrices: &[wgpu::CooperativeMatrixProperties]) -> Self {
+        if self.capabilities.features.contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX) {
+            self.capabilities.matrices = matrices.to_vec();
+        }
+        self
+    }
+
     /// The recipes that [`Gpu::tune`](super::Gpu::tune) found to be the fastest, to be saved as text.
     pub fn choices(&self) -> Choices {
         self.locked_choices().clone()

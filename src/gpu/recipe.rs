@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use wgpu::{Backend, Device, DeviceType, Features, Limits};
+use wgpu::{Backend, CooperativeMatrixProperties, Device, DeviceType, Features, Limits};
 
 use super::kernel::Shader;
 use super::program::{Program, Request};
@@ -60,6 +60,9 @@ pub struct Capabilities {
     pub device_type: DeviceType,
     /// What runs it.
     pub backend: Backend,
+    /// The cooperative matrices that it may use. They are a property of the adapter, and experimental, so that a planner
+    /// has to be told of them.
+    pub matrices: Vec<CooperativeMatrixProperties>,
 }
 
 impl Capabilities {
@@ -74,12 +77,14 @@ impl Capabilities {
             subgroup_sizes: [info.subgroup_min_size, info.subgroup_max_size],
             device_type: info.device_type,
             backend: info.backend,
+            matrices: Vec::new(),
         }
     }
 
     /// No feature but these, on a device of no particular kind.
     pub(crate) fn plain(limits: Limits, features: Features) -> Self {
-        Self { limits, features, subgroup_sizes: [0; 2], device_type: DeviceType::Other, backend: Backend::Noop }
+        let (device_type, backend) = (DeviceType::Other, Backend::Noop);
+        Self { limits, features, subgroup_sizes: [0; 2], device_type, backend, matrices: Vec::new() }
     }
 }
 

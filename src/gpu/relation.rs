@@ -61,8 +61,13 @@ impl Layer {
     }
 
     /// The ways to run it on such a device, best first. `direct` accepts every problem.
-    pub(crate) fn candidates(&self, direct: &'static Shader, capabilities: &Capabilities) -> Vec<Candidate> {
-        let mut candidates = gemm::candidates(self, capabilities);
+    pub(crate) fn candidates(
+        &self,
+        direct: &'static Shader,
+        capabilities: &Capabilities,
+        storage: FloatType,
+    ) -> Vec<Candidate> {
+        let mut candidates = gemm::candidates(self, capabilities, storage);
         candidates.extend(rows::candidate(self));
         candidates.push(direct.into());
         rank(self, &mut candidates, capabilities.device_type);
@@ -76,7 +81,7 @@ impl Layer {
         recipe: &Recipe,
         capabilities: &Capabilities,
     ) -> Option<Duration> {
-        let candidates = self.candidates(direct, capabilities);
+        let candidates = self.candidates(direct, capabilities, FloatType::F32);
         let candidate = candidates.iter().find(|candidate| candidate.has(recipe))?;
         Some(predict(self, candidate, capabilities.device_type))
     }
@@ -100,7 +105,7 @@ pub(crate) fn lower<O: Op>(
     direct: &'static Shader,
     request: Request<'_>,
 ) -> Result<Program> {
-    let candidates = layer.candidates(direct, request.capabilities);
+    let candidates = layer.candidates(direct, request.capabilities, request.options.storage);
     let lower = |candidate: Candidate, recipe: Recipe| {
         let operands = request.place(op)?;
         let chunk = layer.chunk_by(recipe.tile, recipe.passes);

@@ -17,6 +17,7 @@ fn parse(shader: &kernel::Shader, text: usize) -> naga::Module {
     let module = naga::front::wgsl::parse_str(source).unwrap_or_else(|e| panic!("{}", e.emit_to_string(source)));
     let mut needed = if text == 0 { valid::Capabilities::empty() } else { valid::Capabilities::SHADER_FLOAT16 };
     needed.set(valid::Capabilities::SUBGROUP, shader.subgroups);
+    needed.set(valid::Capabilities::COOPERATIVE_MATRIX, source.contains("wgpu_cooperative_matrix"));
     let mut validator = valid::Validator::new(Default::default(), needed);
     validator.subgroup_stages(valid::ShaderStages::COMPUTE).subgroup_operations(valid::SubgroupOperationSet::all());
     validator.validate(&module).unwrap_or_else(|error| panic!("{}: {error:?}", shader.name));
@@ -98,6 +99,8 @@ fn every_shader_file_is_registered_and_named_by_its_op() {
     let mut registered: Vec<_> = SHADERS.iter().map(|shader| shader.name).collect();
     names.sort_unstable();
     registered.sort_unstable();
+    // One file serves cooperative matrices of two sizes.
+    registered.dedup();
     assert_eq!(names, registered);
 }
 
@@ -218,23 +221,41 @@ fn programs_set_every_override() {
         by_each_recipe(&unpool.grad_input()),
     ];
     let mut seen = std::collections::HashSet::new();
-    for step in programs.iter().flatten().flat_map(|program| &program.steps) {
+    let cooperative = by_each_recipe_on(&conv, &cooperative());
+    for step in programs.iter().flatten().chain(&cooperative).flat_map(|program| &program.steps) {
         let names: Vec<_> = step.constants.iter().map(|(name, _)| *name).collect();
         assert_eq!(names, step.shader.overrides, "{}", step.shader.name);
         assert_eq!(step.bindings.len() as u32, step.shader.reads + step.shader.writes, "{}", step.shader.name);
         seen.insert(step.shader.name);
     }
-    assert_eq!(seen.len(), SHADERS.len());
+    assert_eq!(seen, SHADERS.iter().map(|shader| shader.name).collect());
 }
 
 /// On a device with subgroups.
 fn by_each_recipe<O: GpuOp>(op: &O) -> Vec<Program> {
-    let capabilities = software();
+    by_each_recipe_on(op, &software())
+}
+
+/// A device with cooperative matrices of f32.
+fn cooperative() -> Capabilities {
+    let number = wgpu::CooperativeScalarType::F32;
+    let matrix = wgpu::CooperativeMatrixProperties {
+        m_size: 8,
+        n_size: 8,
+        k_size: 8,
+        ab_type: number,
+        cr_type: number,
+        saturating_accumulation: false,
+    };
+    Capabilities { matrices: vec![matrix], ..software() }
+}
+
+fn by_each_recipe_on<O: GpuOp>(op: &O, capabilities: &Capabilities) -> Vec<Program> {
     let lower = |recipe| {
         let options = PlanOptions { recipe: Some(recipe), ..Default::default() };
-        op.lower(Request { capabilities: &capabilities, options: &options }).unwrap()
+        op.lower(Request { capabilities, options: &options }).unwrap()
     };
-    op.recipes(&capabilities).into_iter().map(lower).collect()
+    op.recipes(capabilities).into_iter().map(lower).collect()
 }
 
 #[test]

@@ -36,10 +36,15 @@ fn two_of<T: Copy, const N: usize>(sizes: [T; N], enough: impl Fn(T) -> bool) ->
     sizes.into_iter().skip(first).take(2)
 }
 
+/// Whether a shader's tile is as high as it is told, in quads of rows.
+fn by_quads(shader: &Shader) -> bool {
+    shader.subgroups && shader.overrides.contains(&"quads")
+}
+
 /// Rows of a tile that are enough for so many, as far as the shader can do with fewer than the recipe has.
 pub(crate) fn height(recipe: &Recipe, shader: &Shader, rows: usize) -> u32 {
     let enough = |&height: &u32| height as usize >= rows;
-    let lower = [4, 8, 16].into_iter().filter(|&height| shader.subgroups && height < recipe.tile[0]).find(enough);
+    let lower = [4, 8, 16].into_iter().filter(|&height| by_quads(shader) && height < recipe.tile[0]).find(enough);
     lower.unwrap_or(recipe.tile[0])
 }
 
@@ -48,7 +53,7 @@ pub(crate) fn constants(recipe: &Recipe, shader: &Shader) -> Vec<(&'static str, 
     let [row_quads, column_quads] = recipe.tile.map(|side| f64::from(side / 4));
     let mut constants = vec![("workgroup_size", recipe.workgroup_size.into())];
     if shader.subgroups {
-        constants.push(("quads", row_quads));
+        constants.extend(by_quads(shader).then_some(("quads", row_quads)));
         return constants;
     }
     // So many by so many outputs belong to each thread, in squares of 4.

@@ -37,7 +37,7 @@ pub fn rows() -> Vec<Row> {
     let every = || EXACT.into_iter().chain(TRANSCENDENTAL);
     let mut rows: Vec<Row> = Vec::new();
     for text in
-        ["n2_ic3_oc4_i7x6_k3x2_s2x1_p1x0_b1", "ic4_oc2_i6x5_k2x3_g2", "oc3_i30x20", "ic160_oc3_i2x3_k3x3_s2x2_b1"]
+        ["n2_ic3_oc4_i7x6_k3x2_s2x1_p1x0_b1", "ic4_oc2_i6x5_k2x3_g2", "oc3_i30x20", "ic160_oc3_i4x3_k3x3_s2x1_b1"]
     {
         rows.extend(
             every()

@@ -203,9 +203,25 @@ fn check_halves<O: GpuOp>(gpu: &Gpu, op: &O, make: Make) -> Outcome {
         Ok(_) if !able => Err("planned without the feature".into()),
         Ok(_) => {
             run_and_compare(gpu, op, &options, &make(Data::Reals, FloatType::F16)?, Data::Reals)?;
+            check_cooperative(gpu, op, make, &options)?;
             check_split(gpu, op, make, FloatType::F16)
         }
     }
+}
+
+/// By cooperative matrices, where the device has any of f16 and the op is a product.
+fn check_cooperative<O: GpuOp>(gpu: &Gpu, op: &O, make: Make, options: &PlanOptions) -> Outcome {
+    let capabilities = gpu.planner().capabilities();
+    let side = capabilities.matrices.iter().map(|matrix| matrix.m_size).max();
+    let products = op.recipes(capabilities).into_iter().filter(|recipe| recipe.shader == "conv_gemm_subgroup");
+    for (recipe, side) in products.filter_map(|recipe| Some((recipe, side?))) {
+        let (tile, workgroup_size) = ([4 * side; 2], 4 * capabilities.subgroup_sizes[1]);
+        let recipe = Recipe { shader: "conv_gemm_cooperative", tile, workgroup_size, ..recipe };
+        let told = |error| format!("{recipe}: {error}");
+        let options = PlanOptions { recipe: Some(recipe.clone()), ..options.clone() };
+        run_and_compare(gpu, op, &options, &make(Data::Reals, FloatType::F16)?, Data::Reals).map_err(told)?;
+    }
+    Ok(())
 }
 
 /// By each kind of recipe: shader and number of passes.

@@ -94,8 +94,8 @@ fn tuned(gpu: &Gpu) -> Outcome {
     }
 }
 
-/// A NaN and an infinity reach the outputs that they take part in, and no other, by the plain recipe: it never
-/// multiplies padding.
+/// A NaN and an infinity reach the outputs that they take part in, and no other: of a convolution by the plain recipe, which
+/// never multiplies padding, of a resize by each.
 fn non_finite(gpu: &Gpu) -> Outcome {
     let w = Array4::<f32>::from_elem((1, 1, 3, 3), 1.0);
     let mut x = Array4::<f32>::from_elem((1, 1, 7, 9), 2.0);
@@ -113,12 +113,35 @@ fn non_finite(gpu: &Gpu) -> Outcome {
             return Err(format!("({r}, {c}) is {value}, though no NaN or infinity takes part"));
         }
     }
+    let base = || Upsample2d::from_shape(x.shape(), [14, 18]).map_err(text);
     // A copy keeps them, as it computes nothing.
-    let base = Upsample2d::from_shape(x.shape(), [14, 18]).map_err(text)?;
-    let up = Upsample2d::pytorch(base, Interpolate::Nearest).map_err(text)?;
-    let copied = gpu.run(&up, &[x.view()]).map_err(text)?;
-    let kept = copied[[0, 0, 1, 1]].is_nan() && copied[[0, 0, 13, 17]] == f32::INFINITY;
-    if kept { Ok(()) } else { Err("a copy changed a NaN or an infinity".into()) }
+    let up = Upsample2d::pytorch(base()?, Interpolate::Nearest).map_err(text)?;
+    for (recipe, copied) in by_each_recipe(gpu, &up, &x)? {
+        if !copied[[0, 0, 1, 1]].is_nan() || copied[[0, 0, 13, 17]] != f32::INFINITY {
+            return Err(format!("{recipe}: a copy changed a NaN or an infinity"));
+        }
+    }
+    // Twice the size: the first sample takes part in the first three outputs of each axis, the last in the last three.
+    let up = Upsample2d::pytorch(base()?, Interpolate::Linear { align_corners: false }).map_err(text)?;
+    for (recipe, linear) in by_each_recipe(gpu, &up, &x)? {
+        let touched = |r: usize, c: usize| (r <= 2 && c <= 2) || (r >= 11 && c >= 15);
+        let wrong = linear.indexed_iter().find(|&((_, _, r, c), &value)| !touched(r, c) && value != 2.0);
+        if let Some(((_, _, r, c), value)) = wrong {
+            return Err(format!("{recipe}: ({r}, {c}) is {value}, though no NaN or infinity takes part"));
+        }
+    }
+    Ok(())
+}
+
+fn by_each_recipe(gpu: &Gpu, up: &Upsample2d, x: &Array4<f32>) -> Result<Vec<(Recipe, Array4<f32>)>, String> {
+    let run = |recipe: Recipe| {
+        let options = PlanOptions { recipe: Some(recipe.clone()), ..Default::default() };
+        let plan = gpu.planner().plan(up, &options).map_err(text)?;
+        let y = run_plan(gpu, up, &plan, &options, &[x.clone().into_dyn()])?;
+        Ok((recipe, y.into_dimensionality::<Ix4>().map_err(|error| error.to_string())?))
+    };
+    let recipes = up.recipes(gpu.planner().capabilities()).into_iter();
+    recipes.filter(|recipe| recipe.workgroup_size == 64).map(run).collect()
 }
 
 fn lost_device(gpu: &Gpu) -> Outcome {
