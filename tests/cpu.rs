@@ -74,6 +74,8 @@ fn random_layers<const R: usize>(cases: u32) {
         for integers in [true, false] {
             check(&conv, integers).map_err(TestCaseError::fail)?;
             check(&transpose, integers).map_err(TestCaseError::fail)?;
+            check(&conv.grad_weight().expect("a valid layer"), integers).map_err(TestCaseError::fail)?;
+            check(&transpose.grad_weight().expect("a valid layer"), integers).map_err(TestCaseError::fail)?;
         }
     });
 }
@@ -119,6 +121,7 @@ fn slabs_and_other_ops() {
     let conv =
         Conv::<2> { in_channels: 40, out_channels: 9, input_size: [90, 70], kernel_size: [4, 5], ..Default::default() };
     check(&conv, true).unwrap();
+    check(&conv.grad_weight().unwrap(), true).unwrap();
     check(&upconv::MaxPool2d { input_size: [6, 6], ..Default::default() }, true).unwrap();
     let modes = [upconv::UpsampleMode::Linear, upconv::UpsampleMode::Cubic { a: -0.75, exclude_outside: true }];
     for mode in modes {
@@ -139,7 +142,9 @@ fn sizes_past_a_slab() {
     let layer =
         Conv::<1> { in_channels: 40, out_channels: 5, input_size: [9000], kernel_size: [7], ..Default::default() };
     for stride in [[1], [3]] {
-        check(&Conv { stride, padding: Padding::Explicit([[4, 3]]), ..layer.clone() }, true).unwrap();
+        let layer = Conv { stride, padding: Padding::Explicit([[4, 3]]), ..layer.clone() };
+        check(&layer, true).unwrap();
+        check(&layer.grad_weight().unwrap(), true).unwrap();
     }
     check(&ConvTranspose::<1> { kernel_size: [5000], stride: [5000], input_size: [2], ..Default::default() }, true)
         .unwrap();

@@ -33,14 +33,14 @@ impl<const R: usize> CpuOp for Conv<R> {
     }
 }
 
-struct Problem {
-    layer: Layer,
+pub(super) struct Problem {
+    pub(super) layer: Layer,
     /// For each tap of the last axis: the narrow samples that meet a wide one, and the first of those.
     taps: Vec<(Range<usize>, usize)>,
 }
 
 impl Problem {
-    fn new(layer: Layer) -> Self {
+    pub(super) fn new(layer: Layer) -> Self {
         let w = layer.axes[2];
         let tap = |tap| {
             let range = w.narrow_range(tap);
@@ -176,7 +176,7 @@ impl Problem {
     }
 
     /// The samples of one channel that positions from `first` on meet at one tap; zeros in the padding.
-    fn collect(&self, term: usize, first: usize, input: &[f32], line: &mut [f32]) {
+    pub(super) fn collect(&self, term: usize, first: usize, input: &[f32], line: &mut [f32]) {
         let w = &self.layer.axes[2];
         let (channel, tap) = (term / self.layer.taps(), term % self.layer.taps());
         let (range, start) = &self.taps[tap % w.kernel];

@@ -19,6 +19,7 @@
 mod any_device;
 mod conv;
 mod conv_transpose;
+mod conv_weight_grad;
 mod layer;
 mod product;
 mod rows;
@@ -57,7 +58,6 @@ pub fn run<O: CpuOp, D: Dimension>(op: &O, inputs: &[ArrayView<f32, D>]) -> Resu
 impl<const R: usize> CpuOp for crate::AvgPool<R> {}
 impl<const R: usize> CpuOp for crate::BedOfNails<R> {}
 impl<const R: usize> CpuOp for crate::ConvBiasGrad<R> {}
-impl<const R: usize> CpuOp for crate::ConvWeightGrad<R> {}
 impl<const R: usize> CpuOp for crate::MaxPool<R> {}
 impl<const R: usize> CpuOp for crate::PixelShuffle<R> {}
 impl<const R: usize> CpuOp for crate::ResizeConv<R> {}

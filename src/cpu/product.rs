@@ -17,7 +17,16 @@ impl Matrix<'_> {
 }
 
 /// Writes `a * b`, of `[m, n]` elements with `k` terms each, to `c`, whose rows are `pitch` apart; on one thread or all.
-pub(super) fn multiply([m, n, k]: [usize; 3], a: Matrix, b: Matrix, c: &mut [f32], pitch: usize, threads: bool) {
+pub(super) fn multiply(sizes: [usize; 3], a: Matrix, b: Matrix, c: &mut [f32], pitch: usize, threads: bool) {
+    product(sizes, a, b, c, pitch, threads, false);
+}
+
+/// Adds it to what is there.
+pub(super) fn multiply_add(sizes: [usize; 3], a: Matrix, b: Matrix, c: &mut [f32], pitch: usize, threads: bool) {
+    product(sizes, a, b, c, pitch, threads, true);
+}
+
+fn product([m, n, k]: [usize; 3], a: Matrix, b: Matrix, c: &mut [f32], pitch: usize, threads: bool, add: bool) {
     if m == 0 || n == 0 {
         return;
     }
@@ -36,14 +45,14 @@ pub(super) fn multiply([m, n, k]: [usize; 3], a: Matrix, b: Matrix, c: &mut [f32
             c.as_mut_ptr(),
             1,
             step(pitch),
-            false,
+            add,
             a.elements.as_ptr(),
             step(a.columns),
             step(a.rows),
             b.elements.as_ptr(),
             step(b.columns),
             step(b.rows),
-            0.0,
+            if add { 1.0 } else { 0.0 },
             1.0,
             false,
             false,
