@@ -78,6 +78,15 @@ pub fn rows() -> Vec<Row> {
         }
         Ok(())
     }));
+    // A thread has several channels, of which the last block may lack some.
+    for channels in [5, 13] {
+        rows.push(Row::new(format!("2d {channels} channels"), move |gpu| {
+            let up = Upsample2d { batch: 2, channels, input_size: [5, 4], output_size: [9, 7], ..Default::default() };
+            MODES[3..6].iter().try_for_each(|&(name, mode)| {
+                check_reals(gpu, &Upsample { mode, ..up.clone() }, name).map_err(|error| format!("{name}: {error}"))
+            })
+        }));
+    }
     rows.push(Row::new("2d an empty batch", move |gpu| {
         check_reals(gpu, &Upsample2d { batch: 0, input_size: [3, 4], output_size: [6, 8], ..planes.clone() }, "empty")
     }));
