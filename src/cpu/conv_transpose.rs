@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::layer::{self, Layer};
 use super::product::{Matrix, multiply};
 use super::rows::{Meetings, Phase, add, add_scaled, vectorized};
-use super::{CpuOp, SLAB, least_rows, zeros};
+use super::{CpuOp, SLAB, least_rows, resize};
 use crate::{ConvTranspose, Result};
 
 /// Input channels of a group from which on a matrix product pays.
@@ -19,6 +19,9 @@ const FEW: usize = 8;
 /// Channels of all groups and images from which on each thread has its own. It is no number of threads, so that those
 /// change no sum.
 const MANY: usize = 8;
+
+/// Strides from which on a row of taps makes longer vectors than the samples of one phase, as these have to be put apart.
+const WIDE_STRIDE: usize = 4;
 
 /// Input positions that a product takes at a time.
 const POSITIONS: usize = 256;
@@ -107,7 +110,8 @@ impl Problem {
         let (columns, rows) = (planes.len() / self.layer.wide() * taps, self.layer.narrow() / terms);
         // Where all threads work on one slab, it should be worth calling them together.
         let slab = if threads { (4 * SLAB / 4 / (columns * terms)).clamp(1, rows) } else { self.rows_at_once() };
-        let mut shares = zeros(&[columns, slab * terms])?;
+        let mut shares = Vec::new();
+        resize(&mut shares, columns * slab * terms)?;
         let mut one = Vec::new();
         for start in (0..rows).step_by(slab) {
             let count = slab.min(rows - start);
@@ -123,21 +127,20 @@ impl Problem {
             );
             let slab = Slab { rows: start..start + count, shares: &shares[..columns * count * terms] };
             let reach = self.reach(&slab.rows);
+            if threads {
+                // All planes at once: calling the threads together costs as much as some rows.
+                let rows = planes.par_chunks_mut(width).enumerate().with_min_len(least_rows(width));
+                let reached = rows.filter(|(row, _)| reach.contains(&(row % self.rows())));
+                reached.for_each_init(Vec::new, |one, (row, sums)| {
+                    vectorized(|| self.gather_shares(row / self.rows(), row % self.rows(), &slab, one, sums));
+                });
+                continue;
+            }
             for (channel, plane) in planes.chunks_mut(self.layer.wide()).enumerate() {
-                let plane = &mut plane[reach.start * width..reach.end * width];
-                if threads {
-                    let rows = plane.par_chunks_mut(width).enumerate().with_min_len(least_rows(width));
-                    rows.for_each_init(Vec::new, |one, (row, sums)| {
-                        vectorized(|| self.gather_shares(channel, reach.start + row, &slab, one, sums));
-                    });
-                } else {
-                    let rows = plane.chunks_mut(width).enumerate();
-                    vectorized(|| {
-                        rows.for_each(|(row, sums)| {
-                            self.gather_shares(channel, reach.start + row, &slab, &mut one, sums)
-                        });
-                    });
-                }
+                let rows = plane[reach.start * width..reach.end * width].chunks_mut(width).enumerate();
+                vectorized(|| {
+                    rows.for_each(|(row, sums)| self.gather_shares(channel, reach.start + row, &slab, &mut one, sums));
+                });
             }
         }
         Ok(())
@@ -150,6 +153,17 @@ impl Problem {
         let (plane, row) = (row / self.rows(), row % self.rows());
         let (group, channel) = (plane / self.layer.wides, plane % self.layer.wides);
         let first = group % self.layer.groups * self.layer.narrows;
+        if self.layer.axes[2].dilation == 1 && self.layer.axes[2].stride >= WIDE_STRIDE {
+            for (from, outer) in self.meetings(row) {
+                for c in 0..self.layer.narrows {
+                    let samples =
+                        &input[(group * self.layer.narrows + c) * self.layer.narrow() + from * terms..][..terms];
+                    let weights = &weight[((first + c) * self.layer.wides + channel) * taps + outer * width..][..width];
+                    self.scatter(samples, weights, sums);
+                }
+            }
+            return;
+        }
         self.by_phases(one, sums, |phase, sums| {
             for (from, outer) in self.meetings(row) {
                 for c in 0..self.layer.narrows {
@@ -162,6 +176,25 @@ impl Problem {
                 }
             }
         });
+    }
+
+    /// Adds each sample's products with a row of taps, which lie side by side in the output.
+    #[inline(always)]
+    fn scatter(&self, samples: &[f32], weights: &[f32], sums: &mut [f32]) {
+        let axis = &self.layer.axes[2];
+        // Samples whose outputs do not overlap come one after the other, so that none waits for what the last has written.
+        let apart = weights.len().div_ceil(axis.stride);
+        for first in 0..apart {
+            for (j, sample) in samples.iter().enumerate().skip(first).step_by(apart) {
+                let start = (j * axis.stride) as i64 - axis.pad;
+                let inside =
+                    start.clamp(0, sums.len() as i64)..(start + weights.len() as i64).clamp(0, sums.len() as i64);
+                if !inside.is_empty() {
+                    let weights = &weights[(inside.start - start) as usize..];
+                    add_scaled(&mut sums[inside.start as usize..inside.end as usize], weights, *sample);
+                }
+            }
+        }
     }
 
     /// What a slab adds to an output row.

@@ -81,8 +81,10 @@ fn row_major<'a>(view: &'a ArrayViewD<f32>) -> CowArray<'a, f32, IxDyn> {
 
 /// A tensor of zeros; an error where it does not fit into memory.
 fn zeros(shape: &[usize]) -> Result<Vec<f32>> {
-    let mut values = Vec::new();
-    resize(&mut values, shape.iter().product())?;
+    use rayon::prelude::*;
+    let length = shape.iter().product();
+    let mut values = crate::memory::reserve("a tensor of the CPU engine", length)?;
+    values.par_extend(rayon::iter::repeat_n(0.0, length).with_min_len(LEAST_WORK));
     Ok(values)
 }
 

@@ -2,6 +2,9 @@
 
 use gemm::Parallelism;
 
+/// Products that one thread makes while others would still be waking up.
+const WORTH_THREADS: usize = 1 << 23;
+
 /// A matrix in a slice: element (i, j) is at `i * rows + j * columns`.
 #[derive(Clone, Copy)]
 pub(super) struct Matrix<'a> {
@@ -32,7 +35,7 @@ fn product([m, n, k]: [usize; 3], a: Matrix, b: Matrix, c: &mut [f32], pitch: us
     }
     assert!(k > 0 && a.holds(m, k) && b.holds(k, n), "the factors of a product lie in their slices");
     assert!(pitch >= n && (m - 1) * pitch + n <= c.len(), "the product lies in its slice");
-    let threads = if threads && m * n * k > 1 << 16 { Parallelism::Rayon(0) } else { Parallelism::None };
+    let threads = if threads && m * n * k > WORTH_THREADS { Parallelism::Rayon(0) } else { Parallelism::None };
     let step = |step: usize| step as isize;
     // SAFETY: the assertions above keep every element that is read or written inside its slice, and no two elements of
     // the result share an address, as a row is no longer than the pitch.
