@@ -190,7 +190,8 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn<T = ()> = Result<T, Box<dyn Error>>;
 
 const WIDTH: i32 = 900;
-const LEFT: i32 = 116;
+/// Room for the longest name.
+const LEFT: i32 = 152;
 const RIGHT: i32 = 30;
 const ROW: i32 = 28;
 const INK: RGBColor = RGBColor(34, 34, 34);
