@@ -143,6 +143,13 @@ fn the_chooser_is_a_pure_function_of_problem_and_capabilities() {
     assert_eq!(recipe(&many, &half), "conv_gemm_subgroup wg8 tile16x32 block1x2x2");
     let opengl = Capabilities { backend: wgpu::Backend::Gl, ..software };
     assert_eq!(recipe(&many, &opengl), "conv_transpose_gather wg64");
+    // Few outputs and long sums: on a device with room for many workgroups, several share in each.
+    let few = ConvTranspose2d { in_channels: 1024, out_channels: 512, input_size: [4, 4], ..many.clone() };
+    assert_eq!(recipe(&few, &gpu), "conv_gemm_workgroup wg64 tile64x64 block1x2x2 passes2");
+    assert_eq!(
+        few.grad_weight().unwrap().recipes(&gpu)[0].to_string(),
+        "conv_weight_grad_gemm_workgroup wg64 tile64x64"
+    );
     // More phases than are worth a product each.
     let gaps = ConvTranspose2d { stride: [100, 100], ..many.clone() };
     assert_eq!(recipe(&gaps, &gpu), "conv_transpose_gather wg64");
