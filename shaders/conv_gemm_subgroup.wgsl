@@ -4,6 +4,7 @@
 
 override workgroup_size: u32 = 32;
 override quads: u32 = 8; // the tile's rows, by four: 1, 2, 4 or 8
+override split: bool = false; // whether sums go on from one dispatch to the next; most programs are shorter without
 
 // What a lane knows of its four rows.
 fn outputs_of_lane(lane: u32, outputs: Outputs) -> Outputs {

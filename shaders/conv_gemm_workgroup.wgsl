@@ -5,6 +5,7 @@ override workgroup_size: u32 = 64;
 override staged_rows: u32 = 128; // the tile's rows, by four, of all channels that are staged
 override staged_columns: u32 = 128;
 override quads: u32 = 2; // a thread's rows, and its columns, by four: 1 or 2
+override split: bool = false; // whether sums go on from one dispatch to the next; most programs are shorter without
 
 const STAGED = 8u; // input channels
 

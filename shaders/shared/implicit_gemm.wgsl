@@ -74,7 +74,6 @@ struct Params {
 }
 
 override merged: bool = false;
-override split: bool = false; // whether sums go on from one dispatch to the next; most programs are shorter without
 override has_bias: bool = false;
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -10,7 +10,7 @@ use super::params::{WeightAxisParams, WeightGradParams, wrap};
 use super::partial_sums::{Chunks, Finish, Part, Partials, zeros};
 use super::program::{GpuOp, Launch, Placed, Program, Request, Source, Step, Work};
 use super::recipe::{Candidate, Capabilities, Recipe, recipes};
-use super::relation::{span, spatial_stride};
+use super::relation::{flag, span, spatial_stride};
 use super::tiles;
 use super::windows::{Bindable, REDUCTION, Tile, Window, flat_box};
 use crate::conv_weight_grad::ForwardInput;
@@ -174,7 +174,7 @@ impl<const R: usize> ConvWeightGrad<R> {
         let mut constants = vec![("workgroup_size", recipe.workgroup_size.into())];
         if product {
             constants = tiles::constants(&recipe, candidate.shader);
-            constants.push(("split", f64::from(u8::from(split.get()))));
+            constants.push(flag("split", split.get()));
         }
         let step = Step {
             shader: candidate.shader,

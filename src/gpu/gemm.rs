@@ -27,7 +27,7 @@ pub(crate) static SUBGROUP: Shader = Shader {
     fields: GemmParams::FIELDS,
     params_size: size_of::<GemmParams>() as u64,
     subgroups: true,
-    overrides: &["workgroup_size", "quads", "merged", "split", "has_bias", "activation"],
+    overrides: &["workgroup_size", "quads", "split", "merged", "has_bias", "activation"],
 };
 
 /// Workgroups share weights and samples.
@@ -49,8 +49,8 @@ pub(crate) static WORKGROUP: Shader = Shader {
         "staged_rows",
         "staged_columns",
         "quads",
-        "merged",
         "split",
+        "merged",
         "has_bias",
         "activation",
     ],
@@ -66,7 +66,7 @@ pub(crate) static COOPERATIVE_8: Shader = Shader {
         "../../shaders/shared/outer_product.wgsl",
         "../../shaders/shared/activation.wgsl"
     ),
-    overrides: &["workgroup_size", "merged", "split", "has_bias", "activation"],
+    overrides: &["workgroup_size", "merged", "has_bias", "activation"],
     ..SUBGROUP
 };
 
@@ -153,9 +153,10 @@ impl Layer {
     /// Input channels of a chunk where there are so few outputs that several workgroups can share in the sum of each.
     fn chunk(&self) -> Option<usize> {
         let outputs = usize::try_from(outputs(&self.tile())).ok()?;
-        let taps: usize = self.axes.iter().map(|axis| axis.kernel.div_ceil(self.phases_of(axis))).product();
         let ins = self.channels.ins;
-        let chunks = Chunks::of_tiles(outputs, ins.checked_mul(taps)?);
+        let taps = self.axes.iter().map(|axis| axis.kernel.div_ceil(self.phases_of(axis)));
+        let terms = taps.fold(ins, usize::saturating_mul);
+        let chunks = Chunks::of_tiles(outputs, terms);
         let chunk = ins.div_ceil(chunks.count).next_multiple_of(CHANNELS);
         (chunk < ins).then_some(chunk)
     }

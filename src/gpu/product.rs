@@ -62,8 +62,11 @@ impl<'a> Product<'a> {
         partials: &Partials,
         request: &Request<'_>,
     ) -> Result<Vec<Step>> {
-        // Of several groups none is cut, and no sum but between chunks, or where the shader would go on to other taps.
-        let granules = [1, self.layer.channels.outs, 1, 1, 1, self.chunk.unwrap_or(CHANNELS)];
+        // Of several groups none is cut, and no sum but between chunks, or where the shader would go on to other taps; if it
+        // can go on from stored sums.
+        let can_go_on = shader.overrides.contains(&"split");
+        let terms = if can_go_on { CHANNELS } else { usize::MAX };
+        let granules = [1, self.layer.channels.outs, 1, 1, 1, self.chunk.unwrap_or(terms)];
         let work = Work::Workgroups(&|tile| self.workgroups(tile), granules);
         let (storage, tile, operands) = (partials.storage, self.layer.tile(), &relation.bindables()[..]);
         let launch = Launch { recipe: self.recipe, storage, tile, operands, work };
@@ -92,7 +95,8 @@ impl<'a> Product<'a> {
         let step = |(height, dispatches)| {
             let recipe = Recipe { tile: [height, self.recipe.tile[1]], ..self.recipe.clone() };
             let mut constants = tiles::constants(&recipe, shader);
-            constants.extend([flag("merged", self.merged()), flag("split", split.get())]);
+            constants.extend(can_go_on.then(|| flag("split", split.get())));
+            constants.push(flag("merged", self.merged()));
             relation.step(shader, constants, partials, dispatches)
         };
         Ok(by_height.into_iter().map(step).collect())

@@ -355,6 +355,9 @@ fn passes_are_chosen_by_cost_and_room() {
 fn absurd_sizes_are_errors() {
     let conv = crate::Conv3d { batch: 0, input_size: [1 << 22; 3], ..Default::default() };
     assert!(matches!(conv.grad_weight(), Err(Error::TooLarge { .. })));
+    // Its weight has more elements than an address.
+    let kernel = crate::Conv3d { kernel_size: [1 << 22; 3], ..conv };
+    assert!(kernel.recipes(&software()).is_empty() || crate::Op::output(&kernel).is_ok());
     let up = crate::Upsample3d { batch: 0, output_size: [1 << 22; 3], ..Default::default() };
     assert!(matches!(crate::Op::output(&up), Err(Error::TooLarge { .. })));
     let mode = crate::UpsampleMode::Linear;
