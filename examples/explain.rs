@@ -33,7 +33,7 @@ impl Visit for Explain<'_> {
                 if recipe == *plan.recipe() { "chosen" } else { "" }.into(),
                 recipe.to_string(),
                 workgroups.to_string(),
-                op.predict(&recipe, planner.capabilities()).map_or("-".into(), milliseconds),
+                op.predict(&recipe, planner.capabilities(), options.storage).map_or("-".into(), milliseconds),
                 milliseconds(time),
                 per_second(cost.flops),
                 per_second(cost.bytes),

@@ -44,7 +44,7 @@ fn main(
     while (at < range.y) {
         // One row, or what the range has of it.
         let place = place_of(at);
-        let end = min(place.column + i32(range.y - at), params.w.narrow);
+        let end = place.column + i32(min(range.y - at, u32(params.w.narrow - place.column)));
         at += u32(end - place.column);
         let lines = lines_of(columns, place);
         var row_at = rows + place.narrow_at;

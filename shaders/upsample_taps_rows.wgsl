@@ -29,7 +29,8 @@ fn column_of(at: u32) -> Column {
         weight = vec4(weight.xy, third.y, fourth.y);
     }
     let there = index < vec4(END);
-    return Column(select(vec4(0u), index * params.x_w, there), bitcast<vec4<f32>>(weight), there);
+    let nearest = select(0u, first.x * params.x_w, there.x);
+    return Column(select(vec4(nearest), index * params.x_w, there), bitcast<vec4<f32>>(weight), there);
 }
 
 // One tap of four rows.
@@ -65,7 +66,7 @@ fn largest(v: vec4<u32>) -> u32 {
     return max(pair.x, pair.y);
 }
 
-// A missing tap is read at the line's begin and takes no part.
+// A missing tap is read where the first is, and takes no part.
 fn row_sum(line: u32, column: Column) -> f32 {
     var sum = select(0.0, column.weight.x * f32(x[line + column.at.x]), column.there.x);
     if (taps > 1u) {

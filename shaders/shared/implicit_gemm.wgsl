@@ -1,4 +1,4 @@
-// A convolution or its transpose as a matrix product, without a matrix in memory: put before the two shaders that do it.
+// A convolution or its transpose as a matrix product, without a matrix in memory: put after the shaders that do it.
 //
 // For each group, rows are output channels (`merged`: every pair of a channel and a phase), columns are blocks of output
 // positions of all images, and the sum runs over input channels and taps. On each axis, output q, sample i and tap t are
@@ -308,9 +308,9 @@ fn exist(outputs: Outputs, i: u32, columns: Columns) -> vec4<bool> {
 }
 
 fn load_row(outputs: Outputs, i: u32, columns: Columns) -> vec4<f32> {
-    let at = outputs.y_at[i] + columns.y_at;
-    let sums = vec4(f32(y[at.x]), f32(y[at.y]), f32(y[at.z]), f32(y[at.w]));
-    return select(vec4(0.0), sums, exist(outputs, i, columns));
+    let there = exist(outputs, i, columns);
+    let at = select(vec4(0u), outputs.y_at[i] + columns.y_at, there);
+    return select(vec4(0.0), vec4(f32(y[at.x]), f32(y[at.y]), f32(y[at.z]), f32(y[at.w])), there);
 }
 
 // The sums of four rows and columns that an earlier dispatch left.

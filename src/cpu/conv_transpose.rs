@@ -129,10 +129,12 @@ impl Problem {
             let reach = self.reach(&slab.rows);
             if threads {
                 // All planes at once: calling the threads together costs as much as some rows.
-                let rows = planes.par_chunks_mut(width).enumerate().with_min_len(least_rows(width));
-                let reached = rows.filter(|(row, _)| reach.contains(&(row % self.rows())));
-                reached.for_each_init(Vec::new, |one, (row, sums)| {
-                    vectorized(|| self.gather_shares(row / self.rows(), row % self.rows(), &slab, one, sums));
+                let reached = planes.par_chunks_mut(self.layer.wide()).enumerate().flat_map(|(channel, plane)| {
+                    let rows = plane[reach.start * width..reach.end * width].par_chunks_mut(width).enumerate();
+                    rows.with_min_len(least_rows(width)).map(move |(row, sums)| (channel, row, sums))
+                });
+                reached.for_each_init(Vec::new, |one, (channel, row, sums)| {
+                    vectorized(|| self.gather_shares(channel, reach.start + row, &slab, one, sums));
                 });
                 continue;
             }

@@ -3,10 +3,10 @@
 use super::program::{GpuOp, Program, Request};
 use super::recipe::{Capabilities, Recipe};
 use super::resample::Resample;
-use crate::{AvgPool, Result};
+use crate::{AvgPool, FloatType, Result};
 
 impl<const R: usize> GpuOp for AvgPool<R> {
-    fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {
+    fn recipes(&self, capabilities: &Capabilities, _storage: FloatType) -> Vec<Recipe> {
         Resample::recipes(self, capabilities)
     }
 

@@ -72,7 +72,7 @@ impl Choices {
             return None;
         }
         let chosen = self.recipes.get(&problem(op, options))?;
-        op.recipes(capabilities).into_iter().find(|recipe| recipe.to_string() == *chosen)
+        op.recipes(capabilities, options.storage).into_iter().find(|recipe| recipe.to_string() == *chosen)
     }
 }
 

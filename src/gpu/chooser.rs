@@ -6,7 +6,7 @@ use std::time::Duration;
 use wgpu::DeviceType;
 
 use super::conv_weight_grad::Sums;
-use super::gemm::{self, COOPERATIVE_8};
+use super::gemm;
 use super::product::Product;
 use super::recipe::Candidate;
 use super::relation::{Direction, Layer};
@@ -132,7 +132,7 @@ impl Rates {
     /// A tile's time: `taps` times the shader turns to other addresses, and sums `terms` in all.
     fn tile(&self, candidate: &Candidate, taps: f64, terms: f64) -> f64 {
         let [rows, columns] = candidate.tile.map(f64::from);
-        let cooperative = candidate.shader.name == COOPERATIVE_8.name;
+        let cooperative = candidate.shader.cooperative();
         if candidate.shader.subgroups && !cooperative {
             let [fixed, row, tap, term, quad] = self.subgroup;
             return (fixed + taps * tap + terms * term + rows / 4.0 * (row + terms * quad)) * columns / 32.0;

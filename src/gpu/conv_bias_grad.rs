@@ -38,8 +38,8 @@ impl<const R: usize> ConvBiasGrad<R> {
 }
 
 impl<const R: usize> GpuOp for ConvBiasGrad<R> {
-    fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {
-        recipes(&self.chunks().candidates(Candidate::new(&DIRECT), FloatType::F32), capabilities)
+    fn recipes(&self, capabilities: &Capabilities, storage: FloatType) -> Vec<Recipe> {
+        recipes(&self.chunks().candidates(Candidate::new(&DIRECT), storage), capabilities)
     }
 
     fn lower(&self, request: Request<'_>) -> Result<Program> {

@@ -6,7 +6,7 @@ use super::kernel::{Shader, with_storage};
 use super::params::ConvParams;
 use super::program::{GpuOp, Program, Request};
 use super::recipe::{Capabilities, Recipe, recipes};
-use super::relation::{Direction, Layer, lower};
+use super::relation::{Direction, Layer, by_one_pass_or_two, lower};
 use crate::{ConvTranspose, FloatType, Result};
 
 /// One thread per output element gathers the taps that meet it.
@@ -26,14 +26,17 @@ pub(crate) static GATHER: Shader = Shader {
 };
 
 impl<const R: usize> GpuOp for ConvTranspose<R> {
-    fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {
+    fn recipes(&self, capabilities: &Capabilities, storage: FloatType) -> Vec<Recipe> {
         let candidates =
-            |geometry| Layer::new(&geometry, Direction::NarrowToWide).candidates(&GATHER, capabilities, FloatType::F32);
-        self.geometry().map_or_else(|_| Vec::new(), |geometry| recipes(&candidates(geometry), capabilities))
+            |geometry| Layer::new(&geometry, Direction::NarrowToWide).candidates(&GATHER, capabilities, storage);
+        self.geometry().map_or_else(
+            |_| Vec::new(),
+            |geometry| recipes(&by_one_pass_or_two(candidates(geometry), storage), capabilities),
+        )
     }
 
-    fn predict(&self, recipe: &Recipe, capabilities: &Capabilities) -> Option<Duration> {
-        Layer::new(&self.geometry().ok()?, Direction::NarrowToWide).predict(&GATHER, recipe, capabilities)
+    fn predict(&self, recipe: &Recipe, capabilities: &Capabilities, storage: FloatType) -> Option<Duration> {
+        Layer::new(&self.geometry().ok()?, Direction::NarrowToWide).predict(&GATHER, recipe, capabilities, storage)
     }
 
     fn lower(&self, request: Request<'_>) -> Result<Program> {

@@ -111,13 +111,13 @@ impl<const R: usize> ConvWeightGrad<R> {
 }
 
 impl<const R: usize> GpuOp for ConvWeightGrad<R> {
-    fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {
-        recipes(&self.sums().candidates(capabilities, FloatType::F32), capabilities)
+    fn recipes(&self, capabilities: &Capabilities, storage: FloatType) -> Vec<Recipe> {
+        recipes(&self.sums().candidates(capabilities, storage), capabilities)
     }
 
-    fn predict(&self, recipe: &Recipe, capabilities: &Capabilities) -> Option<Duration> {
+    fn predict(&self, recipe: &Recipe, capabilities: &Capabilities, storage: FloatType) -> Option<Duration> {
         let (sums, device_type) = (self.sums(), capabilities.device_type);
-        let candidates = sums.candidates(capabilities, FloatType::F32);
+        let candidates = sums.candidates(capabilities, storage);
         let candidate = candidates.iter().find(|candidate| candidate.has(recipe))?;
         Some(predict_sums(&sums, candidate, device_type))
     }

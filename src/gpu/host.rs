@@ -48,8 +48,8 @@ const EXPERIMENTAL: Features = Features::empty();
 
 #[cfg(feature = "cooperative-matrix")]
 fn experimental() -> wgpu::ExperimentalFeatures {
-    // SAFETY: wgpu's validation of such features may have holes. The one asked for is used by this crate's own shaders
-    // only, which naga has validated, with the sizes and types that the adapter lists.
+    // SAFETY: wgpu's validation of experimental features may have holes. This crate's shaders use the one asked for with the
+    // sizes and types that the adapter lists; whoever turned the cargo feature on answers for other shaders on the device.
     #[allow(unsafe_code)]
     unsafe {
         wgpu::ExperimentalFeatures::enabled()
@@ -136,6 +136,13 @@ impl Gpu {
     pub fn from_device(device: &Device, queue: &Queue) -> Self {
         let (device, queue) = (device.clone(), queue.clone());
         Self { planner: Planner::new(&device), info: device.adapter_info(), device, queue, lost: Default::default() }
+    }
+
+    /// See [`Planner::with_cooperative_matrices`].
+    #[cfg(feature = "cooperative-matrix")]
+    pub fn with_cooperative_matrices(mut self, matrices: &[wgpu::CooperativeMatrixProperties]) -> Self {
+        self.planner = self.planner.with_cooperative_matrices(matrices);
+        self
     }
 
     /// The device.

@@ -25,13 +25,17 @@ pub struct Shader {
     pub(crate) fields: &'static [Field],
     pub(crate) params_size: u64,
     /// Whether it uses subgroups.
-    #[cfg_attr(not(test), allow(dead_code, reason = "read by the layout test"))]
     pub(crate) subgroups: bool,
     /// Names of the `override` constants.
     pub(crate) overrides: &'static [&'static str],
 }
 
 impl Shader {
+    /// Whether it uses cooperative matrices.
+    pub(crate) fn cooperative(&self) -> bool {
+        self.sources[0].starts_with("enable wgpu_cooperative_matrix;")
+    }
+
     /// Whether there is a text for tensors stored as f16.
     pub(crate) fn has_f16(&self) -> bool {
         self.sources.len() > 1
@@ -85,14 +89,15 @@ pub(crate) struct Kernel {
     layout: BindGroupLayout,
 }
 
-/// Pipelines that were made before, by shader and constants.
+/// Pipelines that were made before.
 #[derive(Debug, Default)]
 pub(crate) struct KernelCache {
     cache: Option<PipelineCache>,
     kernels: Mutex<HashMap<Key, Arc<Kernel>>>,
 }
 
-type Key = (&'static str, Storage, Vec<(&'static str, u64)>);
+/// Where the text lies, and the constants.
+type Key = (usize, Vec<(&'static str, u64)>);
 
 impl KernelCache {
     pub(crate) fn through(cache: PipelineCache) -> Self {
@@ -103,7 +108,8 @@ impl KernelCache {
         let constants = step.constants.iter().map(|&(name, value)| (name, value.to_bits())).collect();
         let mut kernels = self.kernels.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || Arc::new(Kernel::new(device, op, step, self.cache.as_ref()));
-        kernels.entry((step.shader.name, step.storage, constants)).or_insert_with(make).clone()
+        let text = step.shader.source(step.storage).as_ptr().addr();
+        kernels.entry((text, constants)).or_insert_with(make).clone()
     }
 }
 

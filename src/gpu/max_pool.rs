@@ -11,7 +11,7 @@ use super::relation::{span, spatial_stride};
 use super::windows::{Bindable, Tile, Window};
 use crate::geometry::Axis;
 use crate::pool_indices::Numbering;
-use crate::{MaxPool, MaxPoolGrad, Op, Result};
+use crate::{FloatType, MaxPool, MaxPoolGrad, Op, Result};
 
 /// One thread per output element looks through its window.
 pub(crate) static DIRECT: Shader = Shader {
@@ -40,7 +40,7 @@ pub(crate) static GRAD: Shader = Shader {
 const UNUSED: u64 = 4;
 
 impl<const R: usize> GpuOp for MaxPool<R> {
-    fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {
+    fn recipes(&self, capabilities: &Capabilities, _storage: FloatType) -> Vec<Recipe> {
         recipes(&[(&DIRECT).into()], capabilities)
     }
 
@@ -89,7 +89,7 @@ impl<const R: usize> GpuOp for MaxPool<R> {
 }
 
 impl<const R: usize> GpuOp for MaxPoolGrad<R> {
-    fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {
+    fn recipes(&self, capabilities: &Capabilities, _storage: FloatType) -> Vec<Recipe> {
         recipes(&[(&GRAD).into()], capabilities)
     }
 

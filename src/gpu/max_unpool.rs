@@ -11,7 +11,7 @@ use super::relation::{span, spatial_stride};
 use super::windows::{Bindable, REDUCTION, Tile, Window, flat_box};
 use crate::geometry::three;
 use crate::pool_indices::Numbering;
-use crate::{IndexConvention, MaxUnpool, MaxUnpoolGrad, Op, Result};
+use crate::{FloatType, IndexConvention, MaxUnpool, MaxUnpoolGrad, Op, Result};
 
 /// One thread per word.
 pub(crate) static ZERO: Shader = Shader {
@@ -71,7 +71,7 @@ pub(crate) static GRAD: Shader = Shader {
 const CANDIDATE: Candidate = Candidate { passes: 4, ..Candidate::new(&GATHER) };
 
 impl<const R: usize> GpuOp for MaxUnpool<R> {
-    fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {
+    fn recipes(&self, capabilities: &Capabilities, _storage: FloatType) -> Vec<Recipe> {
         recipes(&[CANDIDATE], capabilities)
     }
 
@@ -94,7 +94,7 @@ impl<const R: usize> GpuOp for MaxUnpool<R> {
 }
 
 impl<const R: usize> GpuOp for MaxUnpoolGrad<R> {
-    fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {
+    fn recipes(&self, capabilities: &Capabilities, _storage: FloatType) -> Vec<Recipe> {
         recipes(&[(&GRAD).into()], capabilities)
     }
 

@@ -4,7 +4,7 @@ use super::kernel::{Shader, with_storage};
 use super::params::{PartialsParams, wrap};
 use super::program::{Launch, Placed, Program, Request, Source, Step, Storage, Work};
 use super::recipe::{Candidate, Recipe};
-use super::relation::activation_constants;
+use super::relation::{activation_constants, flag};
 use super::windows::{Bindable, Tile, Window};
 use crate::{Activation, FloatType, Result, TensorLayout};
 
@@ -59,8 +59,8 @@ impl Chunks {
         Self { chunk: terms.max(1), count: 1 }
     }
 
-    /// In chunks where that gives threads to more of the device, and as a whole. What is stored as f16 is summed in a
-    /// workspace first, where a sum may be split without being rounded.
+    /// In chunks where that gives threads to more of the device, and as a whole; for what is stored as f16 also with a
+    /// workspace, where a sum may be split without being rounded.
     pub(crate) fn candidates(&self, whole: Candidate, storage: FloatType) -> Vec<Candidate> {
         let apart = self.count > 1 || storage == FloatType::F16;
         if apart { vec![Candidate { passes: 2, ..whole }, whole] } else { vec![whole] }
@@ -155,9 +155,8 @@ impl Partials {
         };
         let launch = Launch { recipe, storage, tile, operands: &operands, work: Work::Outputs };
         let dispatches = request.dispatches(launch, spans, params)?;
-        let has_bias = f64::from(u8::from(bias.is_some()));
         let size = recipe.workgroup_size.into();
-        let constants = vec![("workgroup_size", size), ("has_bias", has_bias), ("activation", activation)];
+        let constants = vec![("workgroup_size", size), flag("has_bias", bias.is_some()), ("activation", activation)];
         let bindings = vec![self.source, finish.bias.map_or(self.source, Source::Operand), Source::Operand(number)];
         Ok(Some(Step { shader: &SUM, storage, constants, bindings, dispatches }))
     }

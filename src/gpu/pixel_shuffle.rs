@@ -9,7 +9,7 @@ use super::recipe::{Capabilities, Recipe, recipes};
 use super::relation::{span, spatial_stride};
 use super::windows::{Bindable, Tile, Window};
 use crate::geometry::three;
-use crate::{ChannelOrder, Op, PixelShuffle, Result, ShuffleDirection};
+use crate::{ChannelOrder, FloatType, Op, PixelShuffle, Result, ShuffleDirection};
 
 /// One thread per sample copies it.
 pub(crate) static COPY: Shader = Shader {
@@ -24,7 +24,7 @@ pub(crate) static COPY: Shader = Shader {
 };
 
 impl<const R: usize> GpuOp for PixelShuffle<R> {
-    fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {
+    fn recipes(&self, capabilities: &Capabilities, _storage: FloatType) -> Vec<Recipe> {
         recipes(&[(&COPY).into()], capabilities)
     }
 

@@ -57,7 +57,7 @@ impl Planner {
         Self { device: device.clone(), capabilities, kernels: Arc::default(), choices }.limited_to(limits)
     }
 
-    /// Another planner for the same device, with the same pipelines and choices, that keeps to smaller limits still, as
+    /// Another planner for the same device, with the same pipelines and the choices of now, that keeps to smaller limits still, as
     /// [`Planner::with_limits`] does.
     pub fn limited_to(&self, limits: &Limits) -> Self {
         let own = self.capabilities.limits.clone();

@@ -84,9 +84,10 @@ impl<'a> Product<'a> {
         )?;
         let mut by_height: Vec<(u32, Vec<Dispatch>)> = Vec::new();
         for (height, dispatch) in heights.into_inner().into_iter().zip(dispatches) {
-            match by_height.iter_mut().find(|(other, _)| *other == height) {
-                Some((_, dispatches)) => dispatches.push(dispatch),
-                None => by_height.push((height, vec![dispatch])),
+            // In their order: one may go on from the sums of another.
+            match by_height.last_mut() {
+                Some((last, dispatches)) if *last == height => dispatches.push(dispatch),
+                _ => by_height.push((height, vec![dispatch])),
             }
         }
         if by_height.is_empty() {

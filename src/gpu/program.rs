@@ -176,10 +176,10 @@ pub struct Request<'a> {
 /// An op that the GPU can run. Implemented by the descriptors of this crate.
 pub trait GpuOp: Op + std::fmt::Debug {
     /// The recipes that could run this op on such a device, best first.
-    fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe>;
+    fn recipes(&self, capabilities: &Capabilities, storage: FloatType) -> Vec<Recipe>;
 
     /// How long a recipe is predicted to take on such a device, where there is a model of it.
-    fn predict(&self, _recipe: &Recipe, _capabilities: &Capabilities) -> Option<Duration> {
+    fn predict(&self, _recipe: &Recipe, _capabilities: &Capabilities, _storage: FloatType) -> Option<Duration> {
         None
     }
 

@@ -179,7 +179,8 @@ impl Request<'_> {
         Ok((candidate, forced))
     }
 
-    /// By the first of these candidates that the device holds, or by the forced one. The last accepts every problem.
+    /// By the first of these candidates that the device holds, or by the forced one. Where none does, the plain one says why:
+    /// it asks for least.
     pub(crate) fn first_that_fits(
         &self,
         op: &'static str,
@@ -188,9 +189,11 @@ impl Request<'_> {
     ) -> Result<Program> {
         let (candidate, recipe) = self.choose(op, candidates)?;
         let number = candidates.iter().position(|candidate| candidate.has(&recipe)).unwrap_or_default();
+        let others = &candidates[number + 1..];
+        let is_plain = recipe == Recipe::plain(candidate.shader.name, recipe.workgroup_size);
         match lower(candidate, recipe) {
-            Err(_) if self.options.recipe.is_none() && self.choose(op, &candidates[number + 1..]).is_ok() => {
-                self.first_that_fits(op, &candidates[number + 1..], lower)
+            Err(error) if self.options.recipe.is_none() && self.choose(op, others).is_ok() => {
+                self.first_that_fits(op, others, lower).map_err(|other| if is_plain { error } else { other })
             }
             outcome => outcome,
         }

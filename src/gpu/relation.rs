@@ -71,6 +71,8 @@ impl Layer {
         candidates.extend(rows::candidate(self));
         candidates.push(direct.into());
         rank(self, &mut candidates, capabilities.device_type);
+        // Cooperative matrices of f32 have to be asked for.
+        candidates.sort_by_key(|candidate| storage == FloatType::F32 && candidate.shader.cooperative());
         candidates
     }
 
@@ -80,8 +82,9 @@ impl Layer {
         direct: &'static Shader,
         recipe: &Recipe,
         capabilities: &Capabilities,
+        storage: FloatType,
     ) -> Option<Duration> {
-        let candidates = self.candidates(direct, capabilities, FloatType::F32);
+        let candidates = by_one_pass_or_two(self.candidates(direct, capabilities, storage), storage);
         let candidate = candidates.iter().find(|candidate| candidate.has(recipe))?;
         Some(predict(self, candidate, capabilities.device_type))
     }

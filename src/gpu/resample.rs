@@ -13,7 +13,7 @@ use super::resample_rows::{self, TAPS_ROWS};
 use super::windows::{Bindable, Tile, Window};
 use crate::geometry::{self, at_most};
 use crate::memory::reserve;
-use crate::{Op, Result, Separable, SeparableGrad, TapTable};
+use crate::{FloatType, Op, Result, Separable, SeparableGrad, TapTable};
 
 /// One thread per output element sums its taps.
 pub(crate) static TAPS: Shader = Shader {
@@ -38,7 +38,7 @@ const END: u32 = u32::MAX - 1;
 
 /// The gradient is the same sum over the transposed tables.
 impl<T: Separable> GpuOp for SeparableGrad<T> {
-    fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {
+    fn recipes(&self, capabilities: &Capabilities, _storage: FloatType) -> Vec<Recipe> {
         Resample::recipes(self, capabilities)
     }
 

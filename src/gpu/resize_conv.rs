@@ -7,11 +7,11 @@ use super::params::{ResizeAxisParams, ResizeConvParams, wrap};
 use super::partial_sums::{Finish, Partials};
 use super::program::{GpuOp, Launch, Placed, Program, Request, Source, Step, Work};
 use super::recipe::{Capabilities, Recipe, recipes};
-use super::relation::{activation_constants, by_one_pass_or_two, span, spatial_stride};
+use super::relation::{activation_constants, by_one_pass_or_two, flag, span, spatial_stride};
 use super::resample::{ENTRY, Tables, row_length, table_bytes, touched};
 use super::windows::{Bindable, REDUCTION, Tile, Window};
 use crate::geometry::Axis;
-use crate::{Activation, Op, ResizeConv, Result, TapTable};
+use crate::{Activation, FloatType, Op, ResizeConv, Result, TapTable};
 
 /// One thread per output element.
 pub(crate) static DIRECT: Shader = Shader {
@@ -26,8 +26,8 @@ pub(crate) static DIRECT: Shader = Shader {
 };
 
 impl<const R: usize> GpuOp for ResizeConv<R> {
-    fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {
-        recipes(&[(&DIRECT).into()], capabilities)
+    fn recipes(&self, capabilities: &Capabilities, storage: FloatType) -> Vec<Recipe> {
+        recipes(&by_one_pass_or_two(vec![(&DIRECT).into()], storage), capabilities)
     }
 
     fn lower(&self, request: Request<'_>) -> Result<Program> {
@@ -63,7 +63,7 @@ impl<const R: usize> ResizeConv<R> {
         )?;
         let constants = vec![
             ("workgroup_size", recipe.workgroup_size.into()),
-            ("has_bias", f64::from(u8::from(has_bias))),
+            flag("has_bias", has_bias),
             ("activation", activation_constants(self.conv.activation).0),
         ];
         let reads = [0, 1, if has_bias { 2 } else { 1 }].map(Source::Operand);

@@ -9,7 +9,7 @@ use wgpu::{Features, Limits};
 use super::params::{Field, Kind};
 use super::program::Request;
 use super::*;
-use crate::{Conv2d, ConvTranspose2d, TensorLayout, Upsample2d};
+use crate::{Conv2d, ConvTranspose2d, FloatType, TensorLayout, Upsample2d};
 
 /// One of a shader's texts. The first needs no feature.
 fn parse(shader: &kernel::Shader, text: usize) -> naga::Module {
@@ -131,7 +131,8 @@ fn dispatches(program: &Program) -> Vec<&Dispatch> {
 fn the_chooser_is_a_pure_function_of_problem_and_capabilities() {
     let up = ConvTranspose2d { input_size: [64, 64], kernel_size: [4, 4], stride: [2, 2], ..Default::default() };
     let many = ConvTranspose2d { in_channels: 256, out_channels: 128, ..up.clone() };
-    let recipe = |op: &ConvTranspose2d, capabilities: &Capabilities| op.recipes(capabilities)[0].to_string();
+    let recipe =
+        |op: &ConvTranspose2d, capabilities: &Capabilities| op.recipes(capabilities, FloatType::F32)[0].to_string();
     let gpu = plain(&Limits::default());
     assert_eq!(recipe(&up, &gpu), "conv_transpose_gather wg64");
     assert_eq!(recipe(&many, &gpu), "conv_gemm_workgroup wg64 tile64x64 block1x2x2");
@@ -147,7 +148,7 @@ fn the_chooser_is_a_pure_function_of_problem_and_capabilities() {
     let few = ConvTranspose2d { in_channels: 1024, out_channels: 512, input_size: [4, 4], ..many.clone() };
     assert_eq!(recipe(&few, &gpu), "conv_gemm_workgroup wg64 tile64x64 block1x2x2 passes2");
     assert_eq!(
-        few.grad_weight().unwrap().recipes(&gpu)[0].to_string(),
+        few.grad_weight().unwrap().recipes(&gpu, FloatType::F32)[0].to_string(),
         "conv_weight_grad_gemm_workgroup wg64 tile64x64"
     );
     // More phases than are worth a product each.
@@ -158,7 +159,7 @@ fn the_chooser_is_a_pure_function_of_problem_and_capabilities() {
 #[test]
 fn recipes_that_a_device_cannot_run_are_refused() {
     let conv = Conv2d { in_channels: 64, out_channels: 64, input_size: [20, 20], ..Default::default() };
-    let recipe = conv.recipes(&software()).swap_remove(0);
+    let recipe = conv.recipes(&software(), FloatType::F32).swap_remove(0);
     assert_eq!(recipe.shader, "conv_gemm_subgroup");
     let options = PlanOptions { recipe: Some(recipe), ..Default::default() };
     let refused = conv.lower(Request { capabilities: &plain(&Limits::default()), options: &options });
@@ -262,7 +263,7 @@ fn by_each_recipe_on<O: GpuOp>(op: &O, capabilities: &Capabilities) -> Vec<Progr
         let options = PlanOptions { recipe: Some(recipe), ..Default::default() };
         op.lower(Request { capabilities, options: &options }).unwrap()
     };
-    op.recipes(capabilities).into_iter().map(lower).collect()
+    op.recipes(capabilities, FloatType::F32).into_iter().map(lower).collect()
 }
 
 #[test]
@@ -357,13 +358,13 @@ fn absurd_sizes_are_errors() {
     assert!(matches!(conv.grad_weight(), Err(Error::TooLarge { .. })));
     // Its weight has more elements than an address.
     let kernel = crate::Conv3d { kernel_size: [1 << 22; 3], ..conv };
-    assert!(kernel.recipes(&software()).is_empty() || crate::Op::output(&kernel).is_ok());
+    assert!(kernel.recipes(&software(), FloatType::F32).is_empty() || crate::Op::output(&kernel).is_ok());
     let up = crate::Upsample3d { batch: 0, output_size: [1 << 22; 3], ..Default::default() };
     assert!(matches!(crate::Op::output(&up), Err(Error::TooLarge { .. })));
     let mode = crate::UpsampleMode::Linear;
     let long = crate::Upsample3d { input_size: [1 << 30, 1 << 30, 1], output_size: [1, 1, 16], mode, ..up };
     let long = crate::Upsample3d { batch: 1, ..long };
-    assert!(!long.recipes(&plain(&Limits::default())).is_empty());
+    assert!(!long.recipes(&plain(&Limits::default()), FloatType::F32).is_empty());
     let shrink = crate::Upsample1d { input_size: [2_000_000_000], mode, ..Default::default() };
     let grad = shrink.grad_input();
     let options = PlanOptions::default();

@@ -35,7 +35,7 @@ impl Gpu {
 
     /// Measures every recipe that runs on this device, in the planner's order, one workgroup size of each kind.
     pub fn measure<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Vec<Measured>> {
-        let mut recipes = op.recipes(self.planner().capabilities());
+        let mut recipes = op.recipes(self.planner().capabilities(), options.storage);
         recipes.dedup_by_key(|recipe| (recipe.shader, recipe.passes, recipe.tile, recipe.block));
         let mut measured = Vec::new();
         for recipe in recipes {

@@ -6,7 +6,7 @@ use super::program::{GpuOp, Program, Request};
 use super::recipe::{Candidate, Capabilities, Recipe, recipes};
 use super::resample::{Resample, TAPS};
 use super::resample_rows::{self, NEAREST_ROWS};
-use crate::{Result, Separable, Upsample};
+use crate::{FloatType, Result, Separable, Upsample};
 
 /// One thread per output element copies a sample.
 pub(crate) static NEAREST: Shader = Shader {
@@ -25,7 +25,7 @@ const COPIES: [Candidate; 3] =
     [resample_rows::candidate(&NEAREST_ROWS), Candidate::new(&NEAREST), Candidate::new(&TAPS)];
 
 impl<const R: usize> GpuOp for Upsample<R> {
-    fn recipes(&self, capabilities: &Capabilities) -> Vec<Recipe> {
+    fn recipes(&self, capabilities: &Capabilities, _storage: FloatType) -> Vec<Recipe> {
         if self.is_copy() {
             return recipes(&COPIES, capabilities);
         }

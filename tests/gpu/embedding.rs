@@ -127,7 +127,7 @@ fn recipes(gpu: &Gpu) -> Outcome {
         gpu.planner().plan(&problem(), &options).map(|plan| plan.recipe().clone())
     };
     let gather = |workgroup_size| Recipe::plain("conv_transpose_gather", workgroup_size);
-    for recipe in upconv::gpu::GpuOp::recipes(&problem(), gpu.planner().capabilities()) {
+    for recipe in upconv::gpu::GpuOp::recipes(&problem(), gpu.planner().capabilities(), FloatType::F32) {
         if forced(recipe.clone()) != Ok(recipe.clone()) {
             return Err(format!("{recipe} was not taken"));
         }

@@ -212,11 +212,9 @@ fn check_halves<O: GpuOp>(gpu: &Gpu, op: &O, make: Make) -> Outcome {
 /// By cooperative matrices, where the device has any of f16 and the op is a product.
 fn check_cooperative<O: GpuOp>(gpu: &Gpu, op: &O, make: Make, options: &PlanOptions) -> Outcome {
     let capabilities = gpu.planner().capabilities();
-    let side = capabilities.matrices.iter().map(|matrix| matrix.m_size).max();
-    let products = op.recipes(capabilities).into_iter().filter(|recipe| recipe.shader == "conv_gemm_subgroup");
-    for (recipe, side) in products.filter_map(|recipe| Some((recipe, side?))) {
-        let (tile, workgroup_size) = ([4 * side; 2], 4 * capabilities.subgroup_sizes[1]);
-        let recipe = Recipe { shader: "conv_gemm_cooperative", tile, workgroup_size, ..recipe };
+    let products =
+        op.recipes(capabilities, FloatType::F16).into_iter().filter(|recipe| recipe.shader == "conv_gemm_cooperative");
+    for recipe in products {
         let told = |error| format!("{recipe}: {error}");
         let options = PlanOptions { recipe: Some(recipe.clone()), ..options.clone() };
         run_and_compare(gpu, op, &options, &make(Data::Reals, FloatType::F16)?, Data::Reals).map_err(told)?;
@@ -228,7 +226,7 @@ fn check_cooperative<O: GpuOp>(gpu: &Gpu, op: &O, make: Make, options: &PlanOpti
 /// By each kind of recipe: shader and number of passes.
 fn check_recipes<O: GpuOp>(gpu: &Gpu, op: &O, make: Make) -> Outcome {
     let (operands, inputs) = (operands(op)?, make(Data::Reals, FloatType::F32)?);
-    let mut recipes = op.recipes(gpu.planner().capabilities());
+    let mut recipes = op.recipes(gpu.planner().capabilities(), FloatType::F32);
     recipes.dedup_by_key(|recipe| (recipe.shader, recipe.passes, recipe.tile, recipe.block));
     for recipe in recipes {
         let told = |error| format!("{recipe}: {error}");
@@ -241,7 +239,7 @@ fn check_recipes<O: GpuOp>(gpu: &Gpu, op: &O, make: Make) -> Outcome {
 /// Bindings of a few elements and short rows of workgroups must give the same bits as one dispatch, and so must the same
 /// dispatch again; by the best recipe of tiles, that of blocks, and the plain one.
 fn check_split<O: GpuOp>(gpu: &Gpu, op: &O, make: Make, storage: FloatType) -> Outcome {
-    let recipes = op.recipes(gpu.planner().capabilities());
+    let recipes = op.recipes(gpu.planner().capabilities(), FloatType::F32);
     let product = recipes.iter().find(|recipe| recipe.tile != [0; 2]);
     let blocks = recipes.iter().find(|recipe| recipe.tile == [0; 2] && recipe.block != [1; 3]);
     let plain = recipes.iter().find(|recipe| is_plain(recipe));

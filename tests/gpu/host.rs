@@ -2,7 +2,9 @@
 
 use ndarray::{Array4, ArrayD, Ix4, IxDyn, s};
 use upconv::gpu::GpuOp;
-use upconv::{Conv2d, ConvTranspose2d, Error, Gpu, Interpolate, Op, PlanOptions, Planner, Recipe, Upsample2d};
+use upconv::{
+    Conv2d, ConvTranspose2d, Error, FloatType, Gpu, Interpolate, Op, PlanOptions, Planner, Recipe, Upsample2d,
+};
 
 use super::Row;
 use super::embedding::Fresh;
@@ -79,7 +81,7 @@ fn tuned(gpu: &Gpu) -> Outcome {
         return Err("the planner forgot".into());
     }
     // Another recipe than the predicted one, so that following the choices is seen.
-    let recipes = up.recipes(gpu.planner().capabilities());
+    let recipes = up.recipes(gpu.planner().capabilities(), FloatType::F32);
     let (first, other) = (&recipes[0], recipes.last().ok_or("no recipe")?);
     let saved = own.planner().choices().to_string().replace(&format!("    {fastest}\n"), &format!("    {other}\n"));
     let planner = Planner::new(gpu.device());
@@ -140,7 +142,7 @@ fn by_each_recipe(gpu: &Gpu, up: &Upsample2d, x: &Array4<f32>) -> Result<Vec<(Re
         let y = run_plan(gpu, up, &plan, &options, &[x.clone().into_dyn()])?;
         Ok((recipe, y.into_dimensionality::<Ix4>().map_err(|error| error.to_string())?))
     };
-    let recipes = up.recipes(gpu.planner().capabilities()).into_iter();
+    let recipes = up.recipes(gpu.planner().capabilities(), FloatType::F32).into_iter();
     recipes.filter(|recipe| recipe.workgroup_size == 64).map(run).collect()
 }
 

@@ -4,7 +4,7 @@ use ndarray::ArrayD;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use upconv::gpu::GpuOp;
-use upconv::{Conv, ConvTranspose, Gpu, Op, Padding, PlanOptions};
+use upconv::{Conv, ConvTranspose, FloatType, Gpu, Op, Padding, PlanOptions};
 
 use super::Row;
 use super::harness::{Data, Order, Outcome, Random, compare, inputs, operands, options, run_plan};
@@ -38,7 +38,7 @@ fn geometries<const R: usize>() -> impl Strategy<Value = (Conv<R>, ConvTranspose
 
 /// By one of the op's recipes, whichever falls to this problem.
 fn run<O: GpuOp>(gpu: &Gpu, op: &O, tensors: &[&ArrayD<f32>]) -> Result<ArrayD<f32>, TestCaseError> {
-    let mut recipes = op.recipes(gpu.planner().capabilities());
+    let mut recipes = op.recipes(gpu.planner().capabilities(), FloatType::F32);
     recipes.dedup_by_key(|recipe| (recipe.shader, recipe.passes, recipe.tile, recipe.block));
     let chance = format!("{op:?}").bytes().fold(7usize, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
     let recipe = Some(recipes.swap_remove((chance >> 8) % recipes.len()));

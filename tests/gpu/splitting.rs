@@ -3,8 +3,8 @@
 use ndarray::{Array4, Axis, Ix4, s};
 use upconv::gpu::GpuOp;
 use upconv::{
-    Conv1d, Conv2d, ConvTranspose2d, Error, Gpu, Interpolate, PlanOptions, Planner, Recipe, Rounding, Upsample2d,
-    UpsampleMode, wgpu,
+    Conv1d, Conv2d, ConvTranspose2d, Error, FloatType, Gpu, Interpolate, PlanOptions, Planner, Recipe, Rounding,
+    Upsample2d, UpsampleMode, wgpu,
 };
 
 use super::Row;
@@ -92,6 +92,13 @@ fn split_products(gpu: &Gpu) -> Outcome {
     split_by_all(gpu, &transposed, 17 << 10)?;
     split_by_all(gpu, &direct, 17 << 10)?;
     split_by_all(gpu, &grouped, 17 << 10)?;
+    // Parts of the sum whose channels are cut in other places, so that their tiles have other heights.
+    for binding in [1536, 1792, 2048] {
+        split_by_all(gpu, &Fields::<1>::parse("ic80_oc10_i6_b1").conv(), binding)?;
+    }
+    for binding in [3072, 3328, 4096] {
+        split_by_all(gpu, &Fields::<1>::parse("ic80_oc20_i16_b1").conv(), binding)?;
+    }
     // Three groups of two channels, whose weights are cut: not in the middle of a group while there are several.
     for text in ["ic192_oc6_i1_g3", "n2_ic192_oc6_i3_k2_g3_b1"] {
         split_by_all(gpu, &Fields::<1>::parse(text).conv(), 1024)?;
@@ -101,7 +108,9 @@ fn split_products(gpu: &Gpu) -> Outcome {
 }
 
 fn split_by_all<O: GpuOp>(gpu: &Gpu, op: &O, binding: u64) -> Outcome {
-    for recipe in op.recipes(gpu.planner().capabilities()).into_iter().filter(|recipe| recipe.tile != [0; 2]) {
+    for recipe in
+        op.recipes(gpu.planner().capabilities(), FloatType::F32).into_iter().filter(|recipe| recipe.tile != [0; 2])
+    {
         split_sum_by(gpu, op, binding, &recipe).map_err(|error| format!("{recipe}: {error}"))?;
     }
     Ok(())
@@ -157,8 +166,9 @@ fn short_rows(gpu: &Gpu) -> Outcome {
     let base = Upsample2d { channels: 3, input_size: [9, 11], output_size: [20, 31], ..Default::default() };
     let up = Upsample2d::pytorch(base, Interpolate::Cubic { align_corners: true }).map_err(text)?;
     let inputs = inputs(&up, "rows", Data::Reals)?;
-    for recipe in
-        GpuOp::recipes(&up, gpu.planner().capabilities()).into_iter().filter(|recipe| recipe.workgroup_size == 64)
+    for recipe in GpuOp::recipes(&up, gpu.planner().capabilities(), FloatType::F32)
+        .into_iter()
+        .filter(|recipe| recipe.workgroup_size == 64)
     {
         let options = PlanOptions { recipe: Some(recipe.clone()), ..Default::default() };
         let whole = gpu.planner().plan(&up, &options).map_err(text)?;

@@ -2,7 +2,8 @@
 
 use upconv::gpu::GpuOp;
 use upconv::{
-    Coordinates, Filter, Interpolate, PlanOptions, Rounding, Upsample, Upsample1d, Upsample2d, Upsample3d, UpsampleMode,
+    Coordinates, Filter, FloatType, Interpolate, PlanOptions, Rounding, Upsample, Upsample1d, Upsample2d, Upsample3d,
+    UpsampleMode,
 };
 
 use super::Row;
@@ -70,7 +71,7 @@ pub fn rows() -> Vec<Row> {
     }));
     rows.push(Row::new("2d nearest by the general shader", |gpu| {
         let up = Upsample2d { channels: 3, input_size: [4, 7], output_size: [9, 5], ..Default::default() };
-        for recipe in up.recipes(gpu.planner().capabilities()) {
+        for recipe in up.recipes(gpu.planner().capabilities(), FloatType::F32) {
             let options = PlanOptions { recipe: Some(recipe), ..Default::default() };
             let plan = gpu.planner().plan(&up, &options).map_err(|e| e.to_string())?;
             let inputs = inputs(&up, "recipes", Data::Reals)?;
