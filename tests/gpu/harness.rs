@@ -218,7 +218,10 @@ fn check_cooperative<O: GpuOp>(gpu: &Gpu, op: &O, make: Make, options: &PlanOpti
         let told = |error| format!("{recipe}: {error}");
         let options = PlanOptions { recipe: Some(recipe.clone()), ..options.clone() };
         run_and_compare(gpu, op, &options, &make(Data::Reals, FloatType::F16)?, Data::Reals).map_err(told)?;
-        check_split_by(gpu, op, make, FloatType::F16, &recipe).map_err(|error| format!("{recipe}: {error}"))?;
+        // With a second pass the first may be too small to be split.
+        if recipe.passes == 1 {
+            check_split_by(gpu, op, make, FloatType::F16, &recipe).map_err(|error| format!("{recipe}: {error}"))?;
+        }
     }
     Ok(())
 }
