@@ -129,7 +129,9 @@ impl Problem {
             let reach = self.reach(&slab.rows);
             if threads {
                 // All planes at once: calling the threads together costs as much as some rows.
-                let reached = planes.par_chunks_mut(self.layer.wide()).enumerate().flat_map(|(channel, plane)| {
+                let all = planes.par_chunks_mut(self.layer.wide()).enumerate();
+                let all = all.with_min_len(least_rows(reach.len() * width));
+                let reached = all.flat_map(|(channel, plane)| {
                     let rows = plane[reach.start * width..reach.end * width].par_chunks_mut(width).enumerate();
                     rows.with_min_len(least_rows(width)).map(move |(row, sums)| (channel, row, sums))
                 });
