@@ -86,29 +86,39 @@ override has_bias: bool = false;
 // the order of its terms stays.
 const CHANNELS = 32u;
 
-// The tap of m = 0 for four phases of an axis.
-fn first_tap(phase: vec4<i32>, axis: u32) -> vec4<i32> {
+// The tap of m = 0 for a phase of an axis. Those that are merged begin with phase 0, whose tap is 0.
+fn first_tap(phase: i32, axis: u32) -> i32 {
+    if (merged) {
+        return 0;
+    }
     // Both factors are residues below 2^16, so the product fits.
-    let residue = vec4<u32>(phase / params.gcd[axis]) * params.inverse[axis] % u32(params.phases[axis] / params.gcd[axis]);
-    let tap = vec4<i32>(residue) + phase * params.t_phase[axis];
-    return select(vec4(params.kernel[axis]), tap, phase % params.gcd[axis] == vec4(0));
+    let residue = u32(phase / params.gcd[axis]) * params.inverse[axis] % u32(params.phases[axis] / params.gcd[axis]);
+    let tap = i32(residue) + phase * params.t_phase[axis];
+    return select(params.kernel[axis], tap, phase % params.gcd[axis] == 0);
 }
 
-// What a phase adds to i.
-fn shift(phase: i32, axis: u32) -> i32 {
-    let tap = first_tap(vec4(phase), axis).x;
+// The same for four phases that are merged: without a division, as their dilation is 1.
+fn merged_taps(phase: vec4<i32>, axis: u32) -> vec4<i32> {
+    return phase * (i32(params.inverse[axis]) + params.t_phase[axis]);
+}
+
+// What a phase with this first tap adds to i.
+fn shift(phase: i32, tap: i32, axis: u32) -> i32 {
+    if (merged) {
+        return params.i_base[axis];
+    }
     // tap * dilation could pass 2^31 for a tap that is not in the kernel at all; it is used for nothing. Of one that is, the
-    // quotient is exact; -m_step * gcd is a transposed convolution's dilation. Phases that are merged share that of phase 0.
+    // quotient is exact; -m_step * gcd is a transposed convolution's dilation.
     let quotient = (phase + tap * params.m_step[axis] * params.gcd[axis]) / params.phases[axis];
     return params.i_base[axis] + select(quotient, 0, tap >= params.kernel[axis]);
 }
 
-// Values of m for a phase, or, merged, for all.
-fn taps_of(phase: i32, axis: u32) -> i32 {
+// Values of m for a phase with this first tap, or, merged, for all.
+fn taps_of(tap: i32, axis: u32) -> i32 {
     if (merged) {
         return params.taps[axis];
     }
-    return (params.kernel[axis] - first_tap(vec4(phase), axis).x + params.t_step[axis] - 1) / params.t_step[axis];
+    return (params.kernel[axis] - tap + params.t_step[axis] - 1) / params.t_step[axis];
 }
 
 // What a workgroup computes: a tile of one group's rows and columns, of one chunk of the sum.
@@ -118,6 +128,7 @@ struct Work {
     count_in: u32,
     y_at: u32,     // where the chunk's output 0 is
     phase: vec3<i32>, // of all its rows, unless merged
+    tap: vec3<i32>,   // and its first tap
     taps: vec3<i32>,
     first_row: u32,
     first_column: u32,
@@ -138,13 +149,14 @@ fn work_of(number: u32, rows: u32, columns: u32) -> Work {
         phase.x = i32(rest % phases.x);
         rest /= phases.x;
     }
-    let taps = vec3<i32>(taps_of(phase.x, 0u), taps_of(phase.y, 1u), taps_of(phase.z, 2u));
+    let tap = vec3<i32>(first_tap(phase.x, 0u), first_tap(phase.y, 1u), first_tap(phase.z, 2u));
+    let taps = vec3<i32>(taps_of(tap.x, 0u), taps_of(tap.y, 1u), taps_of(tap.z, 2u));
     let chunk = rest % params.chunks;
     rest /= params.chunks;
     let before = chunk * params.chunk_in;
     let count_in = min(params.chunk_in, params.count_in - before);
     let y_at = params.y_base + chunk * params.y_chunk;
-    return Work(group, params.first_in + before, count_in, y_at, phase, taps, row_tile * rows, rest * columns);
+    return Work(group, params.first_in + before, count_in, y_at, phase, tap, taps, row_tile * rows, rest * columns);
 }
 
 // Where the outputs of four rows go.
@@ -191,10 +203,15 @@ fn places_of(work: Work, number: u32) -> Places {
 
 fn rows_of(work: Work, number: u32) -> Rows {
     let places = places_of(work, number);
-    let tap_d = select(
-        vec4(params.kernel.x), first_tap(places.d, 0u), places.channel < vec4(params.channel_count));
-    let tap_h = first_tap(places.h, 1u);
-    let tap_w = first_tap(places.w, 2u);
+    var tap_d = vec4(work.tap.x);
+    var tap_h = vec4(work.tap.y);
+    var tap_w = vec4(work.tap.z);
+    if (merged) {
+        tap_d = merged_taps(places.d, 0u);
+        tap_h = merged_taps(places.h, 1u);
+        tap_w = merged_taps(places.w, 2u);
+    }
+    tap_d = select(vec4(params.kernel.x), tap_d, places.channel < vec4(params.channel_count));
     let w_at = params.w_base + work.group * params.w_group + (params.first_channel + places.channel) * params.w_out
         + work.first_in * params.w_in + vec4<u32>(tap_d) * params.w_stride.x + vec4<u32>(tap_h) * params.w_stride.y
         + vec4<u32>(tap_w) * params.w_stride.z;
@@ -239,9 +256,9 @@ fn columns_of(work: Work, number: vec4<u32>) -> Columns {
     let block_w = vec4<i32>(rest - by_w * params.blocks.z) + params.first_block.z;
     let block_h = vec4<i32>(by_w - by_h * params.blocks.y) + params.first_block.y;
     let block_d = vec4<i32>(by_h - n * params.blocks.x) + params.first_block.x;
-    let i_d = block_d * params.i_step.x + shift(work.phase.x, 0u);
-    let i_h = block_h * params.i_step.y + shift(work.phase.y, 1u);
-    let i_w = block_w * params.i_step.z + shift(work.phase.z, 2u);
+    let i_d = block_d * params.i_step.x + shift(work.phase.x, work.tap.x, 0u);
+    let i_h = block_h * params.i_step.y + shift(work.phase.y, work.tap.y, 1u);
+    let i_w = block_w * params.i_step.z + shift(work.phase.z, work.tap.z, 2u);
     let first_in = (work.group * params.in_per_group + work.first_in) * params.x_channel;
     let x_at = params.x_base + first_in + n * params.x_batch + vec4<u32>(i_d) * params.x_stride.x
         + vec4<u32>(i_h) * params.x_stride.y + vec4<u32>(i_w) * params.x_stride.z;
