@@ -62,6 +62,7 @@ impl Choices {
         Err(Error::ForeignChoices { expected, actual: self.adapter.clone() })
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn insert<O: GpuOp>(&mut self, op: &O, options: &PlanOptions, recipe: &Recipe) {
         self.recipes.insert(problem(op, options), recipe.to_string());
     }

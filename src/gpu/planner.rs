@@ -8,7 +8,7 @@ use super::Plan;
 use super::choices::Choices;
 use super::kernel::{KernelCache, PlanBuffers};
 use super::program::{GpuOp, Placed, PlanOptions, Program, Request};
-use super::recipe::{Capabilities, Recipe};
+use super::recipe::Capabilities;
 use crate::{Conv, ConvTranspose, Cost, FloatType, Result, Upsample};
 
 /// The limits that a device must offer for this op: wgpu's defaults, with `max_buffer_size` raised where a tensor needs
@@ -116,7 +116,7 @@ impl Planner {
     }
 
     #[cfg(not(target_arch = "wasm32"))]
-    pub(super) fn remember<O: GpuOp>(&self, op: &O, options: &PlanOptions, recipe: &Recipe) {
+    pub(super) fn remember<O: GpuOp>(&self, op: &O, options: &PlanOptions, recipe: &super::Recipe) {
         self.locked_choices().insert(op, options, recipe);
     }
 
