@@ -60,9 +60,6 @@ override has_bias: bool = false;
 @group(0) @binding(6) var<storage, read> table_w: array<vec2<u32>>;
 @group(0) @binding(7) var<storage, read_write> y: array<Out>;
 
-const OUTSIDE = 0xffffffffu; // an index that stands for the extrapolation value
-const END = 0xfffffffeu;     // an index that stands for no more taps
-
 struct Taps {
     first: i32, // first tap that lands in the upsampled image
     index: i32, // the sample it reads; the next tap's is a dilation higher

@@ -1,5 +1,6 @@
 //! Every way in which a call can be refused: one variant per broken rule, each with its numbers.
 
+pub use crate::texture_mistake::TextureMistake;
 use crate::{DataType, FloatType};
 
 /// Why a descriptor, a layout, a binding or a run was refused.
@@ -202,8 +203,8 @@ pub enum Error {
         /// The device's alignment, in bytes.
         alignment: u64,
     },
-    /// A buffer lacks a usage.
-    #[error("{operand}: the buffer was created without {usage}")]
+    /// A buffer or a texture lacks a usage.
+    #[error("{operand}: it was created without the usage {usage}")]
     MissingUsage {
         /// Which tensor.
         operand: &'static str,
@@ -219,6 +220,22 @@ pub enum Error {
         operand: &'static str,
         /// The one that is written.
         output: &'static str,
+    },
+    /// A texture that a plan cannot have at this end.
+    #[error("{operand}: {mistake}")]
+    Texture {
+        /// Which texture.
+        operand: &'static str,
+        /// What is wrong with it.
+        mistake: TextureMistake,
+    },
+    /// Input and output are one picture, or through OpenGL one texture.
+    #[error("input and output are the same texture; the input is its mip level {level} of array layer {layer}")]
+    SameTexture {
+        /// The mip level.
+        level: u32,
+        /// The array layer.
+        layer: u32,
     },
     /// One output element alone needs more of a tensor than a binding can hold.
     #[error(

@@ -1,6 +1,8 @@
 // The taps of an output of a convolution: output o and tap t read input  base + t * dilation  with
 // base = o * stride - pad.
 
+const DIRECTION = 1; // of the samples from tap to tap
+
 struct Taps {
     first: i32, // first tap that lands in the input
     index: i32, // the sample it reads; the next tap's is index_step higher

@@ -41,6 +41,3 @@ struct Params {
 @group(0) @binding(3) var<storage, read> table_h: array<vec2<u32>>;
 @group(0) @binding(4) var<storage, read> table_w: array<vec2<u32>>;
 @group(0) @binding(5) var<storage, read_write> y: array<Out>;
-
-const OUTSIDE = 0xffffffffu; // an index that stands for the extrapolation value
-const END = 0xfffffffeu;     // an index that stands for no more taps

@@ -7,6 +7,9 @@ use super::params::ConvParams;
 use super::program::{GpuOp, Program, Request};
 use super::recipe::{Capabilities, Recipe, recipes};
 use super::relation::{Direction, Layer, by_one_pass_or_two, lower};
+use super::texture_formats::with_outputs;
+use super::texture_params::TextureConvParams;
+use super::textures::{self, TextureOp, TextureWork};
 use crate::{Conv, FloatType, Result};
 
 /// One thread per output element.
@@ -15,6 +18,7 @@ pub(crate) static DIRECT: Shader = Shader {
     sources: with_storage!(
         "../../shaders/conv_direct.wgsl",
         "../../shaders/shared/conv_params.wgsl",
+        "../../shaders/shared/conv_axis.wgsl",
         "../../shaders/shared/conv_taps.wgsl",
         "../../shaders/shared/activation.wgsl"
     ),
@@ -24,6 +28,25 @@ pub(crate) static DIRECT: Shader = Shader {
     params_size: size_of::<ConvParams>() as u64,
     subgroups: false,
     overrides: &["workgroup_size", "has_bias", "activation"],
+};
+
+/// One thread per texel.
+pub(crate) static TEXTURE: Shader = Shader {
+    name: "conv_texture",
+    sources: with_outputs!(
+        "../../shaders/conv_texture.wgsl",
+        "../../shaders/shared/texture_conv_params.wgsl",
+        "../../shaders/shared/conv_axis.wgsl",
+        "../../shaders/shared/conv_taps.wgsl",
+        "../../shaders/shared/activation.wgsl",
+        "../../shaders/shared/texels.wgsl"
+    ),
+    reads: 3,
+    writes: 1,
+    fields: TextureConvParams::FIELDS,
+    params_size: size_of::<TextureConvParams>() as u64,
+    subgroups: false,
+    overrides: &textures::CONV_OVERRIDES,
 };
 
 impl<const R: usize> GpuOp for Conv<R> {
@@ -43,5 +66,12 @@ impl<const R: usize> GpuOp for Conv<R> {
     fn lower(&self, request: Request<'_>) -> Result<Program> {
         let layer = Layer::new(&self.geometry()?, Direction::WideToNarrow);
         lower(self, layer, self.activation, &DIRECT, request)
+    }
+}
+
+impl TextureOp for Conv<2> {
+    fn between_textures(&self, request: &Request<'_>) -> Result<TextureWork> {
+        let layer = Layer::new(&self.geometry()?, Direction::WideToNarrow);
+        textures::conv(self, layer, self.activation, &TEXTURE, request)
     }
 }

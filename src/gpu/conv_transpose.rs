@@ -7,6 +7,9 @@ use super::params::ConvParams;
 use super::program::{GpuOp, Program, Request};
 use super::recipe::{Capabilities, Recipe, recipes};
 use super::relation::{Direction, Layer, by_one_pass_or_two, lower};
+use super::texture_formats::with_outputs;
+use super::texture_params::TextureConvParams;
+use super::textures::{self, TextureOp, TextureWork};
 use crate::{ConvTranspose, FloatType, Result};
 
 /// One thread per output element gathers the taps that meet it.
@@ -15,6 +18,8 @@ pub(crate) static GATHER: Shader = Shader {
     sources: with_storage!(
         "../../shaders/conv_transpose_gather.wgsl",
         "../../shaders/shared/conv_params.wgsl",
+        "../../shaders/shared/conv_axis.wgsl",
+        "../../shaders/shared/conv_transpose_taps.wgsl",
         "../../shaders/shared/activation.wgsl"
     ),
     reads: 3,
@@ -23,6 +28,25 @@ pub(crate) static GATHER: Shader = Shader {
     params_size: size_of::<ConvParams>() as u64,
     subgroups: false,
     overrides: &["workgroup_size", "has_bias", "activation"],
+};
+
+/// One thread per texel.
+pub(crate) static TEXTURE: Shader = Shader {
+    name: "conv_texture",
+    sources: with_outputs!(
+        "../../shaders/conv_texture.wgsl",
+        "../../shaders/shared/texture_conv_params.wgsl",
+        "../../shaders/shared/conv_axis.wgsl",
+        "../../shaders/shared/conv_transpose_taps.wgsl",
+        "../../shaders/shared/activation.wgsl",
+        "../../shaders/shared/texels.wgsl"
+    ),
+    reads: 3,
+    writes: 1,
+    fields: TextureConvParams::FIELDS,
+    params_size: size_of::<TextureConvParams>() as u64,
+    subgroups: false,
+    overrides: &textures::CONV_OVERRIDES,
 };
 
 impl<const R: usize> GpuOp for ConvTranspose<R> {
@@ -42,5 +66,12 @@ impl<const R: usize> GpuOp for ConvTranspose<R> {
     fn lower(&self, request: Request<'_>) -> Result<Program> {
         let layer = Layer::new(&self.geometry()?, Direction::NarrowToWide);
         lower(self, layer, self.activation, &GATHER, request)
+    }
+}
+
+impl TextureOp for ConvTranspose<2> {
+    fn between_textures(&self, request: &Request<'_>) -> Result<TextureWork> {
+        let layer = Layer::new(&self.geometry()?, Direction::NarrowToWide);
+        textures::conv(self, layer, self.activation, &TEXTURE, request)
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use wgpu::{BindGroup, BindGroupLayout, Buffer, BufferBinding, BufferUsages, ComputePipeline, Device, PipelineCache};
+use wgpu::{BindGroup, BindGroupLayout, BindingResource, Buffer, BufferUsages, ComputePipeline, Device, PipelineCache};
 
 use super::params::Field;
 use super::program::{Program, Step, Storage};
+use super::texture_formats::OUTPUTS;
 use crate::FloatType;
 
 /// A WGSL file with what the host knows of it. A test compares the two.
@@ -14,9 +15,10 @@ use crate::FloatType;
 pub struct Shader {
     /// File name without its ending: `<op>_<algorithm>`.
     pub(crate) name: &'static str,
-    /// The text, or as many as there are [`Storage`]s: f32 to f32, f32 to f16, f16 to f32, f16 to f16.
+    /// The text, or as many as there are [`Storage`]s: f32 to f32, f32 to f16, f16 to f32, f16 to f16; or one for each of
+    /// [`OUTPUTS`].
     pub(crate) sources: &'static [&'static str],
-    /// Read-only storage bindings, from binding 1 on; binding 0 is the uniform.
+    /// Bindings that it reads, from binding 1 on; binding 0 is the uniform.
     pub(crate) reads: u32,
     /// Bindings that it writes, after those that it reads.
     pub(crate) writes: u32,
@@ -36,15 +38,23 @@ impl Shader {
         self.sources[0].starts_with("enable wgpu_cooperative_matrix;")
     }
 
+    /// Whether its first read and its last binding are textures.
+    pub(crate) fn between_textures(&self) -> bool {
+        self.sources[0].starts_with("alias Output = texture_storage_2d")
+    }
+
     /// Whether there is a text for tensors stored as f16.
     pub(crate) fn has_f16(&self) -> bool {
-        self.sources.len() > 1
+        self.sources.len() > 1 && !self.between_textures()
     }
 
     /// The text for these types. [`Request::choose`](super::program::Request::choose) has refused those that there are not.
     fn source(&self, storage: Storage) -> &'static str {
         let half = |storage| usize::from(storage == FloatType::F16);
-        self.sources[2 * half(storage.input) + half(storage.output)]
+        let texels = |format| OUTPUTS.iter().position(|output| *output == format);
+        self.sources[storage
+            .texels
+            .map_or(2 * half(storage.input) + half(storage.output), |format| texels(format).unwrap_or(0))]
     }
 }
 
@@ -119,7 +129,7 @@ impl Kernel {
         let label = |object| label(op, shader, object);
         let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label: Some(&label("layout")),
-            entries: &layout_entries(shader),
+            entries: &layout_entries(step),
         });
         let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label: Some(&label("pipeline_layout")),
@@ -142,11 +152,11 @@ impl Kernel {
     }
 
     /// A group for one dispatch: the uniform, the bindings that are read, those that are written.
-    pub(crate) fn bind_group(&self, device: &Device, label: &str, bindings: &[BufferBinding]) -> BindGroup {
-        let entries = bindings.iter().enumerate().map(|(binding, buffer)| wgpu::BindGroupEntry {
-            binding: binding as u32,
-            resource: wgpu::BindingResource::Buffer(buffer.clone()),
-        });
+    pub(crate) fn bind_group(&self, device: &Device, label: &str, bindings: &[BindingResource]) -> BindGroup {
+        let entries = bindings
+            .iter()
+            .enumerate()
+            .map(|(binding, resource)| wgpu::BindGroupEntry { binding: binding as u32, resource: resource.clone() });
         device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some(label),
             layout: &self.layout,
@@ -155,22 +165,34 @@ impl Kernel {
     }
 }
 
-fn layout_entries(shader: &Shader) -> Vec<wgpu::BindGroupLayoutEntry> {
-    let entry = |binding, ty, min_size| wgpu::BindGroupLayoutEntry {
+fn layout_entries(step: &Step) -> Vec<wgpu::BindGroupLayoutEntry> {
+    let (shader, last) = (step.shader, step.shader.reads + step.shader.writes);
+    let buffer = |ty, min_size| wgpu::BindingType::Buffer {
+        ty,
+        has_dynamic_offset: false,
+        min_binding_size: wgpu::BufferSize::new(min_size),
+    };
+    let ty = |binding| match (binding, step.storage.texels) {
+        (0, _) => buffer(wgpu::BufferBindingType::Uniform, shader.params_size),
+        (1, Some(_)) => wgpu::BindingType::Texture {
+            sample_type: wgpu::TextureSampleType::Float { filterable: false },
+            view_dimension: wgpu::TextureViewDimension::D2,
+            multisampled: false,
+        },
+        (_, Some(format)) if binding == last => wgpu::BindingType::StorageTexture {
+            access: wgpu::StorageTextureAccess::WriteOnly,
+            format,
+            view_dimension: wgpu::TextureViewDimension::D2,
+        },
+        _ => buffer(wgpu::BufferBindingType::Storage { read_only: binding <= shader.reads }, 0),
+    };
+    let entry = |binding| wgpu::BindGroupLayoutEntry {
         binding,
         visibility: wgpu::ShaderStages::COMPUTE,
-        ty: wgpu::BindingType::Buffer {
-            ty,
-            has_dynamic_offset: false,
-            min_binding_size: wgpu::BufferSize::new(min_size),
-        },
+        ty: ty(binding),
         count: None,
     };
-    let storage = |read_only| wgpu::BufferBindingType::Storage { read_only };
-    let mut entries = vec![entry(0, wgpu::BufferBindingType::Uniform, shader.params_size)];
-    entries.extend((1..=shader.reads).map(|binding| entry(binding, storage(true), 0)));
-    entries.extend((1..=shader.writes).map(|binding| entry(shader.reads + binding, storage(false), 0)));
-    entries
+    (0..=last).map(entry).collect()
 }
 
 /// The buffers that a plan owns, filled at creation.
@@ -233,7 +255,7 @@ pub(crate) fn workspaces(device: &Device, program: &Program) -> Vec<Buffer> {
 }
 
 impl Program {
-    fn label(&self, object: &str) -> String {
+    pub(crate) fn label(&self, object: &str) -> String {
         format!("upconv::{}::{}::{object}", self.op, algorithm(self.op, self.recipe.shader))
     }
 }

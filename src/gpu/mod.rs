@@ -43,6 +43,9 @@ mod resample_rows;
 mod resize_conv;
 mod rows;
 mod run;
+mod texture_formats;
+mod texture_params;
+mod textures;
 mod tiles;
 #[cfg(not(target_arch = "wasm32"))]
 mod timing;
@@ -54,7 +57,10 @@ mod windows;
 use std::ops::Range;
 use std::sync::Arc;
 
-use wgpu::{BindGroup, BufferBinding, BufferSize, BufferSlice, BufferUsages, ComputePass, ComputePipeline, Device};
+use wgpu::{
+    BindGroup, BindingResource, BufferBinding, BufferSize, BufferSlice, BufferUsages, ComputePass, ComputePipeline,
+    Device, TextureView,
+};
 
 pub use choices::Choices;
 pub use host::Gpu;
@@ -63,6 +69,8 @@ pub use planner::{Planner, required_features, required_limits};
 pub use program::{Dispatch, GpuOp, PlanOptions};
 use program::{Program, Source, Step};
 pub use recipe::{Capabilities, Recipe};
+pub use texture_formats::{PixelFormat, TextureLevel};
+pub use textures::{TextureOp, TexturePlan};
 #[cfg(not(target_arch = "wasm32"))]
 pub use timing::Timing;
 #[cfg(not(target_arch = "wasm32"))]
@@ -72,7 +80,7 @@ use crate::{Cost, Error, Result};
 
 /// Every shader of the crate.
 #[cfg(test)]
-static SHADERS: [&kernel::Shader; 24] = [
+static SHADERS: [&kernel::Shader; 27] = [
     &conv::DIRECT,
     &conv_bias_grad::DIRECT,
     &conv_transpose::GATHER,
@@ -97,6 +105,9 @@ static SHADERS: [&kernel::Shader; 24] = [
     &resample::TAPS,
     &resample_rows::NEAREST_ROWS,
     &resample_rows::TAPS_ROWS,
+    &conv::TEXTURE,
+    &conv_transpose::TEXTURE,
+    &upsample::TEXTURE,
 ];
 
 impl Program {
@@ -161,20 +172,21 @@ impl Plan {
         let Buffers { inputs, outputs, workspaces } = buffers;
         let slices = [inputs, outputs].concat();
         self.check_slices(inputs.len(), &slices)?;
+        let resources: Vec<_> = slices.iter().map(|slice| Resource::Slice(*slice)).collect();
         if !workspaces.is_empty() {
             self.check_workspaces(workspaces, &slices)?;
-            return Ok(self.record(&slices, workspaces));
+            return Ok(self.record(&resources, workspaces));
         }
         let own = kernel::workspaces(&self.device, &self.program);
-        Ok(self.record(&slices, &own.iter().map(|buffer| buffer.slice(..)).collect::<Vec<_>>()))
+        Ok(self.record(&resources, &own.iter().map(|buffer| buffer.slice(..)).collect::<Vec<_>>()))
     }
 
-    fn record(&self, slices: &[BufferSlice<'_>], workspaces: &[BufferSlice<'_>]) -> Bound {
+    fn record(&self, operands: &[Resource<'_>], workspaces: &[BufferSlice<'_>]) -> Bound {
         let mut number = 0;
         let steps = self.program.steps.iter().zip(&self.kernels).map(|(step, kernel)| {
             let label = kernel::label(self.program.op, step.shader, "bind_group");
             let group = |dispatch: &Dispatch| {
-                let bindings = self.bindings(number, step, dispatch, slices, workspaces);
+                let bindings = self.bindings(number, step, dispatch, operands, workspaces);
                 number += 1;
                 (kernel.bind_group(&self.device, &label, &bindings), dispatch.workgroups)
             };
@@ -234,15 +246,15 @@ impl Plan {
         Ok(())
     }
 
-    /// The uniform and the storage bindings of the dispatch of this number.
+    /// The uniform and the other bindings of the dispatch of this number.
     fn bindings<'a>(
         &'a self,
         number: u64,
         step: &Step,
         dispatch: &Dispatch,
-        slices: &[BufferSlice<'a>],
+        operands: &[Resource<'a>],
         workspaces: &[BufferSlice<'a>],
-    ) -> Vec<BufferBinding<'a>> {
+    ) -> Vec<BindingResource<'a>> {
         let params = BufferBinding {
             buffer: &self.buffers.params,
             offset: self.buffers.pitch * number,
@@ -250,15 +262,26 @@ impl Plan {
         };
         let window = |(source, bytes): (&Source, &Range<u64>)| {
             let (buffer, offset) = match *source {
-                Source::Operand(operand) => (slices[operand].buffer(), slices[operand].offset()),
+                Source::Operand(operand) => match operands[operand] {
+                    Resource::Slice(slice) => (slice.buffer(), slice.offset()),
+                    Resource::View(view) => return BindingResource::TextureView(view),
+                },
                 Source::Table(table) => (&self.buffers.tables[table], 0),
                 Source::Workspace(workspace) => (workspaces[workspace].buffer(), workspaces[workspace].offset()),
             };
-            BufferBinding { buffer, offset: offset + bytes.start, size: BufferSize::new(bytes.end - bytes.start) }
+            let size = BufferSize::new(bytes.end - bytes.start);
+            BindingResource::Buffer(BufferBinding { buffer, offset: offset + bytes.start, size })
         };
         let windows = step.bindings.iter().zip(&dispatch.windows).map(window);
-        std::iter::once(params).chain(windows).collect()
+        std::iter::once(BindingResource::Buffer(params)).chain(windows).collect()
     }
+}
+
+/// Where an operand is.
+#[derive(Clone, Copy)]
+enum Resource<'a> {
+    Slice(BufferSlice<'a>),
+    View(&'a TextureView),
 }
 
 /// What a plan is bound to; see [`Plan::bind_buffers`].

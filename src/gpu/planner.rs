@@ -148,14 +148,18 @@ impl Planner {
         // As stored: an f16 has two bytes.
         let bytes = program.operands.iter().map(|placed| (placed.layout.len() as u64).saturating_mul(placed.element));
         let cost = Cost { bytes: bytes.fold(0, u64::saturating_add), ..op.cost()? };
-        Ok(Plan {
+        Ok(self.compile(program, cost))
+    }
+
+    pub(super) fn compile(&self, program: Program, cost: Cost) -> Plan {
+        Plan {
             kernels: program.steps.iter().map(|step| self.kernels.get(&self.device, program.op, step)).collect(),
             buffers: PlanBuffers::new(&self.device, &program),
             alignment: self.capabilities.limits.min_storage_buffer_offset_alignment.into(),
             device: self.device.clone(),
             program,
             cost,
-        })
+        }
     }
 
     /// A plan for a convolution of row-major tensors.

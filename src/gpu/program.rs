@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use wgpu::Limits;
+use wgpu::{Limits, TextureFormat};
 
 use super::kernel::Shader;
 use super::params::wrap;
@@ -52,6 +52,13 @@ impl PlanOptions {
             }
         }
         Ok(options)
+    }
+
+    /// A tensor that is laid out though it is a texture in an op between textures.
+    pub(crate) fn textures_laid_out(&self) -> Option<&'static str> {
+        [("input", &self.input), ("output", &self.output)]
+            .into_iter()
+            .find_map(|(name, layout)| layout.as_ref().map(|_| name))
     }
 
     /// The layout of a tensor, if it may have one.
@@ -131,12 +138,14 @@ pub enum Source {
 pub struct Storage {
     pub(crate) input: FloatType,
     pub(crate) output: FloatType,
+    /// The output's format, where both ends are textures.
+    pub(crate) texels: Option<TextureFormat>,
 }
 
 impl Storage {
     /// The same for all.
     pub(crate) fn all(storage: FloatType) -> Self {
-        Self { input: storage, output: storage }
+        Self { input: storage, output: storage, texels: None }
     }
 }
 

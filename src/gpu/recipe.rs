@@ -214,6 +214,6 @@ impl Request<'_> {
     }
 }
 
-fn refused(recipe: &str, what: &'static str, wanted: u64, available: u64) -> Error {
+pub(crate) fn refused(recipe: &str, what: &'static str, wanted: u64, available: u64) -> Error {
     Error::RecipeRefused { recipe: recipe.into(), what, wanted, available }
 }

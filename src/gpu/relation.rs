@@ -140,7 +140,7 @@ pub(crate) fn by_one_pass_or_two(mut candidates: Vec<Candidate>, storage: FloatT
 }
 
 impl Relation {
-    fn new(layer: Layer, finish: Finish, operands: &[Placed], output: Placed) -> Self {
+    pub(crate) fn new(layer: Layer, finish: Finish, operands: &[Placed], output: Placed) -> Self {
         Self {
             layer,
             activation: finish.activation,
@@ -258,7 +258,7 @@ impl Relation {
         }
     }
 
-    fn axis_params(&self, i: usize, outputs: &Range<usize>) -> AxisParams {
+    pub(crate) fn axis_params(&self, i: usize, outputs: &Range<usize>) -> AxisParams {
         let axis = &self.layer.axes[i];
         let (input, tap_step, index_step) = match self.layer.direction {
             Direction::WideToNarrow => (axis.wide, 1, axis.dilation),

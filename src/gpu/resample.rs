@@ -18,7 +18,11 @@ use crate::{FloatType, Op, Result, Separable, SeparableGrad, TapTable};
 /// One thread per output element sums its taps.
 pub(crate) static TAPS: Shader = Shader {
     name: "upsample_taps",
-    sources: with_storage!("../../shaders/upsample_taps.wgsl", "../../shaders/shared/upsample_params.wgsl"),
+    sources: with_storage!(
+        "../../shaders/upsample_taps.wgsl",
+        "../../shaders/shared/upsample_params.wgsl",
+        "../../shaders/shared/tap_marks.wgsl"
+    ),
     reads: 4,
     writes: 1,
     fields: UpsampleParams::FIELDS,
@@ -151,6 +155,7 @@ impl<'a> Resample<'a> {
                 storage: Storage {
                     input: if first { storage } else { Default::default() },
                     output: if last { storage } else { Default::default() },
+                    texels: None,
                 },
             };
             steps.push(self.step(candidate.shader, &recipe, &pass)?);

@@ -13,7 +13,8 @@ pub(crate) static TAPS_ROWS: Shader = Shader {
     sources: with_storage!(
         "../../shaders/upsample_taps_rows.wgsl",
         "../../shaders/shared/upsample_block.wgsl",
-        "../../shaders/shared/upsample_params.wgsl"
+        "../../shaders/shared/upsample_params.wgsl",
+        "../../shaders/shared/tap_marks.wgsl"
     ),
     overrides: &["workgroup_size", "channels", "taps"],
     ..NEAREST_ROWS
@@ -25,7 +26,8 @@ pub(crate) static NEAREST_ROWS: Shader = Shader {
     sources: with_storage!(
         "../../shaders/upsample_nearest_rows.wgsl",
         "../../shaders/shared/upsample_block.wgsl",
-        "../../shaders/shared/upsample_params.wgsl"
+        "../../shaders/shared/upsample_params.wgsl",
+        "../../shaders/shared/tap_marks.wgsl"
     ),
     reads: 4,
     writes: 1,

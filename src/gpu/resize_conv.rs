@@ -16,7 +16,11 @@ use crate::{Activation, FloatType, Op, ResizeConv, Result, TapTable};
 /// One thread per output element.
 pub(crate) static DIRECT: Shader = Shader {
     name: "resize_conv_direct",
-    sources: with_storage!("../../shaders/resize_conv_direct.wgsl", "../../shaders/shared/activation.wgsl"),
+    sources: with_storage!(
+        "../../shaders/resize_conv_direct.wgsl",
+        "../../shaders/shared/tap_marks.wgsl",
+        "../../shaders/shared/activation.wgsl"
+    ),
     reads: 6,
     writes: 1,
     fields: ResizeConvParams::FIELDS,

@@ -12,6 +12,7 @@ pub(crate) static ROWS: Shader = Shader {
     sources: with_storage!(
         "../../shaders/conv_rows.wgsl",
         "../../shaders/shared/conv_params.wgsl",
+        "../../shaders/shared/conv_axis.wgsl",
         "../../shaders/shared/conv_taps.wgsl",
         "../../shaders/shared/activation.wgsl"
     ),

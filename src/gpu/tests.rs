@@ -15,13 +15,29 @@ use crate::{Conv2d, ConvTranspose2d, FloatType, TensorLayout, Upsample2d};
 fn parse(shader: &kernel::Shader, text: usize) -> naga::Module {
     let source = shader.sources[text];
     let module = naga::front::wgsl::parse_str(source).unwrap_or_else(|e| panic!("{}", e.emit_to_string(source)));
-    let mut needed = if text == 0 { valid::Capabilities::empty() } else { valid::Capabilities::SHADER_FLOAT16 };
+    let mut needed = valid::Capabilities::empty();
+    needed.set(valid::Capabilities::SHADER_FLOAT16, source.contains("enable f16;"));
+    let norm = texture_formats::OUTPUTS[text].required_features().contains(Features::TEXTURE_FORMAT_16BIT_NORM);
+    needed.set(valid::Capabilities::STORAGE_TEXTURE_16BIT_NORM_FORMATS, shader.between_textures() && norm);
     needed.set(valid::Capabilities::SUBGROUP, shader.subgroups);
     needed.set(valid::Capabilities::COOPERATIVE_MATRIX, source.contains("wgpu_cooperative_matrix"));
     let mut validator = valid::Validator::new(Default::default(), needed);
     validator.subgroup_stages(valid::ShaderStages::COMPUTE).subgroup_operations(valid::SubgroupOperationSet::all());
     validator.validate(&module).unwrap_or_else(|error| panic!("{}: {error:?}", shader.name));
     module
+}
+
+/// For `web/check_shaders`, which shows them to the browsers' compiler.
+#[test]
+fn every_text_is_written_out() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/shaders");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    for (number, shader) in SHADERS.iter().enumerate() {
+        for (text, source) in shader.sources.iter().enumerate() {
+            std::fs::write(folder.join(format!("{number}_{}_{text}.wgsl", shader.name)), source).unwrap();
+        }
+    }
 }
 
 /// Compares a struct with its field table: names, scalar kinds, and that each field follows the last.
@@ -58,7 +74,8 @@ fn check_fields(shader: &str, module: &naga::Module, inner: &TypeInner, fields: 
 #[test]
 fn uniforms_bindings_and_overrides_are_the_hosts() {
     for shader in SHADERS {
-        assert!(matches!(shader.sources.len(), 1 | 4), "{}", shader.name);
+        let texts = if shader.between_textures() { texture_formats::OUTPUTS.len() } else { 4 };
+        assert!(shader.sources.len() == 1 || shader.sources.len() == texts, "{}", shader.name);
         (0..shader.sources.len()).for_each(|text| check_shader(shader, &parse(shader, text)));
     }
 }
@@ -69,8 +86,10 @@ fn check_shader(shader: &kernel::Shader, module: &naga::Module) {
     assert_eq!(globals.len() as u32, 1 + shader.reads + shader.writes, "{}", shader.name);
     for (number, (binding, variable)) in globals.iter().enumerate() {
         assert_eq!((binding.group, binding.binding), (0, number as u32), "{}", shader.name);
+        let last = shader.reads + shader.writes;
         let expected = match number as u32 {
             0 => AddressSpace::Uniform,
+            n if shader.between_textures() && (n == 1 || n == last) => AddressSpace::Handle,
             n if n <= shader.reads => AddressSpace::Storage { access: StorageAccess::LOAD },
             _ => AddressSpace::Storage { access: StorageAccess::LOAD | StorageAccess::STORE },
         };
@@ -230,7 +249,9 @@ fn programs_set_every_override() {
     ];
     let mut seen = std::collections::HashSet::new();
     let cooperative = by_each_recipe_on(&conv, &cooperative());
-    for step in programs.iter().flatten().chain(&cooperative).flat_map(|program| &program.steps) {
+    let textures =
+        [between_textures(&conv_4()), between_textures(&ConvTranspose2d::default()), between_textures(&linear)];
+    for step in programs.iter().flatten().chain(&cooperative).chain(&textures).flat_map(|program| &program.steps) {
         let names: Vec<_> = step.constants.iter().map(|(name, _)| *name).collect();
         assert_eq!(names, step.shader.overrides, "{}", step.shader.name);
         assert_eq!(step.bindings.len() as u32, step.shader.reads + step.shader.writes, "{}", step.shader.name);
@@ -242,6 +263,41 @@ fn programs_set_every_override() {
 /// On a device with subgroups.
 fn by_each_recipe<O: GpuOp>(op: &O) -> Vec<Program> {
     by_each_recipe_on(op, &software())
+}
+
+fn conv_4() -> Conv2d {
+    Conv2d { in_channels: 4, out_channels: 4, input_size: [5, 5], ..Default::default() }
+}
+
+fn between_textures<O: TextureOp>(op: &O) -> Program {
+    let format = PixelFormat::srgb(wgpu::TextureFormat::Rgba8Unorm);
+    let (capabilities, options) = (&software(), &PlanOptions::default());
+    textures::program(op, [format; 2], &Request { capabilities, options }).unwrap()
+}
+
+/// The types that the texts name are those that a plan asks a device for.
+#[test]
+fn texts_write_the_formats_that_they_are_for() {
+    for shader in SHADERS.into_iter().filter(|shader| shader.between_textures()) {
+        for (number, format) in texture_formats::OUTPUTS.into_iter().enumerate() {
+            let module = parse(shader, number);
+            let (_, output) = module.global_variables.iter().find(|(_, v)| v.name.as_deref() == Some("y")).unwrap();
+            let TypeInner::Image { class: naga::ImageClass::Storage { format: named, .. }, .. } =
+                module.types[output.ty].inner
+            else {
+                panic!("{} writes no texture", shader.name)
+            };
+            assert_eq!(format!("{named:?}"), format!("{format:?}"), "{}", shader.name);
+        }
+    }
+}
+
+#[test]
+fn workgroups_of_textures_are_near_to_squares() {
+    let of = |size| textures::workgroup(size, &Limits::default());
+    assert_eq!([64, 128, 256, 32, 1, 7].map(of), [[8, 8], [16, 8], [16, 16], [8, 4], [1, 1], [7, 1]]);
+    let flat = Limits { max_compute_workgroup_size_y: 2, ..Limits::default() };
+    assert_eq!(textures::workgroup(64, &flat), [32, 2]);
 }
 
 /// A device with cooperative matrices of f32.

@@ -18,6 +18,8 @@ mod resize_conv;
 mod seeds;
 mod splitting;
 mod tensors;
+mod texels;
+mod textures;
 mod upsample;
 
 #[path = "../../benches/problems/mod.rs"]
@@ -63,6 +65,7 @@ fn rows() -> Vec<Row> {
         ("named", named::rows),
         ("properties", properties::rows),
         ("splitting", splitting::rows),
+        ("textures", textures::rows),
         ("embedding", embedding::rows),
         ("host", host::rows),
     ]

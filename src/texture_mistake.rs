@@ -1,0 +1,68 @@
+//! What can be wrong with a texture.
+
+/// What is wrong with a texture; see [`Error::Texture`](crate::Error::Texture). Formats are named as in wgpu.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TextureMistake {
+    /// A format that cannot be used so.
+    #[error("a texture of {format} cannot be {what}")]
+    Unusable {
+        /// Its format.
+        format: String,
+        /// What is to be done with it.
+        what: &'static str,
+    },
+    /// It has another format than the plan was made for.
+    #[error("the texture is of {actual}, the plan was made for {expected}")]
+    Format {
+        /// The plan's format.
+        expected: String,
+        /// The texture's format.
+        actual: String,
+    },
+    /// The op has more channels than a texel.
+    #[error("the op has {channels} channels, a texel of {format} has {available}")]
+    Channels {
+        /// The op's channels.
+        channels: usize,
+        /// The format.
+        format: String,
+        /// The format's channels.
+        available: usize,
+    },
+    /// It has another size than the descriptor gives.
+    #[error(
+        "the texture is {} texels wide and {} high, the descriptor says {} and {}",
+        .actual[0], .actual[1], .expected[0], .expected[1]
+    )]
+    Size {
+        /// The descriptor's width and height.
+        expected: [u32; 2],
+        /// The texture's width and height, at that mip level.
+        actual: [u32; 2],
+    },
+    /// It is no plain picture.
+    #[error("the texture is of dimension {dimension} with {samples} samples; it must be of D2 with 1")]
+    Kind {
+        /// Its dimension.
+        dimension: String,
+        /// Its samples.
+        samples: u32,
+    },
+    /// It has no such level or layer.
+    #[error("{what} {number} of a texture that has {count}")]
+    Part {
+        /// A mip level or an array layer.
+        what: &'static str,
+        /// Its number, from 0.
+        number: u32,
+        /// How many there are.
+        count: u32,
+    },
+    /// One layer of several cannot be read by this device.
+    #[error("through OpenGL no layer of a texture of {layers} can be read by itself")]
+    Layers {
+        /// How many it has.
+        layers: u32,
+    },
+}
