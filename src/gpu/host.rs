@@ -103,10 +103,15 @@ impl Gpu {
         instance.request_adapter(&options).await.map_err(|error| Error::NoAdapter(error.to_string()))
     }
 
-    /// A device of this adapter, with its largest buffers and timestamp queries if it has them.
+    /// A device of this adapter, with its largest buffers, and of timestamp queries, f16, subgroups and storage textures what it has.
     pub async fn from_adapter(adapter: &Adapter) -> Result<Self> {
         let offered = adapter.limits();
-        let wanted = Features::TIMESTAMP_QUERY | Features::SHADER_F16 | Features::SUBGROUP | EXPERIMENTAL;
+        let wanted = Features::TIMESTAMP_QUERY
+            | Features::SHADER_F16
+            | Features::SUBGROUP
+            | Features::BGRA8UNORM_STORAGE
+            | Features::TEXTURE_FORMAT_16BIT_NORM
+            | EXPERIMENTAL;
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("upconv::host::device"),
             required_features: adapter.features() & wanted,
