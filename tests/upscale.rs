@@ -1,27 +1,9 @@
 //! The main job's refusals: one clear line and exit code 1. None of them needs a GPU.
 
-use std::path::PathBuf;
-use std::process::{Command, Output};
-
-/// The example's program, which `cargo test` builds beside this one.
-fn upscale(arguments: &[&str]) -> Output {
-    let mut folder = std::env::current_exe().expect("this test's own path");
-    folder.pop();
-    folder.pop();
-    let program: PathBuf = folder.join("examples").join(format!("upscale{}", std::env::consts::EXE_SUFFIX));
-    assert!(program.exists(), "{} is missing: cargo build --example upscale", program.display());
-    Command::new(program).args(arguments).output().expect("the example starts")
-}
+mod common;
 
 fn refused(arguments: &[&str], words: &[&str]) {
-    let output = upscale(arguments);
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {error}");
-    // Drivers may print lines of their own.
-    let own: Vec<_> = error.lines().filter(|line| line.starts_with("upscale: ")).collect();
-    assert_eq!(own.len(), 1, "{arguments:?}: {error}");
-    assert!(words.iter().all(|word| own[0].contains(word)), "{arguments:?}: {error}");
-    assert!(!error.contains("panicked"), "{error}");
+    common::refused("upscale", arguments, words);
 }
 
 #[test]

@@ -1,0 +1,129 @@
+//! Runs DCGAN's generator from end to end on the GPU, in one submission, and checks each of its layers against the CPU
+//! reference. The weights are random ones of a seed, or those of a safetensors file in PyTorch's names.
+
+mod generator;
+mod run;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use comfy_table::{Table, presets::ASCII_MARKDOWN};
+use generator::Generator;
+use image::RgbImage;
+use ndarray::ArrayD;
+use run::Network;
+use upconv::Gpu;
+
+const USAGE: &str = "usage: dcgan [WEIGHTS.safetensors] [--seed N] [--count N] [--out FILE.png]";
+
+/// Pictures in a row, and the space between them.
+const COLUMNS: usize = 4;
+const GAP: usize = 4;
+
+/// More pictures than this make the reference a matter of minutes.
+const MAX_COUNT: usize = 64;
+
+struct Arguments {
+    weights: Option<PathBuf>,
+    seed: u64,
+    count: usize,
+    out: PathBuf,
+}
+
+fn arguments() -> Result<Option<Arguments>, String> {
+    use lexopt::prelude::*;
+    let mut arguments = Arguments { weights: None, seed: 1, count: 8, out: "target/dcgan.png".into() };
+    let mut parser = lexopt::Parser::from_env();
+    let told = |error: lexopt::Error| format!("{error}; {USAGE}");
+    while let Some(argument) = parser.next().map_err(told)? {
+        match argument {
+            Long("seed") => arguments.seed = parser.value().and_then(|value| value.parse()).map_err(told)?,
+            Long("count") => arguments.count = parser.value().and_then(|value| value.parse()).map_err(told)?,
+            Long("out") => arguments.out = parser.value().map_err(told)?.into(),
+            Long("help") | Short('h') => return Ok(None),
+            Value(path) if arguments.weights.is_none() => arguments.weights = Some(path.into()),
+            other => return Err(told(other.unexpected())),
+        }
+    }
+    if !(1..=MAX_COUNT).contains(&arguments.count) {
+        return Err(format!("--count is {}; it must be 1 to {MAX_COUNT}", arguments.count));
+    }
+    Ok(Some(arguments))
+}
+
+fn load(arguments: &Arguments) -> Result<Generator, String> {
+    let Some(path) = &arguments.weights else { return Generator::random(arguments.seed, arguments.count) };
+    let told = |error: &dyn std::fmt::Display| format!("cannot read {}: {error}", path.display());
+    let bytes = std::fs::read(path).map_err(|error| told(&error))?;
+    Generator::load(&bytes, arguments.count).map_err(|error| told(&error))
+}
+
+/// The pictures in rows; -1 is black and 1 is white, as `tanh` ends.
+fn sheet(pictures: &ArrayD<f32>) -> Result<RgbImage, String> {
+    let &[count, channels, height, width] = pictures.shape() else { return Err("no pictures".into()) };
+    if channels != 3 && channels != 1 {
+        return Err(format!("the generator makes {channels} channels; pictures have 3 or 1"));
+    }
+    let columns = count.min(COLUMNS);
+    let (tile_width, tile_height) = (width + GAP, height + GAP);
+    let (sheet_width, sheet_height) = (columns * tile_width + GAP, count.div_ceil(columns) * tile_height + GAP);
+    let mut sheet = RgbImage::new(sheet_width as u32, sheet_height as u32);
+    for (at, _) in pictures.indexed_iter().filter(|(at, _)| at[1] == 0) {
+        let color = [0, 1, 2].map(|channel| {
+            let value = pictures[[at[0], channel.min(channels - 1), at[2], at[3]]];
+            ((value + 1.0) * 127.5).round().clamp(0.0, 255.0) as u8
+        });
+        let (x, y) = (at[0] % columns * tile_width + GAP + at[3], at[0] / columns * tile_height + GAP + at[2]);
+        sheet.put_pixel(x as u32, y as u32, color.into());
+    }
+    Ok(sheet)
+}
+
+fn run(arguments: &Arguments) -> Result<(), String> {
+    let told = |error: upconv::Error| error.to_string();
+    let generator = load(arguments)?;
+    let gpu = Gpu::new().map_err(|error| format!("{error}; this example runs on a GPU or a software Vulkan driver"))?;
+    let network = Network::new(&gpu, &generator).map_err(told)?;
+    let latent = generator::latent(arguments.seed, arguments.count, generator.latent());
+    let outputs = network.run(&gpu, &generator, &latent).map_err(told)?;
+
+    let mut table = Table::new();
+    table.load_preset(ASCII_MARKDOWN);
+    table.set_header(["layer", "output", "recipe", "largest error, ulps of the bound"]);
+    let mut input = latent.into_dyn();
+    for (((number, layer), output), recipe) in (1..).zip(&generator.layers).zip(outputs).zip(network.recipes()) {
+        let agreement = run::check(layer, &input, &output).map_err(|error| format!("layer {number}: {error}"))?;
+        let error = format!("{:.2} of {}", agreement.worst_ulps, agreement.allowed_ulps);
+        table.add_row([number.to_string(), format!("{:?}", output.shape()), recipe, error]);
+        input = output;
+    }
+    println!("{table}");
+    let time = network.time(&gpu).map_err(told)?;
+    let refused = |error: &dyn std::fmt::Display| format!("cannot write {}: {error}", arguments.out.display());
+    if let Some(folder) = arguments.out.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| refused(&error))?;
+    }
+    sheet(&input)?.save(&arguments.out).map_err(|error| refused(&error))?;
+    let (count, milliseconds) = (arguments.count, time.as_secs_f64() * 1e3);
+    println!("every layer is right; {count} pictures take {milliseconds:.1} ms on {}", gpu.info().name);
+    println!("they are in {}", arguments.out.display());
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    let outcome = match arguments() {
+        Ok(Some(arguments)) => run(&arguments),
+        Ok(None) => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("dcgan: {}", error.replace('\n', " "));
+            ExitCode::FAILURE
+        }
+    }
+}
