@@ -3,6 +3,9 @@
 
 mod methods;
 mod sheet;
+#[allow(dead_code, reason = "the other example trains and saves")]
+#[path = "../super_resolution/mod.rs"]
+mod super_resolution;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,9 +16,11 @@ use image::RgbImage;
 use indicatif::{ProgressBar, ProgressStyle};
 use methods::{Computed, Method};
 use ndarray::{Array4, ArrayView4};
+use sheet::Tile;
+use super_resolution::Network;
 use upconv::{Error, Gpu};
 
-const USAGE: &str = "usage: upscale [IN.png] [--factor N] [--out DIR]";
+const USAGE: &str = "usage: upscale [IN.png] [--factor N] [--weights FILE.safetensors] [--out DIR]";
 
 /// The picture that is taken where none is named: Eileen Collins, NASA, public domain.
 const PHOTOGRAPH: &[u8] = include_bytes!("astronaut.png");
@@ -29,17 +34,20 @@ const MAX_PIXELS: u64 = 1 << 26;
 struct Arguments {
     input: Option<PathBuf>,
     factor: usize,
+    /// Of a network that `examples/train` taught.
+    weights: Option<PathBuf>,
     out: PathBuf,
 }
 
 fn arguments() -> Result<Option<Arguments>, String> {
     use lexopt::prelude::*;
-    let mut arguments = Arguments { input: None, factor: 2, out: "target/upscale".into() };
+    let mut arguments = Arguments { input: None, factor: 2, weights: None, out: "target/upscale".into() };
     let mut parser = lexopt::Parser::from_env();
     let told = |error: lexopt::Error| format!("{error}; {USAGE}");
     while let Some(argument) = parser.next().map_err(told)? {
         match argument {
             Long("factor") => arguments.factor = parser.value().and_then(|value| value.parse()).map_err(told)?,
+            Long("weights") => arguments.weights = Some(parser.value().map_err(told)?.into()),
             Long("out") => arguments.out = parser.value().map_err(told)?.into(),
             Long("help") | Short('h') => return Ok(None),
             Value(path) if arguments.input.is_none() => arguments.input = Some(path.into()),
@@ -116,6 +124,10 @@ fn progress(steps: usize) -> ProgressBar {
 fn run(arguments: &Arguments) -> Result<(), String> {
     let picture = read(arguments.input.as_deref())?;
     check_size(&picture, arguments.factor)?;
+    let network = arguments.weights.as_deref().map(Network::load).transpose()?;
+    if network.is_some() && arguments.factor != super_resolution::FACTOR {
+        return Err(format!("--weights doubles a picture's size; --factor is {}", arguments.factor));
+    }
     let refused = |error: &dyn std::fmt::Display| format!("cannot write to {}: {error}", arguments.out.display());
     std::fs::create_dir_all(&arguments.out).map_err(|error| refused(&error))?;
     let begin = Instant::now();
@@ -128,7 +140,8 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         Err(error) => return Err(error.to_string()),
     };
     let input = to_tensor(&picture);
-    let methods = methods::all(input.shape(), arguments.factor).map_err(|error| error.to_string())?;
+    let mut methods = methods::all(input.shape(), arguments.factor).map_err(|error| error.to_string())?;
+    methods.extend(network.map(Method::learned));
     let bar = progress(2 * methods.len() + 1);
     let mut table = Table::new();
     table.load_preset(ASCII_MARKDOWN);
@@ -146,7 +159,9 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         bar.inc(1);
     }
     bar.set_message("contact sheet");
-    let sheet = sheet::draw(&picture, &pictures, arguments.factor as u32);
+    let original = Tile { name: "original", picture: &picture, scale: 1 };
+    let tiles = pictures.iter().map(|(name, picture)| Tile { name, picture, scale: arguments.factor as u32 });
+    let sheet = sheet::draw(&std::iter::once(original).chain(tiles).collect::<Vec<_>>());
     sheet.save(arguments.out.join("contact_sheet.png")).map_err(|error| refused(&error))?;
     bar.finish_and_clear();
     println!("{table}");

@@ -1,16 +1,20 @@
-//! The methods: three interpolations and four transposed convolutions, each channel by itself.
+//! The methods: three interpolations and four transposed convolutions, each channel by itself; and a network, if there is
+//! one.
 
 use std::f64::consts::PI;
 use std::time::{Duration, Instant};
 
 use ndarray::{Array4, ArrayD, Ix4, IxDyn};
 use upconv::gpu::GpuOp;
+
+use super::super_resolution::{Layer, Network};
 use upconv::{Agreement, ConvTranspose2d, Gpu, Interpolate, PlanOptions, Reference, Upsample2d};
 
 /// What a method computes, with the weight of a transposed convolution.
 pub enum Kind {
     Upsample(Upsample2d),
     ConvTranspose(ConvTranspose2d, ArrayD<f32>),
+    Learned(Network),
 }
 
 pub struct Method {
@@ -88,14 +92,43 @@ fn lanczos(factor: usize, lobes: f64) -> (Vec<f64>, i64) {
 }
 
 impl Method {
+    /// What a network of `examples/train` makes of it.
+    pub fn learned(network: Network) -> Self {
+        Self { name: "learned", kind: Kind::Learned(network) }
+    }
+
     /// Computes the method on the GPU and the CPU and compares them; without a GPU, on the CPU alone.
     pub fn compute(&self, gpu: Option<&Gpu>, input: &Array4<f32>) -> Result<Computed, String> {
+        let picture = input;
         let input = input.view().into_dyn();
         match &self.kind {
+            Kind::Learned(network) => learned(self.name, gpu, network, picture),
             Kind::Upsample(up) => compute(self.name, gpu, up, &[input]),
             Kind::ConvTranspose(up, weight) => compute(self.name, gpu, up, &[input, weight.view()]),
         }
     }
+}
+
+/// Layer by layer: the errors are those of the worst one, the times those of all.
+fn learned(name: &str, gpu: Option<&Gpu>, network: &Network, picture: &Array4<f32>) -> Result<Computed, String> {
+    let mut layers: Vec<Computed> = Vec::new();
+    let output = network.double(&picture.mapv(|code| code / 255.0), |layer, operands| {
+        let computed = match layer {
+            Layer::Conv(conv) => compute(name, gpu, conv, operands)?,
+            Layer::Up(up) => compute(name, gpu, up, operands)?,
+        };
+        let output = computed.output.clone().into_dyn();
+        layers.push(computed);
+        Ok(output)
+    })?;
+    let share = |agreement: &Agreement| agreement.worst_ulps / agreement.allowed_ulps;
+    let agreements = layers.iter().filter_map(|layer| layer.agreement);
+    Ok(Computed {
+        output: output.mapv(|amount| amount * 255.0),
+        agreement: agreements.max_by(|a, b| share(a).total_cmp(&share(b))),
+        gpu_time: layers.iter().map(|layer| layer.gpu_time).sum(),
+        reference_time: layers.iter().map(|layer| layer.reference_time).sum(),
+    })
 }
 
 fn compute<O: GpuOp>(

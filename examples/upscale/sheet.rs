@@ -18,22 +18,31 @@ const PAPER: Rgb<u8> = Rgb([24, 24, 28]);
 /// Source pixels that a tile shows, if the picture has as many.
 const DETAIL: u32 = 80;
 
-/// The original's detail enlarged by repeating pixels, and each method's picture of it.
-pub fn draw(original: &RgbImage, pictures: &[(&str, RgbImage)], factor: u32) -> RgbImage {
-    let side = DETAIL.min(original.width()).min(original.height());
+/// A picture that is so many times as large as the smallest.
+pub struct Tile<'a> {
+    pub name: &'a str,
+    pub picture: &'a RgbImage,
+    pub scale: u32,
+}
+
+/// The same detail of each, enlarged by repeating pixels.
+pub fn draw(tiles: &[Tile]) -> RgbImage {
+    let sides = tiles.iter().flat_map(|tile| [tile.picture.width() / tile.scale, tile.picture.height() / tile.scale]);
+    let side = sides.fold(DETAIL, u32::min);
     // Above the middle: where a portrait's face is.
-    let at = [(original.width() - side) * 2 / 5, (original.height() - side) / 6];
-    let tiles: Vec<_> = std::iter::once(("original", original, 1))
-        .chain(pictures.iter().map(|(name, picture)| (*name, picture, factor)))
-        .collect();
+    let corner = |tile: &Tile| {
+        let [width, height] = [tile.picture.width(), tile.picture.height()].map(|side| side / tile.scale);
+        [(width - side) * 2 / 5, (height - side) / 6].map(|at| at * tile.scale)
+    };
     let rows = (tiles.len() as u32).div_ceil(COLUMNS);
     let (width, height) = (COLUMNS * (TILE + GAP) + GAP, rows * (TILE + LABEL + GAP) + GAP);
     let mut sheet = RgbImage::from_pixel(width, height, PAPER);
-    for (number, (name, picture, scale)) in (0..).zip(tiles) {
+    for (number, tile) in (0..).zip(tiles) {
         let [x, y] = [number % COLUMNS * (TILE + GAP) + GAP, number / COLUMNS * (TILE + LABEL + GAP) + GAP];
-        let detail = imageops::crop_imm(picture, at[0] * scale, at[1] * scale, side * scale, side * scale);
+        let ([left, top], side) = (corner(tile), side * tile.scale);
+        let detail = imageops::crop_imm(tile.picture, left, top, side, side);
         let detail = imageops::resize(&detail.to_image(), TILE, TILE, FilterType::Nearest);
-        label(&mut sheet, name, x, y);
+        label(&mut sheet, tile.name, x, y);
         imageops::replace(&mut sheet, &detail, x.into(), (y + LABEL).into());
     }
     sheet
