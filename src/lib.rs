@@ -1,4 +1,8 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Cookbook
+//!
+//! Recipes by framework and by task are in [`cookbook`].
 
 mod activation;
 mod avg_pool;
@@ -9,6 +13,7 @@ mod conv;
 mod conv_bias_grad;
 mod conv_transpose;
 mod conv_weight_grad;
+pub mod cookbook;
 mod coordinates;
 #[cfg(all(feature = "cpu", not(target_arch = "wasm32")))]
 pub mod cpu;
