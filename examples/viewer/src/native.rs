@@ -1,0 +1,145 @@
+//! The program with a window of the system.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use eframe::egui::{self, ColorImage, ScreenshotCallback, ViewportBuilder, ViewportCommand};
+use viewer::app::{Page, Start, Viewer, wgpu_options};
+use viewer::photo::Method;
+
+const USAGE: &str = "usage: viewer [PICTURE] [--page photograph|matrices] [--left METHOD] [--right METHOD] [--in-light] \
+    [--screenshot FILE.png]; a METHOD is nearest, bilinear, bicubic, lanczos or kernel";
+
+/// What is missing where no window comes.
+const NEEDED: &str = "a window needs a display (X11 or Wayland; Xvfb is one without a screen) and a GPU, or a software \
+    Vulkan driver such as Mesa's lavapipe";
+
+/// The window's size at first, in points.
+const SIZE: [f32; 2] = [1280.0, 820.0];
+
+/// Frames until everything has its place.
+const FRAMES: u32 = 6;
+
+struct Arguments {
+    picture: Option<PathBuf>,
+    page: Page,
+    methods: [Method; 2],
+    in_light: bool,
+    screenshot: Option<PathBuf>,
+}
+
+fn arguments() -> Result<Option<Arguments>, String> {
+    use lexopt::prelude::*;
+    let Start { page, methods, in_light, .. } = Start::default();
+    let mut arguments = Arguments { picture: None, page, methods, in_light, screenshot: None };
+    let mut parser = lexopt::Parser::from_env();
+    let told = |error: lexopt::Error| format!("{error}; {USAGE}");
+    while let Some(argument) = parser.next().map_err(told)? {
+        match argument {
+            Long("page") => {
+                let value = parser.value().map_err(told)?;
+                arguments.page = match value.to_str() {
+                    Some("photograph") => Page::Photograph,
+                    Some("matrices") => Page::Matrices,
+                    _ => return Err(format!("--page is {value:?}; it must be photograph or matrices")),
+                };
+            }
+            Long(side @ ("left" | "right")) => {
+                let number = usize::from(side == "right");
+                let name = parser.value().map_err(told)?.to_string_lossy().into_owned();
+                let found = Method::from_name(&name);
+                arguments.methods[number] = found.ok_or(format!("there is no method \"{name}\"; {USAGE}"))?;
+            }
+            Long("in-light") => arguments.in_light = true,
+            Long("screenshot") => arguments.screenshot = Some(parser.value().map_err(told)?.into()),
+            Long("help") | Short('h') => return Ok(None),
+            Value(path) if arguments.picture.is_none() => arguments.picture = Some(path.into()),
+            other => return Err(told(other.unexpected())),
+        }
+    }
+    Ok(Some(arguments))
+}
+
+/// The viewer, which takes a screenshot of itself and ends if it is to.
+struct Window {
+    viewer: Viewer,
+    screenshot: Option<PathBuf>,
+    frames: u32,
+    taken: Arc<Mutex<Option<Arc<ColorImage>>>>,
+    outcome: Arc<Mutex<Result<(), String>>>,
+}
+
+impl Window {
+    /// Asks for the picture after some frames, and saves it when it is there.
+    fn take_screenshot(&mut self, context: &egui::Context) {
+        let Some(path) = &self.screenshot else { return };
+        self.frames += 1;
+        context.request_repaint();
+        if self.frames == FRAMES {
+            let taken = self.taken.clone();
+            let callback = ScreenshotCallback::new(move |image| {
+                *taken.lock().unwrap_or_else(PoisonError::into_inner) = Some(image);
+            });
+            context.send_viewport_cmd(ViewportCommand::Screenshot(callback));
+            self.viewer.probes.iter().for_each(|probe| println!("{probe}"));
+        }
+        if let Some(image) = self.taken.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let [width, height] = image.size.map(|side| side as u32);
+            let bytes: Vec<u8> = image.pixels.iter().flat_map(|pixel| pixel.to_array()).collect();
+            let saved = image::RgbaImage::from_raw(width, height, bytes).ok_or("an odd size".to_string());
+            let saved = saved.and_then(|picture| picture.save(path).map_err(|error| error.to_string()));
+            let told = saved.map_err(|error| format!("cannot write {}: {error}", path.display()));
+            *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = told;
+            context.send_viewport_cmd(ViewportCommand::Close);
+        }
+    }
+}
+
+impl eframe::App for Window {
+    fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
+        self.viewer.ui(ui, frame);
+        self.take_screenshot(&ui.ctx().clone());
+    }
+}
+
+fn run(arguments: Arguments) -> Result<(), String> {
+    let read = |path: PathBuf| std::fs::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()));
+    let Arguments { picture, page, methods, in_light, screenshot } = arguments;
+    let start = Start { picture: picture.map(read).transpose()?, page, methods, in_light };
+    let outcome = Arc::new(Mutex::new(Ok(())));
+    let window = ViewportBuilder::default().with_title("upconv viewer").with_inner_size(SIZE);
+    let options = eframe::NativeOptions { viewport: window, wgpu_options: wgpu_options(), ..Default::default() };
+    let told = outcome.clone();
+    let make: eframe::AppCreator = Box::new(move |context| {
+        if screenshot.is_some() {
+            context.egui_ctx.set_pixels_per_point(1.0);
+        }
+        let viewer = Viewer::new(context.wgpu_render_state.as_ref(), &start)?;
+        Ok(Box::new(Window { viewer, screenshot, frames: 0, taken: Arc::default(), outcome: told }))
+    });
+    eframe::run_native("upconv viewer", options, make).map_err(|error| match error {
+        eframe::Error::AppCreation(error) => error.to_string(),
+        error => format!("{error}; {NEEDED}"),
+    })?;
+    let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
+    std::mem::replace(&mut *outcome, Ok(()))
+}
+
+pub fn main() -> ExitCode {
+    let outcome = match arguments() {
+        Ok(Some(arguments)) => run(arguments),
+        Ok(None) => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("viewer: {}", error.replace('\n', " "));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! A photograph in textures of the application's device: two upsamplings of it, recorded each frame and never read back.
+
+use eframe::egui::TextureId;
+use egui_wgpu::RenderState;
+use image::RgbaImage;
+use upconv::gpu::{PixelFormat, TextureOp, TexturePlan};
+use upconv::wgpu::{self, Buffer, Texture, TextureFormat, TextureUsages, util::DeviceExt};
+use upconv::{Bound, ColorEncoding, Coordinates, Filter, Interpolate, PlanOptions, Planner, Result, Upsample2d};
+use upconv::{Error, UpsampleMode};
+
+use crate::kernel::Kernel;
+use crate::timing::Clock;
+
+/// How one side is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    Nearest,
+    Bilinear,
+    Bicubic,
+    Lanczos,
+    /// The kernel that is edited, as a transposed convolution.
+    Kernel,
+}
+
+impl Method {
+    pub const ALL: [(Self, &'static str); 5] = [
+        (Self::Nearest, "nearest"),
+        (Self::Bilinear, "bilinear"),
+        (Self::Bicubic, "bicubic"),
+        (Self::Lanczos, "Lanczos 3"),
+        (Self::Kernel, "transposed convolution"),
+    ];
+
+    /// As a word of a command.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "nearest" => Some(Self::Nearest),
+            "bilinear" => Some(Self::Bilinear),
+            "bicubic" => Some(Self::Bicubic),
+            "lanczos" => Some(Self::Lanczos),
+            "kernel" => Some(Self::Kernel),
+            _ => None,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(method, _)| *method == self).map_or("", |(_, name)| *name)
+    }
+
+    /// The upsampling of the colours by the stride; none for the kernel.
+    pub fn upsample(self, input_size: [usize; 2], stride: [usize; 2]) -> Option<Result<Upsample2d>> {
+        let output_size = std::array::from_fn(|axis| input_size[axis] * stride[axis]);
+        let base = Upsample2d { channels: 3, input_size, output_size, ..Default::default() };
+        Some(match self {
+            Self::Kernel => return None,
+            Self::Nearest => Upsample2d::pytorch(base, Interpolate::Nearest),
+            Self::Bilinear => Upsample2d::pytorch(base, Interpolate::Linear { align_corners: false }),
+            Self::Bicubic => Upsample2d::pytorch(base, Interpolate::Cubic { align_corners: false }),
+            Self::Lanczos => {
+                let mode = UpsampleMode::Filtered { filter: Filter::Lanczos { lobes: 3 }, antialias: false };
+                Ok(Upsample2d { mode, coordinates: Coordinates::HalfPixel, ..base })
+            }
+        })
+    }
+}
+
+/// What the two sides are made of; a change of it makes new plans.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    pub methods: [Method; 2],
+    pub kernel: Kernel,
+    /// Whether sRGB's codes are decoded before, and encoded after.
+    pub in_light: bool,
+}
+
+/// One side's texture, in which the library writes and from which egui draws.
+pub struct Side {
+    bound: Bound,
+    pub id: TextureId,
+    /// Height and width.
+    pub size: [usize; 2],
+    pub recipe: String,
+}
+
+/// The photograph, and what is made of it.
+pub struct Photo {
+    planner: Planner,
+    input: Texture,
+    /// Height and width.
+    pub size: [usize; 2],
+    made_for: Option<Settings>,
+    pub sides: [Option<Side>; 2],
+    /// Why a side is not there.
+    pub errors: [Option<String>; 2],
+    clock: Option<Clock>,
+}
+
+impl Photo {
+    /// Uploads a photograph. The planner, and with it the pipelines, belongs to eframe's device.
+    pub fn new(state: &RenderState, picture: &RgbaImage) -> std::result::Result<Self, String> {
+        let (width, height) = picture.dimensions();
+        let limit = state.device.limits().max_texture_dimension_2d;
+        if width.max(height) > limit {
+            return Err(format!(
+                "the picture is {width}x{height}; this device's textures have sides of at most {limit}"
+            ));
+        }
+        let descriptor = wgpu::TextureDescriptor {
+            label: Some("viewer::photograph"),
+            size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format: TextureFormat::Rgba8Unorm,
+            usage: TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST,
+            view_formats: &[],
+        };
+        let order = wgpu::util::TextureDataOrder::LayerMajor;
+        Ok(Self {
+            planner: Planner::new(&state.device),
+            input: state.device.create_texture_with_data(&state.queue, &descriptor, order, picture),
+            size: [height as usize, width as usize],
+            made_for: None,
+            sides: [None, None],
+            errors: [None, None],
+            clock: Clock::new(&state.device, &state.queue),
+        })
+    }
+
+    /// Plans and binds what has changed.
+    pub fn update(&mut self, state: &RenderState, settings: &Settings) {
+        if self.made_for.as_ref() == Some(settings) {
+            return;
+        }
+        for number in 0..2 {
+            self.free(state, number);
+            match self.side(state, settings, settings.methods[number]) {
+                Ok(side) => (self.sides[number], self.errors[number]) = (Some(side), None),
+                Err(error) => self.errors[number] = Some(error.to_string()),
+            }
+        }
+        self.made_for = Some(settings.clone());
+    }
+
+    /// Gives egui's textures back.
+    pub fn free_all(&mut self, state: &RenderState) {
+        (0..2).for_each(|number| self.free(state, number));
+    }
+
+    fn free(&mut self, state: &RenderState, number: usize) {
+        if let Some(side) = self.sides[number].take() {
+            state.renderer.write().free_texture(&side.id);
+        }
+    }
+
+    fn side(&self, state: &RenderState, settings: &Settings, method: Method) -> Result<Side> {
+        match method.upsample(self.size, settings.kernel.stride) {
+            Some(up) => self.bind(state, &up?, settings.in_light, None),
+            None => {
+                let up = settings.kernel.layer(3, self.size);
+                let weight: Vec<f32> = settings.kernel.weight(3).iter().copied().collect();
+                let weight = state.device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
+                    label: Some("viewer::kernel"),
+                    contents: bytemuck::cast_slice(&weight),
+                    usage: wgpu::BufferUsages::STORAGE,
+                });
+                self.bind(state, &up, settings.in_light, Some(&weight))
+            }
+        }
+    }
+
+    fn bind<O: TextureOp>(&self, state: &RenderState, op: &O, in_light: bool, weight: Option<&Buffer>) -> Result<Side> {
+        let encoding = if in_light { ColorEncoding::Srgb } else { ColorEncoding::Linear };
+        let pixels = PixelFormat { format: TextureFormat::Rgba8Unorm, encoding };
+        let plan: TexturePlan = self.planner.plan_textures(op, pixels, pixels, &PlanOptions::default())?;
+        let shape = op.output()?.shape;
+        let size = [shape[2], shape[3]];
+        let [height, width] = size.map(|side| u32::try_from(side).unwrap_or(u32::MAX));
+        let output = state.device.create_texture(&wgpu::TextureDescriptor {
+            label: Some("viewer::upsampled"),
+            size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format: TextureFormat::Rgba8Unorm,
+            usage: TextureUsages::TEXTURE_BINDING | TextureUsages::STORAGE_BINDING,
+            view_formats: &[],
+        });
+        let weights: Vec<_> = weight.iter().map(|weight| weight.slice(..)).collect();
+        let bound = plan.bind(&self.input, &weights, &output)?;
+        let view = output.create_view(&Default::default());
+        let filter = wgpu::FilterMode::Nearest;
+        let id = state.renderer.write().register_native_texture(&state.device, &view, filter);
+        Ok(Side { bound, id, size, recipe: plan.recipe().to_string() })
+    }
+
+    /// Records both sides into one pass and submits it, before egui draws.
+    pub fn compute(&mut self, state: &RenderState) {
+        let mut encoder =
+            state.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("viewer") });
+        let timestamp_writes = self.clock.as_ref().map(Clock::writes);
+        let label = Some("viewer::upsample");
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label, timestamp_writes });
+        self.sides.iter().flatten().for_each(|side| side.bound.encode(&mut pass));
+        drop(pass);
+        let awaited = self.clock.as_ref().is_some_and(|clock| clock.resolve(&mut encoder));
+        state.queue.submit([encoder.finish()]);
+        if let Some(clock) = self.clock.as_ref().filter(|_| awaited) {
+            clock.request();
+        }
+    }
+
+    /// The GPU's time for both sides, of some frames ago; none where it has no clock.
+    pub fn milliseconds(&mut self, state: &RenderState) -> Option<f32> {
+        self.clock.as_mut()?.milliseconds(&state.device)
+    }
+}
+
+/// A picture of a file's bytes.
+pub fn decode(bytes: &[u8]) -> std::result::Result<RgbaImage, String> {
+    image::load_from_memory(bytes).map(|picture| picture.to_rgba8()).map_err(|error| error.to_string())
+}
+
+/// What eframe's device must be able to do; the error names what is missing.
+pub fn check(state: &RenderState) -> Result<()> {
+    let limits = state.device.limits();
+    let (what, wanted) = ("max_compute_workgroups_per_dimension", 1);
+    let available = u64::from(limits.max_compute_workgroups_per_dimension);
+    if available < wanted {
+        Err(Error::RecipeRefused { recipe: "viewer".into(), what, wanted, available })
+    } else {
+        Ok(())
+    }
+}
