@@ -4,13 +4,19 @@
 #[allow(dead_code, reason = "the example uses all of it")]
 mod runner;
 
-use runner::{Engine, Status};
+use std::path::Path;
+
+use runner::{Engine, Row, Status};
+
+fn run(file: &Path) -> Vec<Row> {
+    pollster::block_on(runner::run(file, &[Engine::Reference])).unwrap()
+}
 
 #[test]
 fn the_reference_agrees_with_every_case() {
     let files = runner::find(&["tests/cases".into()]).unwrap();
     assert!(files.len() > 150, "{}", files.len());
-    let rows = files.iter().flat_map(|file| runner::run(file, &[Engine::Reference]).unwrap());
+    let rows = files.iter().flat_map(|file| run(file));
     let wrong: Vec<_> = rows.filter(|row| row.status != Status::Passed).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
@@ -24,7 +30,7 @@ fn a_wrong_element_is_noticed() {
         std::fs::create_dir_all(&folder).unwrap();
         let files = || std::fs::read_dir(case).unwrap().map(|entry| entry.unwrap().path());
         files().for_each(|file| std::fs::copy(&file, folder.join(file.file_name().unwrap())).map(|_| ()).unwrap());
-        let status = || runner::run(&folder.join("case.json"), &[Engine::Reference]).unwrap()[0].status;
+        let status = || run(&folder.join("case.json"))[0].status;
         assert_eq!(status(), Status::Passed);
         let outputs = files().filter(|file| file.to_string_lossy().contains("output_"));
         for file in outputs.filter(|file| !file.to_string_lossy().contains("input_")) {

@@ -4,6 +4,7 @@
 //! size, kernel, stride, padding (`before:after`, or one number for both), dilation, output padding, groups, bias.
 //! What is left out is 1, or 0 for padding and bias. The number of spatial axes is that of `i`.
 
+#[cfg(not(target_arch = "wasm32"))]
 use upconv::cpu::CpuOp;
 use upconv::gpu::GpuOp;
 use upconv::{Conv, Conv2d, ConvTranspose, ConvTranspose2d, Interpolate, Op, Padding, Upsample2d};
@@ -124,6 +125,8 @@ pub enum Problem {
 }
 
 /// A piece of work for whatever runs a problem: a function of any op.
+#[cfg(not(target_arch = "wasm32"))]
+#[allow(dead_code, reason = "the tests run futures")]
 pub trait Visit {
     type Output;
     fn visit<O: GpuOp + CpuOp>(&mut self, op: &O) -> Self::Output;
@@ -131,6 +134,7 @@ pub trait Visit {
 
 #[allow(dead_code, reason = "each program uses some of it")]
 impl Problem {
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn visit<V: Visit>(&self, visitor: &mut V) -> V::Output {
         match self {
             Self::ConvTranspose(op) => visitor.visit(op),

@@ -54,7 +54,7 @@ fn run(arguments: &Arguments) -> Result<Vec<Row>, String> {
     for file in &files {
         let folder = file.parent().and_then(|folder| folder.file_name()).unwrap_or_default();
         progress.set_message(folder.to_string_lossy().into_owned());
-        rows.extend(runner::run(file, &engines)?);
+        rows.extend(pollster::block_on(runner::run(file, &engines))?);
         progress.inc(1);
     }
     progress.finish_and_clear();

@@ -21,15 +21,15 @@ fn is_exact(activation: Activation) -> bool {
     EXACT.contains(&activation)
 }
 
-fn both(gpu: &upconv::Gpu, activation: Activation, text: &str) -> Outcome {
+async fn both(gpu: &upconv::Gpu, activation: Activation, text: &str) -> Outcome {
     let direct = Conv2d { activation, ..Fields::<2>::parse(text).conv() };
     let transposed = ConvTranspose2d { activation, ..Fields::<2>::parse(text).conv_transpose() };
     if is_exact(activation) {
-        check(gpu, &direct, text)?;
-        check(gpu, &transposed, text)
+        check(gpu, &direct, text).await?;
+        check(gpu, &transposed, text).await
     } else {
-        check_reals(gpu, &direct, text)?;
-        check_reals(gpu, &transposed, text)
+        check_reals(gpu, &direct, text).await?;
+        check_reals(gpu, &transposed, text).await
     }
 }
 
@@ -39,16 +39,15 @@ pub fn rows() -> Vec<Row> {
     for text in
         ["n2_ic3_oc4_i7x6_k3x2_s2x1_p1x0_b1", "ic4_oc2_i6x5_k2x3_g2", "oc3_i30x20", "ic160_oc3_i4x3_k3x3_s2x1_b1"]
     {
-        rows.extend(
-            every()
-                .map(|activation| Row::new(format!("{activation:?} [{text}]"), move |gpu| both(gpu, activation, text))),
-        );
+        rows.extend(every().map(|activation| {
+            Row::new(format!("{activation:?} [{text}]"), async move |gpu| both(gpu, activation, text).await)
+        }));
     }
     rows.extend(every().map(|activation| {
-        Row::new(format!("{activation:?} after a split sum"), move |gpu| {
+        Row::new(format!("{activation:?} after a split sum"), async move |gpu| {
             let fields = || Fields::<2>::parse("ic24_oc2_i8x8_k3x3_s2x2_b1");
-            split_sum(gpu, &ConvTranspose2d { activation, ..fields().conv_transpose() }, 1024)?;
-            split_sum(gpu, &Conv2d { activation, ..fields().conv() }, 1024)
+            split_sum(gpu, &ConvTranspose2d { activation, ..fields().conv_transpose() }, 1024).await?;
+            split_sum(gpu, &Conv2d { activation, ..fields().conv() }, 1024).await
         })
     }));
     rows

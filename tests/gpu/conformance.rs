@@ -12,8 +12,8 @@ use upconv::Gpu;
 use super::Row;
 use super::harness::Outcome;
 
-fn run(gpu: &Gpu, file: &Path) -> Outcome {
-    let row = runner::run(file, &[Engine::Gpu(gpu)])?.swap_remove(0);
+async fn run(gpu: &Gpu, file: &Path) -> Outcome {
+    let row = runner::run(file, &[Engine::Gpu(gpu)]).await?.swap_remove(0);
     if row.status == Status::Passed { Ok(()) } else { Err(format!("{}: {}", row.status.name(), row.reason)) }
 }
 
@@ -22,11 +22,11 @@ pub fn rows() -> Vec<Row> {
     let files = runner::find(&[folder]).unwrap_or_default();
     let row = |file: PathBuf| {
         let names: Vec<_> = file.iter().rev().skip(1).take(2).map(|part| part.to_string_lossy().into_owned()).collect();
-        Row::new(format!("{} {}", names[1], names[0]), move |gpu| run(gpu, &file))
+        Row::new(format!("{} {}", names[1], names[0]), async move |gpu| run(gpu, &file).await)
     };
     let some = Row::new("there are cases", {
         let count = files.len();
-        move |_| if count > 150 { Ok(()) } else { Err(format!("{count} cases")) }
+        async move |_| if count > 150 { Ok(()) } else { Err(format!("{count} cases")) }
     });
     [some].into_iter().chain(files.into_iter().map(row)).collect()
 }

@@ -40,7 +40,9 @@ const THREE_AXES: &[(&str, &str)] = &[
 
 fn table<const R: usize>(rows: &'static [(&'static str, &'static str)]) -> impl Iterator<Item = Row> {
     rows.iter().map(|(name, text)| {
-        Row::new(format!("{R}d {name} [{text}]"), move |gpu| check(gpu, &Fields::<R>::parse(text).conv(), text))
+        Row::new(format!("{R}d {name} [{text}]"), async move |gpu| {
+            check(gpu, &Fields::<R>::parse(text).conv(), text).await
+        })
     })
 }
 
@@ -48,8 +50,8 @@ fn table<const R: usize>(rows: &'static [(&'static str, &'static str)]) -> impl 
 fn channels() -> impl Iterator<Item = Row> {
     (1..=9).map(|count| {
         let text = format!("ic{count}_oc{}_i5x6_k3x2_s2x1_p1x0_b1", 10 - count);
-        Row::new(format!("2d {count} channels to {} [{text}]", 10 - count), move |gpu| {
-            check(gpu, &Fields::<2>::parse(&text).conv(), &text)
+        Row::new(format!("2d {count} channels to {} [{text}]", 10 - count), async move |gpu| {
+            check(gpu, &Fields::<2>::parse(&text).conv(), &text).await
         })
     })
 }
@@ -59,7 +61,7 @@ fn rules() -> impl Iterator<Item = Row> {
     [Padding::SameUpper, Padding::SameLower, Padding::Valid].into_iter().map(|padding| {
         let fields = Fields::<2>::parse("ic2_oc3_i8x7_k4x3_s3x2_d1x2");
         let conv = Conv2d { padding, ..fields.conv() };
-        Row::new(format!("2d {padding:?}"), move |gpu| check(gpu, &conv, "rules"))
+        Row::new(format!("2d {padding:?}"), async move |gpu| check(gpu, &conv, "rules").await)
     })
 }
 

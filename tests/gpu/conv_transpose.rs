@@ -48,8 +48,8 @@ const THREE_AXES: &[(&str, &str)] = &[
 
 fn table<const R: usize>(rows: &'static [(&'static str, &'static str)]) -> impl Iterator<Item = Row> {
     rows.iter().map(|(name, text)| {
-        Row::new(format!("{R}d {name} [{text}]"), move |gpu| {
-            check(gpu, &Fields::<R>::parse(text).conv_transpose(), text)
+        Row::new(format!("{R}d {name} [{text}]"), async move |gpu| {
+            check(gpu, &Fields::<R>::parse(text).conv_transpose(), text).await
         })
     })
 }
@@ -58,8 +58,8 @@ fn table<const R: usize>(rows: &'static [(&'static str, &'static str)]) -> impl 
 fn channels() -> impl Iterator<Item = Row> {
     (1..=9).map(|count| {
         let text = format!("ic{count}_oc{}_i3x4_k3x2_s2x1_p1x0_b1", 10 - count);
-        Row::new(format!("2d {count} channels to {} [{text}]", 10 - count), move |gpu| {
-            check(gpu, &Fields::<2>::parse(&text).conv_transpose(), &text)
+        Row::new(format!("2d {count} channels to {} [{text}]", 10 - count), async move |gpu| {
+            check(gpu, &Fields::<2>::parse(&text).conv_transpose(), &text).await
         })
     })
 }

@@ -10,6 +10,7 @@ use wgpu::BufferUsages;
 use super::Row;
 use super::harness::Outcome;
 use super::problems::Fields;
+use super::tensors::storage;
 
 const PROBLEM: &str = "ic2_oc3_i4x5_k3x2_s2x3";
 const SIZES: [u64; 3] = [2 * 4 * 5 * 4, 2 * 3 * 3 * 2 * 4, 3 * 9 * 14 * 4];
@@ -41,7 +42,7 @@ fn expect(outcome: Result<upconv::gpu::Bound, Error>, expected: Error) -> Outcom
     }
 }
 
-fn refusals(gpu: &Gpu) -> Outcome {
+async fn refusals(gpu: &Gpu) -> Outcome {
     let (plan, [x, w, y]) = (plan(gpu)?, buffers(gpu));
     let bind = |x: wgpu::BufferSlice<'_>, y: wgpu::BufferSlice<'_>| plan.bind(&[x, w.slice(..)], y);
 
@@ -83,10 +84,10 @@ fn counters(gpu: &Gpu) -> [isize; 9] {
 
 /// Encodes a hundred times into one pass of a device that nobody else uses, and finds every counter where it was; then
 /// drops the encoder without a submission, and the output is still what it was.
-fn encoding_creates_nothing(gpu: &Gpu) -> Outcome {
-    let own = Fresh::new(gpu)?;
+async fn encoding_creates_nothing(gpu: &Gpu) -> Outcome {
+    let own = Fresh::new(gpu).await?;
     let (plan, [x, w, _]) = (plan(&own.0)?, buffers(&own.0));
-    let y = own.0.buffer("output", SIZES[2]).map_err(text)?;
+    let y = storage(&own.0, SIZES[2]);
     let poison = vec![0x7fu8; SIZES[2] as usize];
     own.0.queue().write_buffer(&y, 0, &poison);
     let bound = plan.bind(&[x.slice(..), w.slice(..)], y.slice(..)).map_err(text)?;
@@ -106,7 +107,7 @@ fn encoding_creates_nothing(gpu: &Gpu) -> Outcome {
     if gpu.info().backend == wgpu::Backend::Vulkan && (before[0] < 5 || before[5] < 1) {
         return Err(format!("the counters count nothing: {before:?}"));
     }
-    let left: Vec<u8> = own.0.download(&y, 0, SIZES[2]).map_err(text)?;
+    let left: Vec<u8> = own.0.download_async(&y, 0, SIZES[2]).await.map_err(text)?;
     if left == poison { Ok(()) } else { Err("encoding ran something".into()) }
 }
 
@@ -114,14 +115,21 @@ fn encoding_creates_nothing(gpu: &Gpu) -> Outcome {
 pub struct Fresh(pub Gpu);
 
 impl Fresh {
-    pub fn new(gpu: &Gpu) -> Result<Self, String> {
+    #[cfg(not(target_arch = "wasm32"))]
+    pub async fn new(gpu: &Gpu) -> Result<Self, String> {
         let all = Gpu::all().map_err(text)?;
         let same = |other: &Gpu| (&other.info().name, other.info().backend) == (&gpu.info().name, gpu.info().backend);
         all.into_iter().find(same).map(Self).ok_or_else(|| "the adapter is gone".into())
     }
+
+    /// A browser always gives the same adapter.
+    #[cfg(target_arch = "wasm32")]
+    pub async fn new(_: &Gpu) -> Result<Self, String> {
+        Gpu::request().await.map(Self).map_err(text)
+    }
 }
 
-fn recipes(gpu: &Gpu) -> Outcome {
+async fn recipes(gpu: &Gpu) -> Outcome {
     let forced = |recipe: Recipe| {
         let options = PlanOptions { recipe: Some(recipe), ..Default::default() };
         gpu.planner().plan(&problem(), &options).map(|plan| plan.recipe().clone())
@@ -142,7 +150,7 @@ fn recipes(gpu: &Gpu) -> Outcome {
     }
 }
 
-fn layouts(gpu: &Gpu) -> Outcome {
+async fn layouts(gpu: &Gpu) -> Outcome {
     let plan = |options: PlanOptions| gpu.planner().plan(&problem(), &options).map(|_| ());
     let overlapping = TensorLayout::new(&[1, 3, 9, 14], &[0, 100, 14, 1], 0).map_err(text)?;
     let wrong = TensorLayout::contiguous(&[1, 3, 9, 15]);
@@ -163,7 +171,7 @@ fn layouts(gpu: &Gpu) -> Outcome {
 }
 
 /// [`required_limits`] asks for the defaults, and for a larger buffer where a tensor needs one.
-fn limits(_: &Gpu) -> Outcome {
+async fn limits(_: &Gpu) -> Outcome {
     let small = required_limits(&problem(), &PlanOptions::default()).map_err(text)?;
     let up = Upsample2d { input_size: [9, 9], output_size: [9000, 9000], ..Default::default() };
     let large = required_limits(&up, &PlanOptions::default()).map_err(text)?;
@@ -172,7 +180,7 @@ fn limits(_: &Gpu) -> Outcome {
 }
 
 /// The caller's workspaces: as many as the plan wants, large enough, and in buffers of their own.
-fn workspaces(gpu: &Gpu) -> Outcome {
+async fn workspaces(gpu: &Gpu) -> Outcome {
     let conv = Fields::<2>::parse("ic1_oc1_i60x60_k3x3").conv();
     let weight = conv.grad_weight().map_err(text)?;
     let plan = gpu.planner().plan(&weight, &PlanOptions::default()).map_err(text)?;
@@ -196,7 +204,7 @@ fn workspaces(gpu: &Gpu) -> Outcome {
 }
 
 /// An f16 has two bytes, in what a plan says of its cost as in its buffers.
-fn cost_of_halves(gpu: &Gpu) -> Outcome {
+async fn cost_of_halves(gpu: &Gpu) -> Outcome {
     let up = Upsample2d { input_size: [3, 3], output_size: [6, 6], ..Default::default() };
     let cost =
         |storage| gpu.planner().plan(&up, &PlanOptions { storage, ..Default::default() }).map(|plan| plan.cost());

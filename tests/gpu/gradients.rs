@@ -36,22 +36,25 @@ const THREE_AXES: &[(&str, &str)] = &[
 ];
 
 /// Of the convolution and of the transposed convolution of this text.
-fn both<const R: usize>(gpu: &upconv::Gpu, text: &str) -> Outcome {
+async fn both<const R: usize>(gpu: &upconv::Gpu, text: &str) -> Outcome {
     let told = |error: upconv::Error| error.to_string();
     let fields = || Fields::<R>::parse(text);
-    check(gpu, &fields().conv().grad_weight().map_err(told)?, text).map_err(|error| format!("conv: {error}"))?;
+    check(gpu, &fields().conv().grad_weight().map_err(told)?, text).await.map_err(|error| format!("conv: {error}"))?;
     let bias: ConvBiasGrad<R> = fields().conv().grad_bias().map_err(told)?;
-    check(gpu, &bias, text).map_err(|error| format!("bias: {error}"))?;
+    check(gpu, &bias, text).await.map_err(|error| format!("bias: {error}"))?;
     let transposed = fields().conv_transpose();
     if transposed.geometry().is_err() {
         return Ok(()); // the padding leaves no output
     }
-    check(gpu, &transposed.grad_weight().map_err(told)?, text).map_err(|error| format!("conv_transpose: {error}"))?;
-    check(gpu, &transposed.grad_bias().map_err(told)?, text).map_err(|error| format!("bias, transposed: {error}"))
+    check(gpu, &transposed.grad_weight().map_err(told)?, text)
+        .await
+        .map_err(|error| format!("conv_transpose: {error}"))?;
+    check(gpu, &transposed.grad_bias().map_err(told)?, text).await.map_err(|error| format!("bias, transposed: {error}"))
 }
 
 fn table<const R: usize>(rows: &'static [(&'static str, &'static str)]) -> impl Iterator<Item = Row> {
-    rows.iter().map(|(name, text)| Row::new(format!("{R}d {name} [{text}]"), move |gpu| both::<R>(gpu, text)))
+    rows.iter()
+        .map(|(name, text)| Row::new(format!("{R}d {name} [{text}]"), async move |gpu| both::<R>(gpu, text).await))
 }
 
 pub fn rows() -> Vec<Row> {

@@ -25,90 +25,90 @@ fn halves(shape: &[usize], data: Data) -> Tensor {
 }
 
 /// Past 2048 an f16 cannot count samples one by one; here every sample is another place's.
-fn long_sides(gpu: &Gpu) -> Outcome {
+async fn long_sides(gpu: &Gpu) -> Outcome {
     if !able(gpu) {
         return Ok(());
     }
     let up = Upsample1d { input_size: [2501], output_size: [5003], ..Default::default() };
     for mode in [Interpolate::Nearest, Interpolate::NearestExact, Interpolate::Linear { align_corners: true }] {
-        run(gpu, &Upsample1d::pytorch(up.clone(), mode).map_err(text)?)?;
+        run(gpu, &Upsample1d::pytorch(up.clone(), mode).map_err(text)?).await?;
     }
-    run(gpu, &up.grad_input())?;
-    run(gpu, &Conv1d { input_size: [5003], kernel_size: [5], dilation: [3], ..Default::default() })?;
-    run(gpu, &ConvTranspose1d { input_size: [2501], kernel_size: [4], stride: [2], ..Default::default() })?;
+    run(gpu, &up.grad_input()).await?;
+    run(gpu, &Conv1d { input_size: [5003], kernel_size: [5], dilation: [3], ..Default::default() }).await?;
+    run(gpu, &ConvTranspose1d { input_size: [2501], kernel_size: [4], stride: [2], ..Default::default() }).await?;
     let conv = Conv1d { input_size: [5003], kernel_size: [3], ..Default::default() };
-    run(gpu, &conv.grad_weight().map_err(text)?)?;
-    run(gpu, &conv.grad_bias().map_err(text)?)
+    run(gpu, &conv.grad_weight().map_err(text)?).await?;
+    run(gpu, &conv.grad_bias().map_err(text)?).await
 }
 
-fn run<O: upconv::gpu::GpuOp>(gpu: &Gpu, op: &O) -> Outcome {
+async fn run<O: upconv::gpu::GpuOp>(gpu: &Gpu, op: &O) -> Outcome {
     let inputs = op.inputs().map_err(text)?;
     let tensors: Vec<Tensor> = inputs.iter().map(|operand| halves(&operand.shape, Data::Integers)).collect();
     let views: Vec<TensorView> = tensors.iter().map(TensorView::from).collect();
-    let outputs = gpu.run_tensors(op, &views).map_err(text)?;
+    let outputs = gpu.run_tensors_async(op, &views).await.map_err(text)?;
     compare_all(op, &tensors, &outputs, Data::Reals).map_err(|error| format!("{}: {error}", O::NAME))
 }
 
 /// Many terms of one size: a sum in f16 would stop growing at 2048.
-fn sums_are_f32(gpu: &Gpu) -> Outcome {
+async fn sums_are_f32(gpu: &Gpu) -> Outcome {
     if !able(gpu) {
         return Ok(());
     }
     let conv = Conv2d { in_channels: 6000, input_size: [1, 2], kernel_size: [1, 1], ..Default::default() };
     let x = Array4::from_elem((1, 6000, 1, 2), f16::ONE);
     let w = Array4::from_elem((1, 6000, 1, 1), f16::ONE);
-    let y = gpu.run(&conv, &[x.view(), w.view()]).map_err(text)?;
+    let y = gpu.run_async(&conv, &[x.view(), w.view()]).await.map_err(text)?;
     if y.iter().all(|&value| value == f16::from_f32(6000.0)) { Ok(()) } else { Err(format!("{y}")) }
 }
 
 /// One image larger than a binding: the sum goes through a workspace of f32, and the bits are those of one dispatch.
-fn split_sums(gpu: &Gpu) -> Outcome {
+async fn split_sums(gpu: &Gpu) -> Outcome {
     if !able(gpu) {
         return Ok(());
     }
     let fields = || Fields::<2>::parse("ic24_oc2_i8x8_k3x3_s2x2_b1");
-    split_sum(gpu, &ConvTranspose2d { activation: Activation::Relu, ..fields().conv_transpose() })?;
-    split_sum(gpu, &Conv2d { activation: Activation::Tanh, ..fields().conv() })
+    split_sum(gpu, &ConvTranspose2d { activation: Activation::Relu, ..fields().conv_transpose() }).await?;
+    split_sum(gpu, &Conv2d { activation: Activation::Tanh, ..fields().conv() }).await
 }
 
-fn split_sum<O: upconv::gpu::GpuOp>(gpu: &Gpu, op: &O) -> Outcome {
+async fn split_sum<O: upconv::gpu::GpuOp>(gpu: &Gpu, op: &O) -> Outcome {
     let (operands, storage) = (operands(op)?, FloatType::F16);
     let tensors: Vec<Tensor> =
         op.inputs().map_err(text)?.iter().map(|operand| halves(&operand.shape, Data::Reals)).collect();
     let options = PlanOptions { storage, ..options(&operands, Order::Nchw) };
     let plan = gpu.planner().plan(op, &options).map_err(text)?;
-    let whole = run_all(gpu, op, &plan, &options, &tensors)?;
+    let whole = run_all(gpu, op, &plan, &options, &tensors).await?;
     let limits = wgpu::Limits { max_storage_buffer_binding_size: 1024, ..gpu.device().limits() };
     let parts = gpu.planner().limited_to(&limits).plan(op, &options).map_err(text)?;
     if plan.recipe().passes != 1 || parts.recipe().passes != 2 {
         return Err(format!("{} and {}", plan.recipe(), parts.recipe()));
     }
     compare_all(op, &tensors, &whole, Data::Reals)?;
-    if whole == run_all(gpu, op, &parts, &options, &tensors)? { Ok(()) } else { Err("other bits".into()) }
+    if whole == run_all(gpu, op, &parts, &options, &tensors).await? { Ok(()) } else { Err("other bits".into()) }
 }
 
 /// An odd number of elements, whose last word is half a one, from a view that is not contiguous.
-fn odd_counts(gpu: &Gpu) -> Outcome {
+async fn odd_counts(gpu: &Gpu) -> Outcome {
     if !able(gpu) {
         return Ok(());
     }
     let values = Array3::from_shape_fn((1, 3, 10), |(_, c, i)| f16::from_f32((c * 10 + i) as f32));
     let x = values.slice(s![.., .., ..;2]);
     let up = Upsample1d::from_shape(x.shape(), [7]).map_err(text)?;
-    let y = gpu.run(&up, &[x]).map_err(text)?;
+    let y = gpu.run_async(&up, &[x]).await.map_err(text)?;
     let expected = Array3::from_shape_fn((1, 3, 7), |(_, c, q)| x[[0, c, q * 5 / 7]]);
     if y == expected { Ok(()) } else { Err(format!("{y} where {expected} was expected")) }
 }
 
 /// Past 65504 a number becomes infinite, and no other does.
-fn overflow(gpu: &Gpu) -> Outcome {
+async fn overflow(gpu: &Gpu) -> Outcome {
     if !able(gpu) {
         return Ok(());
     }
     let conv = Conv1d { input_size: [2], ..Default::default() };
     let x = Array3::from_shape_vec((1, 1, 2), vec![f16::from_f32(300.0), f16::from_f32(200.0)]);
     let w = Array3::from_elem((1, 1, 1), f16::from_f32(300.0));
-    let y = gpu.run(&conv, &[x.map_err(|error| error.to_string())?.view(), w.view()]).map_err(text)?;
+    let y = gpu.run_async(&conv, &[x.map_err(|error| error.to_string())?.view(), w.view()]).await.map_err(text)?;
     let large = y[[0, 0, 0]];
     // WGSL lets a device saturate or give an infinity.
     let fine = (large.is_infinite() || large == f16::MAX) && y[[0, 0, 1]] == f16::from_f32(60000.0);
@@ -116,7 +116,7 @@ fn overflow(gpu: &Gpu) -> Outcome {
 }
 
 /// Each with its reason: no feature, no such shader, two types in one op.
-fn refusals(gpu: &Gpu) -> Outcome {
+async fn refusals(gpu: &Gpu) -> Outcome {
     let options = PlanOptions { storage: FloatType::F16, ..Default::default() };
     let conv = Conv2d { input_size: [3, 3], ..Default::default() };
     let missing = Error::MissingFeature { what: "f16 storage", feature: "SHADER_F16" };
@@ -134,7 +134,7 @@ fn refusals(gpu: &Gpu) -> Outcome {
     }
     let [single, half] = [ArrayD::<f32>::ones(IxDyn(&[1, 1, 3, 3])), ArrayD::<f32>::ones(IxDyn(&[1, 1, 1, 1]))];
     let half = half.mapv(f16::from_f32);
-    match gpu.run_tensors(&conv, &[(&single).into(), (&half).into()]) {
+    match gpu.run_tensors_async(&conv, &[(&single).into(), (&half).into()]).await {
         Err(Error::MixedStorage { singles: 1, halves: 1 }) => Ok(()),
         other => Err(format!("{other:?}")),
     }

@@ -4,14 +4,14 @@
 //! of a tensor holds a poison (a NaN of known bits) before, and must hold it after. Outputs are poisoned throughout.
 
 use ndarray::ArrayD;
-use upconv::gpu::{Buffers, Dispatch, GpuOp};
+use upconv::gpu::{Bound, Buffers, Dispatch, GpuOp};
 use upconv::half::f16;
 use upconv::{
     DataType, Error, FloatType, Gpu, Op, Operand, Plan, PlanOptions, Recipe, Tensor, TensorLayout, TensorView, wgpu,
 };
 
 pub use super::tensors::{Data, Order, Random};
-use super::tensors::{GUARD, POISON, Place, slot};
+use super::tensors::{GUARD, POISON, Place, slot, storage};
 
 pub type Outcome = Result<(), String>;
 
@@ -58,7 +58,7 @@ pub fn operands<O: Op>(op: &O) -> Result<Vec<Operand>, String> {
 
 /// Runs a plan on poisoned buffers and takes the outputs apart: their elements, or the first word that was written
 /// outside. Workspaces are poisoned too.
-pub fn run_all<O: Op>(
+pub async fn run_all<O: Op>(
     gpu: &Gpu,
     op: &O,
     plan: &Plan,
@@ -68,15 +68,14 @@ pub fn run_all<O: Op>(
     let operands = operands(op)?;
     let (sources, outputs) = operands.split_at(inputs.len());
     let upload = |operand: &Operand, tensor| Place::new(options, operand).upload(gpu, tensor);
-    let read = sources.iter().zip(inputs).map(|(operand, tensor)| upload(operand, Some(tensor)));
-    let read = read.collect::<Result<Vec<_>, _>>()?;
-    let written = outputs.iter().map(|operand| upload(operand, None)).collect::<Result<Vec<_>, _>>()?;
+    let read: Vec<_> = sources.iter().zip(inputs).map(|(operand, tensor)| upload(operand, Some(tensor))).collect();
+    let written: Vec<_> = outputs.iter().map(|operand| upload(operand, None)).collect();
     let scratch = |&bytes: &u64| {
-        let buffer = gpu.buffer("workspace", bytes).map_err(|error| error.to_string())?;
+        let buffer = storage(gpu, bytes);
         gpu.queue().write_buffer(&buffer, 0, &POISON.to_le_bytes().repeat(bytes as usize / 4));
-        Ok::<_, String>(buffer)
+        buffer
     };
-    let workspaces = plan.workspaces().iter().map(scratch).collect::<Result<Vec<_>, _>>()?;
+    let workspaces = plan.workspaces().iter().map(scratch).collect::<Vec<_>>();
     let inside = |buffers: &'_ [wgpu::Buffer]| -> Vec<std::ops::Range<u64>> {
         buffers.iter().map(|buffer| GUARD..buffer.size() - GUARD).collect()
     };
@@ -85,12 +84,10 @@ pub fn run_all<O: Op>(
     let slices: Vec<_> = written.iter().zip(written_at).map(|(buffer, at)| buffer.slice(at)).collect();
     let own: Vec<_> = workspaces.iter().map(|buffer| buffer.slice(..)).collect();
     let bound = plan.bind_buffers(Buffers { inputs: &inputs, outputs: &slices, workspaces: &own });
-    let mut encoder = gpu.device().create_command_encoder(&Default::default());
-    bound.map_err(|error| error.to_string())?.encode(&mut encoder.begin_compute_pass(&Default::default()));
-    gpu.queue().submit([encoder.finish()]);
+    submit(gpu, &bound.map_err(|error| error.to_string())?);
     let mut tensors = Vec::new();
     for (operand, buffer) in outputs.iter().zip(&written) {
-        let after: Vec<u8> = gpu.download(buffer, 0, buffer.size()).map_err(|error| error.to_string())?;
+        let after: Vec<u8> = gpu.download_async(buffer, 0, buffer.size()).await.map_err(|error| error.to_string())?;
         let bits = Place::new(options, operand).take_apart(&after)?;
         tensors.push(match (operand.data_type, options.storage) {
             (DataType::I32, _) => Tensor::I32(bits.mapv(|bits| bits as i32)),
@@ -101,8 +98,15 @@ pub fn run_all<O: Op>(
     Ok(tensors)
 }
 
+/// Runs what a plan was bound to.
+pub fn submit(gpu: &Gpu, bound: &Bound) {
+    let mut encoder = gpu.device().create_command_encoder(&Default::default());
+    bound.encode(&mut encoder.begin_compute_pass(&Default::default()));
+    gpu.queue().submit([encoder.finish()]);
+}
+
 /// [`run_all`] for an op of f32 and one output.
-pub fn run_plan<O: Op>(
+pub async fn run_plan<O: Op>(
     gpu: &Gpu,
     op: &O,
     plan: &Plan,
@@ -110,7 +114,7 @@ pub fn run_plan<O: Op>(
     inputs: &[ArrayD<f32>],
 ) -> Result<ArrayD<f32>, String> {
     let inputs: Vec<_> = inputs.iter().cloned().map(Tensor::F32).collect();
-    match run_all(gpu, op, plan, options, &inputs)?.into_iter().next() {
+    match run_all(gpu, op, plan, options, &inputs).await?.into_iter().next() {
         Some(Tensor::F32(tensor)) => Ok(tensor),
         other => Err(format!("{other:?} is no tensor of f32")),
     }
@@ -145,7 +149,7 @@ pub fn compare_all<O: Op>(op: &O, inputs: &[Tensor], outputs: &[Tensor], data: D
 
 /// An op whose sums of integers are exact, under every condition: four layouts, integers and reals, stored as f16 where
 /// the device and the op take it, by every kind of recipe, twice, and split into windows with the same bits.
-pub fn check<O: GpuOp>(gpu: &Gpu, op: &O, name: &str) -> Outcome {
+pub async fn check<O: GpuOp>(gpu: &Gpu, op: &O, name: &str) -> Outcome {
     let conditions = [
         (Order::Nchw, Data::Integers),
         (Order::Nhwc, Data::Reals),
@@ -153,47 +157,54 @@ pub fn check<O: GpuOp>(gpu: &Gpu, op: &O, name: &str) -> Outcome {
         (Order::Interleaved, Data::Reals),
     ];
     let make = |data, storage| stored(op, name, data, storage);
-    check_under(gpu, op, &conditions, &make)
+    check_under(gpu, op, &conditions, &make).await
 }
 
 /// The same for an op whose weights are fractions.
-pub fn check_reals<O: GpuOp>(gpu: &Gpu, op: &O, name: &str) -> Outcome {
+pub async fn check_reals<O: GpuOp>(gpu: &Gpu, op: &O, name: &str) -> Outcome {
     let orders = [Order::Nchw, Order::Nhwc, Order::RowPitch, Order::Interleaved];
     let make = |data, storage| stored(op, name, data, storage);
-    check_under(gpu, op, &orders.map(|order| (order, Data::Reals)), &make)
+    check_under(gpu, op, &orders.map(|order| (order, Data::Reals)), &make).await
 }
 
 /// The same for an op that takes other tensors than random numbers: `make` gives its inputs. What it computes is exact.
-pub fn check_made<O: GpuOp>(
+pub async fn check_made<O: GpuOp>(
     gpu: &Gpu,
     op: &O,
     make: &dyn Fn(Data, FloatType) -> Result<Vec<Tensor>, String>,
 ) -> Outcome {
     let orders = [Order::Nchw, Order::Nhwc, Order::RowPitch, Order::Interleaved];
-    check_under(gpu, op, &orders.map(|order| (order, Data::Integers)), make)
+    check_under(gpu, op, &orders.map(|order| (order, Data::Integers)), make).await
 }
 
 type Make<'a> = &'a dyn Fn(Data, FloatType) -> Result<Vec<Tensor>, String>;
 
-fn check_under<O: GpuOp>(gpu: &Gpu, op: &O, conditions: &[(Order, Data)], make: Make) -> Outcome {
+async fn check_under<O: GpuOp>(gpu: &Gpu, op: &O, conditions: &[(Order, Data)], make: Make<'_>) -> Outcome {
     let operands = operands(op)?;
     for &(order, data) in conditions {
         let inputs = make(data, FloatType::F32)?;
         run_and_compare(gpu, op, &options(&operands, order), &inputs, data)
+            .await
             .map_err(|error| format!("{order:?}: {error}"))?;
     }
-    check_halves(gpu, op, make).map_err(|error| format!("f16: {error}"))?;
-    check_recipes(gpu, op, make)?;
-    check_split(gpu, op, make, FloatType::F32)
+    check_halves(gpu, op, make).await.map_err(|error| format!("f16: {error}"))?;
+    check_recipes(gpu, op, make).await?;
+    check_split(gpu, op, make, FloatType::F32).await
 }
 
-pub fn run_and_compare<O: GpuOp>(gpu: &Gpu, op: &O, options: &PlanOptions, inputs: &[Tensor], data: Data) -> Outcome {
+pub async fn run_and_compare<O: GpuOp>(
+    gpu: &Gpu,
+    op: &O,
+    options: &PlanOptions,
+    inputs: &[Tensor],
+    data: Data,
+) -> Outcome {
     let plan = gpu.planner().plan(op, options).map_err(|error| error.to_string())?;
-    compare_all(op, inputs, &run_all(gpu, op, &plan, options, inputs)?, data)
+    compare_all(op, inputs, &run_all(gpu, op, &plan, options, inputs).await?, data)
 }
 
 /// Stored as f16 in an odd layout; a device or an op that has none says so.
-fn check_halves<O: GpuOp>(gpu: &Gpu, op: &O, make: Make) -> Outcome {
+async fn check_halves<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>) -> Outcome {
     let options = PlanOptions { storage: FloatType::F16, ..options(&operands(op)?, Order::Interleaved) };
     let able = gpu.device().features().contains(wgpu::Features::SHADER_F16);
     match gpu.planner().plan(op, &options) {
@@ -202,64 +213,66 @@ fn check_halves<O: GpuOp>(gpu: &Gpu, op: &O, make: Make) -> Outcome {
         Err(error) => Err(error.to_string()),
         Ok(_) if !able => Err("planned without the feature".into()),
         Ok(_) => {
-            run_and_compare(gpu, op, &options, &make(Data::Reals, FloatType::F16)?, Data::Reals)?;
-            check_cooperative(gpu, op, make, &options)?;
-            check_split(gpu, op, make, FloatType::F16)
+            run_and_compare(gpu, op, &options, &make(Data::Reals, FloatType::F16)?, Data::Reals).await?;
+            check_cooperative(gpu, op, make, &options).await?;
+            check_split(gpu, op, make, FloatType::F16).await
         }
     }
 }
 
 /// By cooperative matrices, where the device has any of f16 and the op is a product.
-fn check_cooperative<O: GpuOp>(gpu: &Gpu, op: &O, make: Make, options: &PlanOptions) -> Outcome {
+async fn check_cooperative<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, options: &PlanOptions) -> Outcome {
     let capabilities = gpu.planner().capabilities();
     let products =
         op.recipes(capabilities, FloatType::F16).into_iter().filter(|recipe| recipe.shader == "conv_gemm_cooperative");
     for recipe in products {
         let told = |error| format!("{recipe}: {error}");
         let options = PlanOptions { recipe: Some(recipe.clone()), ..options.clone() };
-        run_and_compare(gpu, op, &options, &make(Data::Reals, FloatType::F16)?, Data::Reals).map_err(told)?;
+        run_and_compare(gpu, op, &options, &make(Data::Reals, FloatType::F16)?, Data::Reals).await.map_err(told)?;
         // With a second pass the first may be too small to be split.
         if recipe.passes == 1 {
-            check_split_by(gpu, op, make, FloatType::F16, &recipe).map_err(|error| format!("{recipe}: {error}"))?;
+            check_split_by(gpu, op, make, FloatType::F16, &recipe)
+                .await
+                .map_err(|error| format!("{recipe}: {error}"))?;
         }
     }
     Ok(())
 }
 
 /// By each kind of recipe: shader and number of passes.
-fn check_recipes<O: GpuOp>(gpu: &Gpu, op: &O, make: Make) -> Outcome {
+async fn check_recipes<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>) -> Outcome {
     let (operands, inputs) = (operands(op)?, make(Data::Reals, FloatType::F32)?);
     let mut recipes = op.recipes(gpu.planner().capabilities(), FloatType::F32);
     recipes.dedup_by_key(|recipe| (recipe.shader, recipe.passes, recipe.tile, recipe.block));
     for recipe in recipes {
         let told = |error| format!("{recipe}: {error}");
         let options = PlanOptions { recipe: Some(recipe.clone()), ..options(&operands, Order::Nhwc) };
-        run_and_compare(gpu, op, &options, &inputs, Data::Reals).map_err(told)?;
+        run_and_compare(gpu, op, &options, &inputs, Data::Reals).await.map_err(told)?;
     }
     Ok(())
 }
 
 /// Bindings of a few elements and short rows of workgroups must give the same bits as one dispatch, and so must the same
 /// dispatch again; by the best recipe of tiles, that of blocks, and the plain one.
-fn check_split<O: GpuOp>(gpu: &Gpu, op: &O, make: Make, storage: FloatType) -> Outcome {
+async fn check_split<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, storage: FloatType) -> Outcome {
     let recipes = op.recipes(gpu.planner().capabilities(), FloatType::F32);
     let product = recipes.iter().find(|recipe| recipe.tile != [0; 2]);
     let blocks = recipes.iter().find(|recipe| recipe.tile == [0; 2] && recipe.block != [1; 3]);
     let plain = recipes.iter().find(|recipe| is_plain(recipe));
     for recipe in product.into_iter().chain(blocks).chain(plain) {
-        check_split_by(gpu, op, make, storage, recipe).map_err(|error| format!("{recipe}: {error}"))?;
+        check_split_by(gpu, op, make, storage, recipe).await.map_err(|error| format!("{recipe}: {error}"))?;
     }
     Ok(())
 }
 
-fn check_split_by<O: GpuOp>(gpu: &Gpu, op: &O, make: Make, storage: FloatType, recipe: &Recipe) -> Outcome {
+async fn check_split_by<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, storage: FloatType, recipe: &Recipe) -> Outcome {
     let (operands, inputs) = (operands(op)?, make(Data::Reals, storage)?);
     let told = |error: Error| error.to_string();
     let by = |recipe: Recipe| PlanOptions { storage, recipe: Some(recipe), ..options(&operands, Order::Nchw) };
     let options = by(recipe.clone());
     let plan = gpu.planner().plan(op, &options).map_err(told)?;
-    let whole = run_all(gpu, op, &plan, &options, &inputs)?;
-    if bits(&whole) != bits(&run_all(gpu, op, &plan, &options, &inputs)?) {
+    let whole = run_all(gpu, op, &plan, &options, &inputs).await?;
+    if bits(&whole) != bits(&run_all(gpu, op, &plan, &options, &inputs).await?) {
         return Err("two runs gave different bits".into());
     }
     let count = |operand: &Operand| operand.shape.iter().product::<usize>() as u64;
@@ -294,7 +307,7 @@ fn check_split_by<O: GpuOp>(gpu: &Gpu, op: &O, make: Make, storage: FloatType, r
     if work > u64::from(row).pow(2) && dispatches <= plan.dispatches().len() {
         return Err("was not split".into());
     }
-    let parts = run_all(gpu, op, &split, &options, &inputs).map_err(|error| format!("split: {error}"))?;
+    let parts = run_all(gpu, op, &split, &options, &inputs).await.map_err(|error| format!("split: {error}"))?;
     if bits(&whole) == bits(&parts) { Ok(()) } else { Err(format!("{dispatches} dispatches gave other bits than one")) }
 }
 

@@ -15,13 +15,13 @@ fn text(error: Error) -> String {
     error.to_string()
 }
 
-fn sample(gpu: &Gpu) -> Result<Array4<f32>, Error> {
+async fn sample(gpu: &Gpu) -> Result<Array4<f32>, Error> {
     let (x, w) = (Array4::<f32>::ones((1, 2, 3, 4)), Array4::<f32>::ones((2, 3, 2, 2)));
     let up = ConvTranspose2d { stride: [2, 2], ..ConvTranspose2d::from_shapes(x.shape(), w.shape(), 1)? };
-    gpu.run(&up, &[x.view(), w.view()])
+    gpu.run_async(&up, &[x.view(), w.view()]).await
 }
 
-fn non_contiguous(gpu: &Gpu) -> Outcome {
+async fn non_contiguous(gpu: &Gpu) -> Outcome {
     let base = Random::new("strides").tensor(&[9, 8, 2, 3], Data::Integers);
     let base = base.into_dimensionality::<Ix4>().map_err(|error| error.to_string())?;
     // Axes exchanged, every second row, columns backwards.
@@ -29,28 +29,29 @@ fn non_contiguous(gpu: &Gpu) -> Outcome {
     let weight = Random::new("w").tensor(&[2, 3, 2, 2], Data::Integers);
     let weight = weight.into_dimensionality::<Ix4>().map_err(|error| error.to_string())?;
     let conv = Conv2d::from_shapes(view.shape(), weight.shape(), 1).map_err(text)?;
-    let strided = gpu.run(&conv, &[view, weight.view()]).map_err(text)?;
+    let strided = gpu.run_async(&conv, &[view, weight.view()]).await.map_err(text)?;
     let copied = view.to_owned();
     compare(&conv, &[copied.into_dyn(), weight.into_dyn()], &strided.into_dyn(), Data::Integers)
 }
 
-fn shapes(gpu: &Gpu) -> Outcome {
+async fn shapes(gpu: &Gpu) -> Outcome {
     let (x, w) = (Array4::<f32>::ones((1, 2, 3, 4)), Array4::<f32>::ones((2, 3, 2, 2)));
     let up = ConvTranspose2d::from_shapes(x.shape(), w.shape(), 1).map_err(text)?;
-    let swapped = gpu.run(&up, &[w.view(), x.view()]);
+    let swapped = gpu.run_async(&up, &[w.view(), x.view()]).await;
     if !matches!(swapped, Err(Error::Shape { operand: "input", .. })) {
         return Err(format!("{swapped:?}"));
     }
     let biased = ConvTranspose2d { bias: true, ..up };
     let wrong = ArrayD::<f32>::ones(IxDyn(&[4]));
-    let outcome = gpu.run(&biased, &[x.view().into_dyn(), w.view().into_dyn(), wrong.view()]);
+    let outcome = gpu.run_async(&biased, &[x.view().into_dyn(), w.view().into_dyn(), wrong.view()]).await;
     let expected = Error::Shape { operand: "bias", expected: vec![3], actual: vec![4] };
     if outcome == Err(expected) { Ok(()) } else { Err(format!("{outcome:?}")) }
 }
 
 /// The future runs on any executor, on any thread, and gives what the blocking form gives; one that is dropped is no
 /// harm.
-fn future(gpu: &Gpu) -> Outcome {
+#[cfg(not(target_arch = "wasm32"))]
+async fn future(gpu: &Gpu) -> Outcome {
     fn sendable<T: Send>(future: T) -> T {
         future
     }
@@ -58,20 +59,42 @@ fn future(gpu: &Gpu) -> Outcome {
     let up = ConvTranspose2d::from_shapes(x.shape(), w.shape(), 1).map_err(text)?;
     let inputs = [x.view(), w.view()];
     drop(gpu.run_async(&up, &inputs));
-    let awaited = pollster::block_on(sendable(gpu.run_async(&up, &inputs)));
+    let awaited = sendable(gpu.run_async(&up, &inputs)).await;
     let blocking = gpu.run(&up, &inputs);
     if awaited.is_ok() && awaited == blocking { Ok(()) } else { Err(format!("{awaited:?} and {blocking:?}")) }
 }
 
-fn empty_batch(gpu: &Gpu) -> Outcome {
+/// What was uploaded, whatever its strides, is downloaded, whole and in part; a buffer of its own begins as zeros.
+#[cfg(not(target_arch = "wasm32"))]
+async fn uploads(gpu: &Gpu) -> Outcome {
+    let tensor = Random::new("upload").tensor(&[5, 7], Data::Reals);
+    let turned = tensor.view().reversed_axes();
+    let buffer = gpu.upload(turned.view()).map_err(text)?;
+    let expected: Vec<f32> = turned.iter().copied().collect();
+    let whole: Vec<f32> = gpu.download(&buffer, 0, buffer.size()).map_err(text)?;
+    let part: Vec<f32> = gpu.download(&buffer, 8, 12).map_err(text)?;
+    let zeros: Vec<f32> = gpu.download(&gpu.buffer("zeros", 8).map_err(text)?, 0, 8).map_err(text)?;
+    let past = gpu.download::<f32>(&buffer, 136, 8);
+    if !matches!(past, Err(Error::BufferTooSmall { needed: 144, available: 140, .. })) {
+        return Err(format!("{past:?}"));
+    }
+    if (&whole[..], &part[..], &zeros[..]) == (&expected[..], &expected[2..5], &[0.0; 2]) {
+        Ok(())
+    } else {
+        Err(format!("{whole:?} {part:?} {zeros:?} where {expected:?} was uploaded"))
+    }
+}
+
+async fn empty_batch(gpu: &Gpu) -> Outcome {
     let (x, w) = (Array4::<f32>::ones((0, 2, 3, 4)), Array4::<f32>::ones((2, 3, 2, 2)));
     let up = ConvTranspose2d::from_shapes(x.shape(), w.shape(), 1).map_err(text)?;
-    let y = gpu.run(&up, &[x.view(), w.view()]).map_err(text)?;
+    let y = gpu.run_async(&up, &[x.view(), w.view()]).await.map_err(text)?;
     if y.dim() == (0, 3, 4, 5) { Ok(()) } else { Err(format!("{:?}", y.dim())) }
 }
 
 /// The planner keeps to what was measured, and another planner to what it is told; a stranger's choices are refused.
-fn tuned(gpu: &Gpu) -> Outcome {
+#[cfg(not(target_arch = "wasm32"))]
+async fn tuned(gpu: &Gpu) -> Outcome {
     let own = Gpu::from_device(gpu.device(), gpu.queue());
     let up = Fields::<2>::parse("ic16_oc5_i9x9_k4x4_s2x2_p1x1").conv_transpose();
     let options = PlanOptions::default();
@@ -98,7 +121,7 @@ fn tuned(gpu: &Gpu) -> Outcome {
 
 /// A NaN and an infinity reach the outputs that they take part in, and no other: of a convolution by the plain recipe, which
 /// never multiplies padding, of a resize by each.
-fn non_finite(gpu: &Gpu) -> Outcome {
+async fn non_finite(gpu: &Gpu) -> Outcome {
     let w = Array4::<f32>::from_elem((1, 1, 3, 3), 1.0);
     let mut x = Array4::<f32>::from_elem((1, 1, 7, 9), 2.0);
     x[[0, 0, 0, 0]] = f32::NAN;
@@ -106,7 +129,7 @@ fn non_finite(gpu: &Gpu) -> Outcome {
     let conv = Conv2d { padding: [1, 1].into(), ..Conv2d::from_shapes(x.shape(), w.shape(), 1).map_err(text)? };
     let options = PlanOptions { recipe: Some(Recipe::plain("conv_direct", 64)), ..Default::default() };
     let plan = gpu.planner().plan(&conv, &options).map_err(text)?;
-    let y = run_plan(gpu, &conv, &plan, &options, &[x.clone().into_dyn(), w.into_dyn()])?;
+    let y = run_plan(gpu, &conv, &plan, &options, &[x.clone().into_dyn(), w.into_dyn()]).await?;
     let y = y.into_dimensionality::<Ix4>().map_err(|error| error.to_string())?;
     let touched = |r: usize, c: usize| (r <= 1 && c <= 1) || (r >= 5 && c >= 7);
     for ((_, _, r, c), &value) in y.indexed_iter() {
@@ -118,14 +141,14 @@ fn non_finite(gpu: &Gpu) -> Outcome {
     let base = || Upsample2d::from_shape(x.shape(), [14, 18]).map_err(text);
     // A copy keeps them, as it computes nothing.
     let up = Upsample2d::pytorch(base()?, Interpolate::Nearest).map_err(text)?;
-    for (recipe, copied) in by_each_recipe(gpu, &up, &x)? {
+    for (recipe, copied) in by_each_recipe(gpu, &up, &x).await? {
         if !copied[[0, 0, 1, 1]].is_nan() || copied[[0, 0, 13, 17]] != f32::INFINITY {
             return Err(format!("{recipe}: a copy changed a NaN or an infinity"));
         }
     }
     // Twice the size: the first sample takes part in the first three outputs of each axis, the last in the last three.
     let up = Upsample2d::pytorch(base()?, Interpolate::Linear { align_corners: false }).map_err(text)?;
-    for (recipe, linear) in by_each_recipe(gpu, &up, &x)? {
+    for (recipe, linear) in by_each_recipe(gpu, &up, &x).await? {
         let touched = |r: usize, c: usize| (r <= 2 && c <= 2) || (r >= 11 && c >= 15);
         let wrong = linear.indexed_iter().find(|&((_, _, r, c), &value)| !touched(r, c) && value != 2.0);
         if let Some(((_, _, r, c), value)) = wrong {
@@ -135,34 +158,41 @@ fn non_finite(gpu: &Gpu) -> Outcome {
     Ok(())
 }
 
-fn by_each_recipe(gpu: &Gpu, up: &Upsample2d, x: &Array4<f32>) -> Result<Vec<(Recipe, Array4<f32>)>, String> {
-    let run = |recipe: Recipe| {
+async fn by_each_recipe(gpu: &Gpu, up: &Upsample2d, x: &Array4<f32>) -> Result<Vec<(Recipe, Array4<f32>)>, String> {
+    let recipes = up.recipes(gpu.planner().capabilities(), FloatType::F32).into_iter();
+    let mut outputs = Vec::new();
+    for recipe in recipes.filter(|recipe| recipe.workgroup_size == 64) {
         let options = PlanOptions { recipe: Some(recipe.clone()), ..Default::default() };
         let plan = gpu.planner().plan(up, &options).map_err(text)?;
-        let y = run_plan(gpu, up, &plan, &options, &[x.clone().into_dyn()])?;
-        Ok((recipe, y.into_dimensionality::<Ix4>().map_err(|error| error.to_string())?))
-    };
-    let recipes = up.recipes(gpu.planner().capabilities(), FloatType::F32).into_iter();
-    recipes.filter(|recipe| recipe.workgroup_size == 64).map(run).collect()
+        let y = run_plan(gpu, up, &plan, &options, &[x.clone().into_dyn()]).await?;
+        outputs.push((recipe, y.into_dimensionality::<Ix4>().map_err(|error| error.to_string())?));
+    }
+    Ok(outputs)
 }
 
-fn lost_device(gpu: &Gpu) -> Outcome {
-    let own = Fresh::new(gpu)?.0;
-    sample(&own).map_err(text)?;
+async fn lost_device(gpu: &Gpu) -> Outcome {
+    let own = Fresh::new(gpu).await?.0;
+    sample(&own).await.map_err(text)?;
     own.device().destroy();
     for _ in 0..2 {
-        match sample(&own) {
+        match sample(&own).await {
             Err(Error::DeviceLost(_)) => {}
             other => return Err(format!("{other:?} from a lost device")),
         }
     }
+    #[cfg(not(target_arch = "wasm32"))]
+    match own.buffer("blocking", 4).and_then(|buffer| own.download::<f32>(&buffer, 0, 4)) {
+        Err(Error::DeviceLost(_)) => {}
+        other => return Err(format!("{other:?} from a lost device")),
+    }
     // The next one works.
-    sample(&Fresh::new(gpu)?.0).map(|_| ()).map_err(text)
+    sample(&Fresh::new(gpu).await?.0).await.map(|_| ()).map_err(text)
 }
 
 /// More than the device's largest buffer is refused; a buffer that the device allows but cannot hold is an error value,
 /// and the device goes on.
-fn out_of_memory(gpu: &Gpu) -> Outcome {
+#[cfg(not(target_arch = "wasm32"))]
+async fn out_of_memory(gpu: &Gpu) -> Outcome {
     let limit = gpu.device().limits().max_buffer_size;
     match gpu.buffer("too large", limit.saturating_add(4)) {
         Err(Error::TooLarge { .. }) => {}
@@ -172,11 +202,12 @@ fn out_of_memory(gpu: &Gpu) -> Outcome {
         Ok(_) | Err(Error::OutOfMemory(_)) => {}
         other => return Err(format!("{other:?} for {limit} bytes")),
     }
-    sample(gpu).map(|_| ()).map_err(text)
+    sample(gpu).await.map(|_| ()).map_err(text)
 }
 
 /// The same inputs give the same bits, whichever thread asks.
-fn repeatable(gpu: &Gpu) -> Outcome {
+#[cfg(not(target_arch = "wasm32"))]
+async fn repeatable(gpu: &Gpu) -> Outcome {
     let up = super::problems::Fields::<2>::parse("n2_ic5_oc4_i6x7_k5x4_s2x3_p1x2").conv_transpose();
     let inputs = inputs(&up, "repeatable", Data::Reals)?;
     let once = || gpu.run(&up, &[inputs[0].view(), inputs[1].view()]);
@@ -194,15 +225,30 @@ fn repeatable(gpu: &Gpu) -> Outcome {
 }
 
 pub fn rows() -> Vec<Row> {
-    vec![
+    let mut rows = vec![
         Row::new("a view of any strides is uploaded", non_contiguous),
         Row::new("wrong shapes are refused", shapes),
-        Row::new("the future gives what the blocking form gives", future),
         Row::new("an empty batch gives an empty tensor", empty_batch),
-        Row::new("the fastest recipe is kept, saved and loaded", tuned),
         Row::new("a NaN stays where it is", non_finite),
         Row::new("a lost device is an error and the next one works", lost_device),
+    ];
+    rows.extend(blocking());
+    rows
+}
+
+/// Rows of calls that wait, and of measurements: no browser has them.
+#[cfg(not(target_arch = "wasm32"))]
+fn blocking() -> Vec<Row> {
+    vec![
+        Row::new("the future gives what the blocking form gives", future),
+        Row::new("what is uploaded is downloaded", uploads),
+        Row::new("the fastest recipe is kept, saved and loaded", tuned),
         Row::new("a buffer too large is an error", out_of_memory),
         Row::new("two runs give the same bits", repeatable),
     ]
+}
+
+#[cfg(target_arch = "wasm32")]
+fn blocking() -> Vec<Row> {
+    Vec::new()
 }

@@ -11,34 +11,34 @@ fn text(error: upconv::Error) -> String {
     error.to_string()
 }
 
-fn nhwc<O: GpuOp>(gpu: &Gpu, op: &O) -> Outcome {
+async fn nhwc<O: GpuOp>(gpu: &Gpu, op: &O) -> Outcome {
     let options = PlanOptions::nhwc(op).map_err(text)?;
     let tensors: Vec<_> = inputs(op, "nhwc", Data::Integers)?.into_iter().map(Tensor::F32).collect();
-    run_and_compare(gpu, op, &options, &tensors, Data::Integers)
+    run_and_compare(gpu, op, &options, &tensors, Data::Integers).await
 }
 
-fn layers(gpu: &Gpu) -> Outcome {
+async fn layers(gpu: &Gpu) -> Outcome {
     for text_of in ["n2_ic6_oc4_i9x14_k2x5_s3x2_p2x1_d3x2_g2_b1", "n2_ic3_oc5_i6x5_k3x2_s1x2", "ic4_oc4_i5x7_k3x3_g4"] {
         let fields = || Fields::<2>::parse(text_of);
         let (conv, up) = (fields().conv(), fields().conv_transpose());
-        nhwc(gpu, &conv)?;
-        nhwc(gpu, &up)?;
-        nhwc(gpu, &conv.grad_weight().map_err(text)?)?;
-        nhwc(gpu, &up.grad_weight().map_err(text)?)?;
-        nhwc(gpu, &up.grad_bias().map_err(text)?)?;
+        nhwc(gpu, &conv).await?;
+        nhwc(gpu, &up).await?;
+        nhwc(gpu, &conv.grad_weight().map_err(text)?).await?;
+        nhwc(gpu, &up.grad_weight().map_err(text)?).await?;
+        nhwc(gpu, &up.grad_bias().map_err(text)?).await?;
     }
     Ok(())
 }
 
-fn others(gpu: &Gpu) -> Outcome {
+async fn others(gpu: &Gpu) -> Outcome {
     let pool = MaxPool2d::from_shape(&[2, 3, 7, 6], [3, 2]).map_err(text)?;
-    nhwc(gpu, &MaxPool2d { indices: Some(IndexConvention::TensorFlow), ..pool })?;
+    nhwc(gpu, &MaxPool2d { indices: Some(IndexConvention::TensorFlow), ..pool }).await?;
     let base = Upsample2d::from_shape(&[2, 3, 4, 5], [9, 7]).map_err(text)?;
-    nhwc(gpu, &Upsample2d::pytorch(base, Interpolate::Nearest).map_err(text)?)
+    nhwc(gpu, &Upsample2d::pytorch(base, Interpolate::Nearest).map_err(text)?).await
 }
 
 /// The strides are TensorFlow's: an input (N, H, W, C), a filter (kh, kw, Cin, Cout), transposed (kh, kw, Cout, Cin).
-fn strides(_: &Gpu) -> Outcome {
+async fn strides(_: &Gpu) -> Outcome {
     let fields = || Fields::<2>::parse("n2_ic6_oc4_i9x14_k2x5_b1");
     let conv = PlanOptions::nhwc(&fields().conv()).map_err(text)?;
     let up = PlanOptions::nhwc(&fields().conv_transpose()).map_err(text)?;

@@ -17,7 +17,7 @@ fn every_way<const R: usize>(
     ways.map(move |(order, direction)| {
         let shuffle = PixelShuffle { batch, channels, size, factor, order, direction };
         let name = format!("{R}d n{batch} c{channels} {size:?} by {factor:?} {direction:?} {order:?}");
-        Row::new(name.clone(), move |gpu| check(gpu, &shuffle, &name))
+        Row::new(name.clone(), async move |gpu| check(gpu, &shuffle, &name).await)
     })
 }
 

@@ -2,7 +2,8 @@
 
 use ndarray::ArrayD;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use upconv::gpu::GpuOp;
 use upconv::{Conv, ConvTranspose, FloatType, Gpu, Op, Padding, PlanOptions};
 
@@ -12,8 +13,11 @@ use super::harness::{Data, Order, Outcome, Random, compare, inputs, operands, op
 /// Input size, kernel, stride, dilation and padding of an axis.
 type Numbers = (usize, usize, usize, usize, i64, i64);
 
-/// A random geometry of `R` axes: a convolution, and the transposed convolution that goes back to its input.
-fn geometries<const R: usize>() -> impl Strategy<Value = (Conv<R>, ConvTranspose<R>)> {
+/// A convolution of `R` axes, and the transposed convolution that goes back to its input.
+type Geometry<const R: usize> = (Conv<R>, ConvTranspose<R>);
+
+/// A random geometry.
+fn geometries<const R: usize>() -> impl Strategy<Value = Geometry<R>> {
     let axis = (1usize..=7, 1usize..=4, 1usize..=4, 1usize..=3, -1i64..=5, -1i64..=5);
     let channels = (1usize..=3, 1usize..=3, 1usize..=3, 0usize..=2);
     (channels, prop::collection::vec(axis, R)).prop_filter_map("no output", |((ins, outs, groups, batch), axes)| {
@@ -37,15 +41,15 @@ fn geometries<const R: usize>() -> impl Strategy<Value = (Conv<R>, ConvTranspose
 }
 
 /// By one of the op's recipes, whichever falls to this problem.
-fn run<O: GpuOp>(gpu: &Gpu, op: &O, tensors: &[&ArrayD<f32>]) -> Result<ArrayD<f32>, TestCaseError> {
+async fn run<O: GpuOp>(gpu: &Gpu, op: &O, tensors: &[&ArrayD<f32>]) -> Result<ArrayD<f32>, TestCaseError> {
     let mut recipes = op.recipes(gpu.planner().capabilities(), FloatType::F32);
     recipes.dedup_by_key(|recipe| (recipe.shader, recipe.passes, recipe.tile, recipe.block));
-    let chance = format!("{op:?}").bytes().fold(7usize, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
-    let recipe = Some(recipes.swap_remove((chance >> 8) % recipes.len()));
+    let chance = format!("{op:?}").bytes().fold(7u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
+    let recipe = Some(recipes.swap_remove((chance >> 8) as usize % recipes.len()));
     let options = PlanOptions { recipe, ..options(&operands(op).map_err(TestCaseError::fail)?, Order::Nchw) };
     let plan = gpu.planner().plan(op, &options).map_err(|error| TestCaseError::fail(error.to_string()))?;
     let tensors: Vec<_> = tensors.iter().map(|&tensor| tensor.clone()).collect();
-    run_plan(gpu, op, &plan, &options, &tensors).map_err(TestCaseError::fail)
+    run_plan(gpu, op, &plan, &options, &tensors).await.map_err(TestCaseError::fail)
 }
 
 /// Σ a·b of integers, exact.
@@ -53,51 +57,65 @@ fn dot(a: &ArrayD<f32>, b: &ArrayD<f32>) -> f64 {
     a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
 }
 
-fn check<const R: usize>(gpu: &Gpu, cases: u32) -> Outcome {
-    let config = Config { cases, failure_persistence: None, ..Config::default() };
-    let mut runner = TestRunner::new_with_rng(
-        config,
-        proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha),
-    );
-    let outcome = runner.run(&geometries::<R>(), |(conv, transpose)| {
-        let failed = |error: upconv::Error| TestCaseError::fail(error.to_string());
-        let x = &inputs(&conv, "x", Data::Integers).map_err(TestCaseError::fail)?;
-        let y = Random::new("y").tensor(&conv.output().map_err(failed)?.shape, Data::Integers);
-        let (input, weight) = (&x[0], &x[1]);
-        let forward = run(gpu, &conv, &[input, weight])?;
-        let back = run(gpu, &transpose, &[&y, weight])?;
-        prop_assert_eq!(dot(&forward, &y), dot(input, &back), "the adjoint identity");
-        compare(&conv, x, &forward, Data::Integers).map_err(TestCaseError::fail)?;
-        let slopes = run(gpu, &conv.grad_weight().map_err(failed)?, &[input, &y])?;
-        prop_assert_eq!(dot(&forward, &y), dot(&slopes, weight), "the weight's gradient");
-        let slopes = run(gpu, &transpose.grad_weight().map_err(failed)?, &[&y, input])?;
-        prop_assert_eq!(dot(&forward, &y), dot(&slopes, weight), "the transpose's");
-        let ones = run(gpu, &conv.grad_bias().map_err(failed)?, &[&y])?;
-        prop_assert_eq!(f64::from(ones.sum()), f64::from(y.sum()), "the bias's gradient");
-
-        let images = input.outer_iter().zip(forward.outer_iter()).zip(back.outer_iter().zip(y.outer_iter()));
-        let matrix = conv.matrix(weight.view()).map_err(failed)?;
-        let transposed = transpose.matrix(weight.view()).map_err(failed)?;
-        prop_assert_eq!(&transposed, &matrix.transpose());
-        let flat = |image: ndarray::ArrayViewD<f32>| image.iter().map(|value| f64::from(*value)).collect::<Vec<_>>();
-        for ((input, forward), (back, y)) in images {
-            prop_assert_eq!(matrix.multiply(&flat(input)).map_err(failed)?, flat(forward), "W x");
-            prop_assert_eq!(transposed.multiply(&flat(y)).map_err(failed)?, flat(back), "W^T y");
+/// Draws cases one after the other. One that fails is made smaller first, as long as it fails.
+async fn check<const R: usize>(gpu: &Gpu, cases: u32) -> Outcome {
+    let config = Config { failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    for _ in 0..cases {
+        let mut case = geometries::<R>().new_tree(&mut runner).map_err(|reason| reason.to_string())?;
+        let Err(error) = holds(gpu, case.current()).await else { continue };
+        let (mut told, mut another) = (format!("{error}: {:?}", case.current()), case.simplify());
+        while another {
+            another = match holds(gpu, case.current()).await {
+                Ok(()) => case.complicate(),
+                Err(error) => {
+                    told = format!("{error}: {:?}", case.current());
+                    case.simplify()
+                }
+            };
         }
+        return Err(told);
+    }
+    Ok(())
+}
 
-        let inserted = transpose.zero_insertion(y.view(), weight.view()).map_err(failed)?;
-        let slow = inserted.conv.reference(&[inserted.input.view(), inserted.weight.view()]).map_err(failed)?;
-        let agrees = slow.check_exact(back.view()).map_err(failed)?;
-        prop_assert!(agrees.is_ok(), "zero insertion: {:?}", agrees);
-        Ok(())
-    });
-    outcome.map_err(|error| error.to_string())
+async fn holds<const R: usize>(gpu: &Gpu, (conv, transpose): Geometry<R>) -> Result<(), TestCaseError> {
+    let failed = |error: upconv::Error| TestCaseError::fail(error.to_string());
+    let x = &inputs(&conv, "x", Data::Integers).map_err(TestCaseError::fail)?;
+    let y = Random::new("y").tensor(&conv.output().map_err(failed)?.shape, Data::Integers);
+    let (input, weight) = (&x[0], &x[1]);
+    let forward = run(gpu, &conv, &[input, weight]).await?;
+    let back = run(gpu, &transpose, &[&y, weight]).await?;
+    prop_assert_eq!(dot(&forward, &y), dot(input, &back), "the adjoint identity");
+    compare(&conv, x, &forward, Data::Integers).map_err(TestCaseError::fail)?;
+    let slopes = run(gpu, &conv.grad_weight().map_err(failed)?, &[input, &y]).await?;
+    prop_assert_eq!(dot(&forward, &y), dot(&slopes, weight), "the weight's gradient");
+    let slopes = run(gpu, &transpose.grad_weight().map_err(failed)?, &[&y, input]).await?;
+    prop_assert_eq!(dot(&forward, &y), dot(&slopes, weight), "the transpose's");
+    let ones = run(gpu, &conv.grad_bias().map_err(failed)?, &[&y]).await?;
+    prop_assert_eq!(f64::from(ones.sum()), f64::from(y.sum()), "the bias's gradient");
+
+    let images = input.outer_iter().zip(forward.outer_iter()).zip(back.outer_iter().zip(y.outer_iter()));
+    let matrix = conv.matrix(weight.view()).map_err(failed)?;
+    let transposed = transpose.matrix(weight.view()).map_err(failed)?;
+    prop_assert_eq!(&transposed, &matrix.transpose());
+    let flat = |image: ndarray::ArrayViewD<f32>| image.iter().map(|value| f64::from(*value)).collect::<Vec<_>>();
+    for ((input, forward), (back, y)) in images {
+        prop_assert_eq!(matrix.multiply(&flat(input)).map_err(failed)?, flat(forward), "W x");
+        prop_assert_eq!(transposed.multiply(&flat(y)).map_err(failed)?, flat(back), "W^T y");
+    }
+
+    let inserted = transpose.zero_insertion(y.view(), weight.view()).map_err(failed)?;
+    let slow = inserted.conv.reference(&[inserted.input.view(), inserted.weight.view()]).map_err(failed)?;
+    let agrees = slow.check_exact(back.view()).map_err(failed)?;
+    prop_assert!(agrees.is_ok(), "zero insertion: {:?}", agrees);
+    Ok(())
 }
 
 pub fn rows() -> Vec<Row> {
     vec![
-        Row::new("adjoint, gradients, matrix and zero insertion 1d", |gpu| check::<1>(gpu, 96)),
-        Row::new("adjoint, gradients, matrix and zero insertion 2d", |gpu| check::<2>(gpu, 96)),
-        Row::new("adjoint, gradients, matrix and zero insertion 3d", |gpu| check::<3>(gpu, 48)),
+        Row::new("adjoint, gradients, matrix and zero insertion 1d", async move |gpu| check::<1>(gpu, 96).await),
+        Row::new("adjoint, gradients, matrix and zero insertion 2d", async move |gpu| check::<2>(gpu, 96).await),
+        Row::new("adjoint, gradients, matrix and zero insertion 3d", async move |gpu| check::<3>(gpu, 48).await),
     ]
 }

@@ -23,12 +23,12 @@ fn layer<const R: usize>(text: &str, input_size: [usize; R], mode: Interpolate) 
 
 fn rows_of<const R: usize>(name: &str, text: &'static str, input_size: [usize; R]) -> Vec<Row> {
     let row = |mode: Interpolate| {
-        Row::new(format!("{R}d {name}, {mode:?} [{text}]"), move |gpu| {
+        Row::new(format!("{R}d {name}, {mode:?} [{text}]"), async move |gpu| {
             let op = layer(text, input_size, mode).map_err(|error| error.to_string())?;
             match mode {
                 // Copies: sums of integers stay exact.
-                Interpolate::Nearest => check(gpu, &op, text),
-                _ => check_reals(gpu, &op, text),
+                Interpolate::Nearest => check(gpu, &op, text).await,
+                _ => check_reals(gpu, &op, text).await,
             }
         })
     };
@@ -45,7 +45,7 @@ pub fn rows() -> Vec<Row> {
     rows.extend(rows_of("padding past the kernel", "ic2_oc2_i5_k3_p6_b1", [3]));
     rows.extend(rows_of("an empty batch", "n0_ic2_oc3_i6x6_k3x3", [3, 3]));
     rows.extend(rows_of("a volume", "ic2_oc3_i4x6x5_k2x3x2_s1x2x1_p1x0x1", [2, 3, 4]));
-    rows.push(Row::new("2d a crop with an extrapolation value and an activation", |gpu| {
+    rows.push(Row::new("2d a crop with an extrapolation value and an activation", async move |gpu| {
         let conv = Conv {
             in_channels: 2,
             out_channels: 3,
@@ -64,11 +64,11 @@ pub fn rows() -> Vec<Row> {
             extrapolation_value: 3.5,
             ..Default::default()
         };
-        check_reals(gpu, &ResizeConv { upsample: upsample.clone(), conv: conv.clone() }, "crop")?;
+        check_reals(gpu, &ResizeConv { upsample: upsample.clone(), conv: conv.clone() }, "crop").await?;
         let nearest = Upsample { mode: UpsampleMode::Nearest(Rounding::PreferCeil), ..upsample };
-        check_reals(gpu, &ResizeConv { upsample: nearest, conv }, "crop")
+        check_reals(gpu, &ResizeConv { upsample: nearest, conv }, "crop").await
     }));
-    rows.push(Row::new("what does not fit together is refused", |_| {
+    rows.push(Row::new("what does not fit together is refused", async move |_| {
         let refused = ResizeConv::<2>::default();
         let conv = Conv { in_channels: 2, ..refused.conv.clone() };
         match (ResizeConv { conv, ..refused }).output() {

@@ -15,8 +15,8 @@ fn tensor((size, values): ([usize; 2], &'static [f32])) -> ArrayView4<'static, f
     ArrayView::from_shape((1, 1, size[0], size[1]), values).expect("a literal's shape")
 }
 
-fn run<O: GpuOp>(gpu: &Gpu, op: &O, inputs: &[ArrayView4<f32>]) -> Result<Array4<f32>, String> {
-    gpu.run::<O, f32, Ix4>(op, inputs).map_err(|error| error.to_string())
+async fn run<O: GpuOp>(gpu: &Gpu, op: &O, inputs: &[ArrayView4<'_, f32>]) -> Result<Array4<f32>, String> {
+    gpu.run_async::<O, f32, Ix4>(op, inputs).await.map_err(|error| error.to_string())
 }
 
 /// Within an ulp of the largest number, as the computed ones were rounded once from f64; the printed ones are integers.
@@ -27,7 +27,7 @@ fn same(actual: &Array4<f32>, expected: ArrayView4<f32>) -> Outcome {
     if agrees { Ok(()) } else { Err(format!("{actual} where the text has {expected}")) }
 }
 
-fn check(gpu: &Gpu, case: &Case) -> Outcome {
+async fn check(gpu: &Gpu, case: &Case) -> Outcome {
     let (input, expected) = (tensor(case.input), tensor(case.output));
     let weight = tensor(case.weight);
     let upsample = |mode| {
@@ -39,41 +39,45 @@ fn check(gpu: &Gpu, case: &Case) -> Outcome {
             let (input_size, kernel_size) = (case.input.0, case.weight.0);
             let padding = [padding; 2];
             let op = ConvTranspose2d { input_size, kernel_size, stride, padding, ..Default::default() };
-            run(gpu, &op, &[input, weight])?
+            run(gpu, &op, &[input, weight]).await?
         }
         Kind::Conv => {
             let op = Conv2d { input_size: case.input.0, kernel_size: case.weight.0, ..Default::default() };
-            run(gpu, &op, &[input, weight])?
+            run(gpu, &op, &[input, weight]).await?
         }
-        Kind::Nearest => run(gpu, &upsample(Interpolate::Nearest)?, &[input])?,
+        Kind::Nearest => run(gpu, &upsample(Interpolate::Nearest)?, &[input]).await?,
         Kind::BilinearFloor => {
-            run(gpu, &upsample(Interpolate::Linear { align_corners: false })?, &[input])?.mapv(f32::floor)
+            run(gpu, &upsample(Interpolate::Linear { align_corners: false })?, &[input]).await?.mapv(f32::floor)
         }
-        Kind::Matrix(transposed) => multiply(gpu, transposed, &weight, &input)?,
+        Kind::Matrix(transposed) => multiply(gpu, transposed, &weight, &input).await?,
     };
     same(&actual, expected)
 }
 
 /// The text's matrix is that of a 3x3 kernel on a 4x4 image: its product is a convolution of that image, and its
 /// transpose's a transposed convolution of a 2x2 one.
-fn multiply(
+async fn multiply(
     gpu: &Gpu,
     transposed: bool,
-    matrix: &ArrayView4<f32>,
-    vector: &ArrayView4<f32>,
+    matrix: &ArrayView4<'_, f32>,
+    vector: &ArrayView4<'_, f32>,
 ) -> Result<Array4<f32>, String> {
     let kernel = Array4::from_shape_fn((1, 1, 3, 3), |(_, _, row, column)| matrix[[0, 0, 0, 4 * row + column]]);
     let (from, to) = if transposed { (2, 4) } else { (4, 2) };
     let image = Array4::from_shape_fn((1, 1, from, from), |(_, _, row, column)| vector[[0, 0, from * row + column, 0]]);
     let (input_size, kernel_size) = ([from; 2], [3, 3]);
     let product = if transposed {
-        run(gpu, &ConvTranspose2d { input_size, kernel_size, ..Default::default() }, &[image.view(), kernel.view()])?
+        run(gpu, &ConvTranspose2d { input_size, kernel_size, ..Default::default() }, &[image.view(), kernel.view()])
+            .await?
     } else {
-        run(gpu, &Conv2d { input_size, kernel_size, ..Default::default() }, &[image.view(), kernel.view()])?
+        run(gpu, &Conv2d { input_size, kernel_size, ..Default::default() }, &[image.view(), kernel.view()]).await?
     };
     product.into_shape_with_order((1, 1, to * to, 1)).map_err(|error| error.to_string())
 }
 
 pub fn rows() -> Vec<Row> {
-    CASES.iter().map(|case| Row::new(format!("{} ({})", case.name, case.source), move |gpu| check(gpu, case))).collect()
+    CASES
+        .iter()
+        .map(|case| Row::new(format!("{} ({})", case.name, case.source), async move |gpu| check(gpu, case).await))
+        .collect()
 }

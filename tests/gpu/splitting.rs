@@ -8,15 +8,16 @@ use upconv::{
 };
 
 use super::Row;
-use super::harness::{Data, Order, Outcome, Random, compare, inputs, operands, options, run_plan};
+use super::harness::{Data, Order, Outcome, Random, compare, inputs, operands, options, run_plan, submit};
 use super::problems::Fields;
+use super::tensors::{filled, storage};
 
 fn text(error: Error) -> String {
     error.to_string()
 }
 
 /// 65,536 workgroups of 64 and one output more, in one dimension.
-fn folded(gpu: &Gpu) -> Outcome {
+async fn folded(gpu: &Gpu) -> Outcome {
     let samples = 65_536 * 64 + 1;
     let conv = Conv1d { input_size: [samples], ..Default::default() };
     let recipe = Some(Recipe::plain("conv_direct", 64));
@@ -28,12 +29,12 @@ fn folded(gpu: &Gpu) -> Outcome {
         Random::new("folded").tensor(&[1, 1, samples], Data::Integers),
         Random::new("w").tensor(&[1, 1, 1], Data::Integers),
     ];
-    let output = gpu.run(&conv, &[inputs[0].view(), inputs[1].view()]).map_err(text)?;
+    let output = gpu.run_async(&conv, &[inputs[0].view(), inputs[1].view()]).await.map_err(text)?;
     compare(&conv, &inputs, &output, Data::Integers)
 }
 
 /// An output of 137 MiB through bindings of the default 128 MiB.
-fn larger_than_a_binding(gpu: &Gpu) -> Outcome {
+async fn larger_than_a_binding(gpu: &Gpu) -> Outcome {
     let side = 6000;
     let up = Upsample2d {
         input_size: [3, 5],
@@ -47,14 +48,11 @@ fn larger_than_a_binding(gpu: &Gpu) -> Outcome {
         return Err("one dispatch binds more than 128 MiB".into());
     }
     let input = Array4::from_shape_fn((1, 1, 3, 5), |(_, _, y, x)| (y * 5 + x) as f32);
-    let source = gpu.upload(input.view().into_dyn()).map_err(text)?;
+    let source = filled(gpu, &input.into_iter().collect::<Vec<_>>());
     let bytes = (side * side * 4) as u64;
-    let target = gpu.buffer("output", bytes).map_err(text)?;
-    let bound = plan.bind(&[source.slice(..)], target.slice(..)).map_err(text)?;
-    let mut encoder = gpu.device().create_command_encoder(&Default::default());
-    bound.encode(&mut encoder.begin_compute_pass(&Default::default()));
-    gpu.queue().submit([encoder.finish()]);
-    let output: Vec<f32> = gpu.download(&target, 0, bytes).map_err(text)?;
+    let target = storage(gpu, bytes);
+    submit(gpu, &plan.bind(&[source.slice(..)], target.slice(..)).map_err(text)?);
+    let output: Vec<f32> = gpu.download_async(&target, 0, bytes).await.map_err(text)?;
     let expected = |at: usize| (at / side * 3 / side * 5 + at % side * 5 / side) as f32;
     match (0..output.len()).find(|&at| output[at] != expected(at)) {
         Some(at) => Err(format!("element {at} is {} and not {}", output[at], expected(at))),
@@ -64,66 +62,66 @@ fn larger_than_a_binding(gpu: &Gpu) -> Outcome {
 
 /// One image whose channels together pass the binding limit: only a sum split over input channels can run it, and it
 /// must give the bits of the whole sum.
-fn split_sums(gpu: &Gpu) -> Outcome {
+async fn split_sums(gpu: &Gpu) -> Outcome {
     let transposed = Fields::<2>::parse("ic24_oc2_i8x8_k3x3_s2x2_b1").conv_transpose();
     let direct = Fields::<2>::parse("n2_ic24_oc2_i8x8_k3x3_b1").conv();
     let base = Upsample2d { channels: 24, input_size: [5, 4], output_size: [7, 9], ..Default::default() };
     let up = Upsample2d::pytorch(base, Interpolate::Linear { align_corners: false }).map_err(text)?;
     for binding in [1024, 1536] {
-        split_sum(gpu, &up, binding)?;
+        split_sum(gpu, &up, binding).await?;
     }
     // Two groups of 24, each summed in parts.
     let grouped = Fields::<2>::parse("ic48_oc4_i8x8_k3x3_s2x2_g2_b1").conv_transpose();
     let grouped_direct = Fields::<2>::parse("ic48_oc4_i8x8_k3x3_g2_b1").conv();
     for binding in [1024, 1536, 2560] {
-        split_sum(gpu, &grouped, binding)?;
-        split_sum(gpu, &grouped_direct, binding)?;
-        split_sum(gpu, &transposed, binding)?;
-        split_sum(gpu, &direct, binding)?;
+        split_sum(gpu, &grouped, binding).await?;
+        split_sum(gpu, &grouped_direct, binding).await?;
+        split_sum(gpu, &transposed, binding).await?;
+        split_sum(gpu, &direct, binding).await?;
     }
     Ok(())
 }
 
 /// Products sum 32 channels at a time, and are split between those.
-fn split_products(gpu: &Gpu) -> Outcome {
+async fn split_products(gpu: &Gpu) -> Outcome {
     let transposed = Fields::<2>::parse("ic80_oc4_i8x8_k3x3_s2x2_b1").conv_transpose();
     let direct = Fields::<2>::parse("n2_ic80_oc5_i8x8_k3x3_p1x1_b1").conv();
     let grouped = Fields::<2>::parse("ic160_oc6_i8x8_k3x3_s2x2_g2_b1").conv_transpose();
-    split_by_all(gpu, &transposed, 17 << 10)?;
-    split_by_all(gpu, &direct, 17 << 10)?;
-    split_by_all(gpu, &grouped, 17 << 10)?;
+    split_by_all(gpu, &transposed, 17 << 10).await?;
+    split_by_all(gpu, &direct, 17 << 10).await?;
+    split_by_all(gpu, &grouped, 17 << 10).await?;
     // Parts of the sum whose channels are cut in other places, so that their tiles have other heights.
     for binding in [1536, 1792, 2048] {
-        split_by_all(gpu, &Fields::<1>::parse("ic80_oc10_i6_b1").conv(), binding)?;
+        split_by_all(gpu, &Fields::<1>::parse("ic80_oc10_i6_b1").conv(), binding).await?;
     }
     for binding in [3072, 3328, 4096] {
-        split_by_all(gpu, &Fields::<1>::parse("ic80_oc20_i16_b1").conv(), binding)?;
+        split_by_all(gpu, &Fields::<1>::parse("ic80_oc20_i16_b1").conv(), binding).await?;
     }
     // Three groups of two channels, whose weights are cut: not in the middle of a group while there are several.
     for text in ["ic192_oc6_i1_g3", "n2_ic192_oc6_i3_k2_g3_b1"] {
-        split_by_all(gpu, &Fields::<1>::parse(text).conv(), 1024)?;
-        split_by_all(gpu, &Fields::<1>::parse(text).conv_transpose(), 1024)?;
+        split_by_all(gpu, &Fields::<1>::parse(text).conv(), 1024).await?;
+        split_by_all(gpu, &Fields::<1>::parse(text).conv_transpose(), 1024).await?;
     }
     Ok(())
 }
 
-fn split_by_all<O: GpuOp>(gpu: &Gpu, op: &O, binding: u64) -> Outcome {
+async fn split_by_all<O: GpuOp>(gpu: &Gpu, op: &O, binding: u64) -> Outcome {
     for recipe in
         op.recipes(gpu.planner().capabilities(), FloatType::F32).into_iter().filter(|recipe| recipe.tile != [0; 2])
     {
-        split_sum_by(gpu, op, binding, &recipe).map_err(|error| format!("{recipe}: {error}"))?;
+        split_sum_by(gpu, op, binding, &recipe).await.map_err(|error| format!("{recipe}: {error}"))?;
     }
     Ok(())
 }
 
 /// By the recipe that the planner chooses for small bindings.
-pub fn split_sum<O: GpuOp>(gpu: &Gpu, op: &O, binding: u64) -> Outcome {
+pub async fn split_sum<O: GpuOp>(gpu: &Gpu, op: &O, binding: u64) -> Outcome {
     let options = options(&operands(op)?, Order::Nchw);
     let plan = small(gpu, binding).plan(op, &options).map_err(text)?;
     if plan.dispatches().len() < 4 {
         return Err("was not split".into());
     }
-    split_sum_by(gpu, op, binding, plan.recipe())
+    split_sum_by(gpu, op, binding, plan.recipe()).await
 }
 
 fn small(gpu: &Gpu, binding: u64) -> Planner {
@@ -131,14 +129,13 @@ fn small(gpu: &Gpu, binding: u64) -> Planner {
     gpu.planner().limited_to(&limits)
 }
 
-fn split_sum_by<O: GpuOp>(gpu: &Gpu, op: &O, binding: u64, recipe: &Recipe) -> Outcome {
+async fn split_sum_by<O: GpuOp>(gpu: &Gpu, op: &O, binding: u64, recipe: &Recipe) -> Outcome {
     let inputs = inputs(op, "split", Data::Reals)?;
     let options = PlanOptions { recipe: Some(recipe.clone()), ..options(&operands(op)?, Order::Nchw) };
     let whole = gpu.planner().plan(op, &options).map_err(text)?;
     let parts = small(gpu, binding).plan(op, &options).map_err(text)?;
-    let [whole_bits, part_bits] = [&whole, &parts].map(|plan| run_plan(gpu, op, plan, &options, &inputs));
-    let whole_bits = whole_bits?;
-    if whole_bits != part_bits? {
+    let whole_bits = run_plan(gpu, op, &whole, &options, &inputs).await?;
+    if whole_bits != run_plan(gpu, op, &parts, &options, &inputs).await? {
         return Err(format!("{} dispatches of {binding} bytes gave another sum", parts.dispatches().len()));
     }
     if parts.dispatches().len() < 2 {
@@ -149,7 +146,7 @@ fn split_sum_by<O: GpuOp>(gpu: &Gpu, op: &O, binding: u64, recipe: &Recipe) -> O
 }
 
 /// What no splitting can make fit is refused with the limit, the need and what there is.
-fn refused(gpu: &Gpu) -> Outcome {
+async fn refused(gpu: &Gpu) -> Outcome {
     // One output needs the whole kernel of one channel: 4 KiB.
     let conv = Conv2d { input_size: [32, 32], kernel_size: [32, 32], ..Default::default() };
     let limits = wgpu::Limits { max_storage_buffer_binding_size: 1024, ..gpu.device().limits() };
@@ -160,7 +157,7 @@ fn refused(gpu: &Gpu) -> Outcome {
 }
 
 /// Where a dispatch is one workgroup, there are as many as the unlimited plan has workgroups, or more; by every recipe.
-fn short_rows(gpu: &Gpu) -> Outcome {
+async fn short_rows(gpu: &Gpu) -> Outcome {
     let limits = wgpu::Limits { max_compute_workgroups_per_dimension: 1, ..gpu.device().limits() };
     let planner = gpu.planner().limited_to(&limits);
     let base = Upsample2d { channels: 3, input_size: [9, 11], output_size: [20, 31], ..Default::default() };
@@ -177,22 +174,22 @@ fn short_rows(gpu: &Gpu) -> Outcome {
         if plan.dispatches().len() < workgroups as usize || workgroups < 2 {
             return Err(format!("{recipe}: {} dispatches for {workgroups} workgroups", plan.dispatches().len()));
         }
-        compare(&up, &inputs, &run_plan(gpu, &up, &plan, &options, &inputs)?, Data::Reals)?;
+        compare(&up, &inputs, &run_plan(gpu, &up, &plan, &options, &inputs).await?, Data::Reals)?;
     }
     Ok(())
 }
 
 /// Batches of 1 and 3 give the same images.
-fn batches(gpu: &Gpu) -> Outcome {
+async fn batches(gpu: &Gpu) -> Outcome {
     let up = ConvTranspose2d { batch: 3, ..Fields::<2>::parse("ic3_oc2_i5x4_k4x3_s2x1_p1x0").conv_transpose() };
     let x =
         Random::new("x").tensor(&[3, 3, 5, 4], Data::Reals).into_dimensionality::<Ix4>().map_err(|e| e.to_string())?;
     let w =
         Random::new("w").tensor(&[3, 2, 4, 3], Data::Reals).into_dimensionality::<Ix4>().map_err(|e| e.to_string())?;
-    let all = gpu.run(&up, &[x.view(), w.view()]).map_err(text)?;
+    let all = gpu.run_async(&up, &[x.view(), w.view()]).await.map_err(text)?;
     for n in 0..3 {
         let one = ConvTranspose2d { batch: 1, ..up.clone() };
-        let image = gpu.run(&one, &[x.slice(s![n..n + 1, .., .., ..]), w.view()]).map_err(text)?;
+        let image = gpu.run_async(&one, &[x.slice(s![n..n + 1, .., .., ..]), w.view()]).await.map_err(text)?;
         if image.index_axis(Axis(0), 0) != all.index_axis(Axis(0), n) {
             return Err(format!("image {n} differs"));
         }

@@ -84,6 +84,32 @@ impl Random {
     }
 }
 
+/// A buffer that tests fill, bind and read back; no call waits for it.
+pub fn storage(gpu: &Gpu, size: u64) -> wgpu::Buffer {
+    use wgpu::BufferUsages as Usages;
+    let usage = Usages::STORAGE | Usages::COPY_SRC | Usages::COPY_DST;
+    gpu.device().create_buffer(&wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false })
+}
+
+/// The same, filled with words.
+pub fn filled(gpu: &Gpu, words: &[f32]) -> wgpu::Buffer {
+    let buffer = storage(gpu, 4 * words.len() as u64);
+    gpu.queue().write_buffer(&buffer, 0, bytemuck::cast_slice(words));
+    buffer
+}
+
+/// The same, with a tensor row-major or where its layout puts it.
+pub fn laid_out(gpu: &Gpu, tensor: &ArrayD<f32>, layout: Option<&TensorLayout>) -> wgpu::Buffer {
+    let contiguous = TensorLayout::contiguous(tensor.shape());
+    let layout = layout.unwrap_or(&contiguous);
+    let mut elements = vec![f32::NAN; layout.end()];
+    for (index, &value) in tensor.indexed_iter() {
+        let place = index.as_array_view().iter().zip(layout.strides()).map(|(i, stride)| i * stride).sum::<usize>();
+        elements[layout.offset() + place] = value;
+    }
+    filled(gpu, &elements)
+}
+
 /// None for a tensor that is too small to have a layout.
 pub fn slot<'a>(options: &'a mut PlanOptions, name: &str) -> Option<&'a mut Option<TensorLayout>> {
     Some(match name {
@@ -140,12 +166,12 @@ impl Place {
         }
     }
 
-    pub fn upload(&self, gpu: &Gpu, tensor: Option<&Tensor>) -> Result<wgpu::Buffer, String> {
+    pub fn upload(&self, gpu: &Gpu, tensor: Option<&Tensor>) -> wgpu::Buffer {
         let bits = self.bits(tensor);
         let bytes: Vec<u8> = bits.iter().flat_map(|word| word.to_le_bytes()[..self.element].to_vec()).collect();
-        let buffer = gpu.buffer("test", bytes.len() as u64).map_err(|error| error.to_string())?;
+        let buffer = storage(gpu, bytes.len() as u64);
         gpu.queue().write_buffer(&buffer, 0, &bytes);
-        Ok(buffer)
+        buffer
     }
 
     /// The bits of the tensor's elements, or what is wrong with the buffer.
@@ -174,7 +200,7 @@ impl Place {
 
 /// The harness itself: an element left unwritten, a word written beside, and a wrong value are all noticed.
 pub fn rows() -> Vec<Row> {
-    vec![Row::new("what goes wrong is noticed", |_| {
+    vec![Row::new("what goes wrong is noticed", async move |_| {
         let place = Place { layout: Order::RowPitch.place(&[1, 1, 2, 3], 5), element: 4 };
         let tensor = Random::new("harness").tensor(place.layout.shape(), Data::Integers);
         let right = place.bits(Some(&Tensor::F32(tensor.clone())));

@@ -5,6 +5,8 @@ use upconv::half::f16;
 use upconv::{ColorEncoding, Gpu, wgpu};
 use wgpu::TextureFormat::{self, *};
 
+use super::tensors::storage;
+
 /// What lies in the levels and layers that are not in use.
 const POISON: u8 = 0x5a;
 
@@ -163,31 +165,31 @@ impl Canvas {
     }
 
     /// The codes of the picture, or what is wrong beside it.
-    pub fn read(&self, gpu: &Gpu) -> Result<Vec<Vec<f64>>, String> {
+    pub async fn read(&self, gpu: &Gpu) -> Result<Vec<Vec<f64>>, String> {
         for (level, layer) in [(0, 0), (0, 1), (1, 0)].into_iter().take(2 * self.layers as usize - 1) {
-            if self.bytes(gpu, level, layer)?.iter().any(|byte| *byte != POISON) {
+            if self.bytes(gpu, level, layer).await?.iter().any(|byte| *byte != POISON) {
                 return Err(format!("level {level} of layer {layer} was written"));
             }
         }
-        self.texels(gpu, 1, self.layers - 1)
+        self.texels(gpu, 1, self.layers - 1).await
     }
 
     /// The codes of a level of a layer.
-    pub fn texels(&self, gpu: &Gpu, level: u32, layer: u32) -> Result<Vec<Vec<f64>>, String> {
+    pub async fn texels(&self, gpu: &Gpu, level: u32, layer: u32) -> Result<Vec<Vec<f64>>, String> {
         let kind = kind(self.format.format);
         let texel = |bytes: &[u8]| {
             let mut channels: Vec<f64> = bytes.chunks(kind.bytes()).map(|bytes| kind.load(bytes)).collect();
             self.reorder(&mut channels);
             channels
         };
-        Ok(self.bytes(gpu, level, layer)?.chunks(self.texel()).map(texel).collect())
+        Ok(self.bytes(gpu, level, layer).await?.chunks(self.texel()).map(texel).collect())
     }
 
-    fn bytes(&self, gpu: &Gpu, mip_level: u32, layer: u32) -> Result<Vec<u8>, String> {
+    async fn bytes(&self, gpu: &Gpu, mip_level: u32, layer: u32) -> Result<Vec<u8>, String> {
         let [width, height] = self.size.map(|side| (2 * side as u32) >> mip_level);
         let row = width * self.texel() as u32;
         let pitch = row.next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT);
-        let buffer = gpu.buffer("texels", u64::from(pitch * height)).map_err(|error| error.to_string())?;
+        let buffer = storage(gpu, u64::from(pitch * height));
         let mut encoder = gpu.device().create_command_encoder(&Default::default());
         encoder.copy_texture_to_buffer(
             wgpu::TexelCopyTextureInfo {
@@ -203,7 +205,7 @@ impl Canvas {
             wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
         );
         gpu.queue().submit([encoder.finish()]);
-        let all: Vec<u8> = gpu.download(&buffer, 0, buffer.size()).map_err(|error| error.to_string())?;
+        let all: Vec<u8> = gpu.download_async(&buffer, 0, buffer.size()).await.map_err(|error| error.to_string())?;
         Ok(all.chunks(pitch as usize).flat_map(|padded| padded[..row as usize].to_vec()).collect())
     }
 }

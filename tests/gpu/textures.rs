@@ -1,7 +1,7 @@
 //! From texture to texture: every format, with and without sRGB, against the reference within half a code value.
 
-use ndarray::{Array4, ArrayD, Dimension};
-use upconv::gpu::{Bound, PixelFormat, TextureLevel, TextureOp, TexturePlan};
+use ndarray::{Array4, ArrayD};
+use upconv::gpu::{PixelFormat, TextureLevel, TextureOp, TexturePlan};
 use upconv::{
     Activation, ColorEncoding, Conv2d, ConvTranspose2d, Coordinates, Error, Gpu, PlanOptions, Reference, Rounding,
     TensorLayout, TextureMistake, Upsample2d, UpsampleMode, wgpu,
@@ -10,8 +10,9 @@ use wgpu::TextureFormat::{self, *};
 use wgpu::{Features, TextureUsages};
 
 use super::Row;
-use super::harness::{Data, Outcome, Random};
+use super::harness::{Data, Outcome, Random, submit};
 use super::problems::Fields;
+use super::tensors::{laid_out, storage};
 use super::texels::{Canvas, Kind, kind};
 
 /// What an amount may be off by that a device or a shader decoded from a code of sRGB, or encoded to one: powers have
@@ -23,7 +24,13 @@ fn text(error: Error) -> String {
 }
 
 /// Runs an op on random texels and compares each channel that is written with the reference.
-fn check<O: TextureOp>(gpu: &Gpu, op: &O, input: PixelFormat, output: PixelFormat, options: &PlanOptions) -> Outcome {
+async fn check<O: TextureOp>(
+    gpu: &Gpu,
+    op: &O,
+    input: PixelFormat,
+    output: PixelFormat,
+    options: &PlanOptions,
+) -> Outcome {
     let Some(plan) = planned(gpu, op, input, output, options)? else { return Ok(()) };
     let mut operands = op.inputs().map_err(text)?;
     let [written, read] = [op.output().map_err(text)?, operands.remove(0)].map(|operand| operand.shape);
@@ -32,7 +39,7 @@ fn check<O: TextureOp>(gpu: &Gpu, op: &O, input: PixelFormat, output: PixelForma
     let lowest = if matches!(kind(input.format), Kind::Unorm(_)) { 0.0 } else { -1.0 };
     let mut amounts = canvas.fill(gpu, || (random.next() % 1001) as f64 / 1000.0 * (1.0 - lowest) + lowest);
     if input.format.is_srgb() {
-        amounts = decoded(gpu, &canvas, &amounts)?;
+        amounts = decoded(gpu, &canvas, &amounts).await?;
     }
     let x = Array4::from_shape_fn((1, read[1], read[2], read[3]), |(_, c, y, x)| amounts[y * read[3] + x][c] as f32);
     // Weights that keep sums within what a format of codes can hold, mostly.
@@ -43,16 +50,16 @@ fn check<O: TextureOp>(gpu: &Gpu, op: &O, input: PixelFormat, output: PixelForma
     let usage = TextureUsages::STORAGE_BINDING | TextureUsages::TEXTURE_BINDING;
     let target = Canvas::new(gpu, target, [written[3], written[2]], usage);
     let buffers = weights.iter().zip([&options.weight, &options.bias]);
-    let buffers = buffers.map(|(weight, layout)| laid_out(gpu, weight, layout.as_ref()));
-    let buffers = buffers.collect::<Result<Vec<_>, _>>()?;
+    let buffers: Vec<_> = buffers.map(|(weight, layout)| laid_out(gpu, weight, layout.as_ref())).collect();
     let slices: Vec<_> = buffers.iter().map(|buffer| buffer.slice(..)).collect();
-    run(gpu, &plan.bind(canvas.picture(), &slices, target.picture()).map_err(text)?);
+    submit(gpu, &plan.bind(canvas.picture(), &slices, target.picture()).map_err(text)?);
 
     let weights = weights.iter().map(|weight| weight.view());
     let views: Vec<_> = std::iter::once(x.view().into_dyn()).chain(weights).collect();
     let reference = op.reference(&views).map_err(text)?;
     let decoding = if input.is_decoded() { POWER } else { 0.0 };
-    let texels = if clamps_when_read(gpu, output.format) { copied(gpu, &target)? } else { target.read(gpu)? };
+    let texels =
+        if clamps_when_read(gpu, output.format) { copied(gpu, &target).await? } else { target.read(gpu).await? };
     compare(&reference, decoding, output, &texels)
 }
 
@@ -84,31 +91,25 @@ fn planned<O: TextureOp>(
     }
 }
 
-fn run(gpu: &Gpu, bound: &Bound) {
-    let mut encoder = gpu.device().create_command_encoder(&Default::default());
-    bound.encode(&mut encoder.begin_compute_pass(&Default::default()));
-    gpu.queue().submit([encoder.finish()]);
-}
-
 /// Whether a copy of such a texture to a buffer clamps what is below 0, as OpenGL does it.
 fn clamps_when_read(gpu: &Gpu, format: TextureFormat) -> bool {
     gpu.info().backend == wgpu::Backend::Gl && matches!(kind(format), Kind::Snorm(_))
 }
 
 /// The texels as a shader reads them.
-fn copied(gpu: &Gpu, canvas: &Canvas) -> Result<Vec<Vec<f64>>, String> {
+async fn copied(gpu: &Gpu, canvas: &Canvas) -> Result<Vec<Vec<f64>>, String> {
     let [width, height] = canvas.size;
     let channels = canvas.format.format.components().into();
     let copy = Upsample2d { channels, input_size: [height, width], output_size: [height, width], ..Default::default() };
     let target = Canvas::new(gpu, Rgba32Float.into(), canvas.size, TextureUsages::STORAGE_BINDING);
     let plan = gpu.planner().plan_textures(&copy, canvas.format.format, Rgba32Float, &PlanOptions::default());
-    run(gpu, &plan.map_err(text)?.bind(canvas.picture(), &[], target.picture()).map_err(text)?);
-    Ok(target.read(gpu)?.into_iter().map(|texel| texel[..channels].to_vec()).collect())
+    submit(gpu, &plan.map_err(text)?.bind(canvas.picture(), &[], target.picture()).map_err(text)?);
+    Ok(target.read(gpu).await?.into_iter().map(|texel| texel[..channels].to_vec()).collect())
 }
 
 /// What the device makes of codes of sRGB: within half a code value of the `amounts` that they stand for.
-fn decoded(gpu: &Gpu, canvas: &Canvas, amounts: &[[f64; 4]]) -> Result<Vec<[f64; 4]>, String> {
-    let texels = copied(gpu, canvas)?;
+async fn decoded(gpu: &Gpu, canvas: &Canvas, amounts: &[[f64; 4]]) -> Result<Vec<[f64; 4]>, String> {
+    let texels = copied(gpu, canvas).await?;
     for (actual, expected) in texels.iter().flatten().zip(amounts.iter().flatten()) {
         let [code, true_code] = [actual, expected].map(|&amount| ColorEncoding::Srgb.encode(amount) * 255.0);
         if (code - true_code).abs() > 0.5 {
@@ -158,16 +159,6 @@ fn allowed(amount: f64, encoding: ColorEncoding, kind: Kind) -> (f64, f64) {
     (clamp(code) - power - half, clamp(code) + power + half)
 }
 
-fn laid_out(gpu: &Gpu, tensor: &ArrayD<f32>, layout: Option<&TensorLayout>) -> Result<wgpu::Buffer, String> {
-    let Some(layout) = layout else { return gpu.upload(tensor.view()).map_err(text) };
-    let mut elements = vec![f32::NAN; layout.end()];
-    for (index, &value) in tensor.indexed_iter() {
-        let place = index.as_array_view().iter().zip(layout.strides()).map(|(i, stride)| i * stride).sum::<usize>();
-        elements[layout.offset() + place] = value;
-    }
-    gpu.upload(ndarray::Array1::from(elements).view()).map_err(text)
-}
-
 fn upsample(channels: usize, mode: UpsampleMode) -> Upsample2d {
     let coordinates = Coordinates::HalfPixel;
     Upsample2d { channels, input_size: [5, 7], output_size: [11, 13], coordinates, mode, ..Default::default() }
@@ -197,17 +188,17 @@ const OUTPUTS: [TextureFormat; 13] = [
 fn formats() -> Vec<Row> {
     let mut rows = Vec::new();
     for format in INPUTS {
-        rows.push(Row::new(format!("reads {format:?}"), move |gpu| {
+        rows.push(Row::new(format!("reads {format:?}"), async move |gpu| {
             let op = upsample(format.components().into(), UpsampleMode::Linear);
-            check(gpu, &op, format.into(), Rgba8Unorm.into(), &PlanOptions::default())?;
-            check(gpu, &op, PixelFormat::srgb(format), PixelFormat::srgb(Rgba16Float), &PlanOptions::default())
+            check(gpu, &op, format.into(), Rgba8Unorm.into(), &PlanOptions::default()).await?;
+            check(gpu, &op, PixelFormat::srgb(format), PixelFormat::srgb(Rgba16Float), &PlanOptions::default()).await
         }));
     }
     for format in OUTPUTS {
-        rows.push(Row::new(format!("writes {format:?}"), move |gpu| {
+        rows.push(Row::new(format!("writes {format:?}"), async move |gpu| {
             let op = upsample(format.components().into(), UpsampleMode::Cubic { a: -0.75, exclude_outside: false });
-            check(gpu, &op, Rgba8Unorm.into(), format.into(), &PlanOptions::default())?;
-            check(gpu, &op, Rgba16Float.into(), PixelFormat::srgb(format), &PlanOptions::default())
+            check(gpu, &op, Rgba8Unorm.into(), format.into(), &PlanOptions::default()).await?;
+            check(gpu, &op, Rgba16Float.into(), PixelFormat::srgb(format), &PlanOptions::default()).await
         }));
     }
     rows
@@ -230,15 +221,15 @@ const LAYERS: [&str; 8] = [
 
 fn layers() -> Vec<Row> {
     let both = |layer: &'static str| {
-        let conv = Row::new(format!("conv {layer}"), move |gpu| {
+        let conv = Row::new(format!("conv {layer}"), async move |gpu| {
             let conv = Fields::<2>::parse(layer).conv();
-            check(gpu, &conv, Rgba8Unorm.into(), Rgba8Unorm.into(), &PlanOptions::default())?;
-            check(gpu, &conv, Rgba16Float.into(), Rgba32Float.into(), &PlanOptions::default())
+            check(gpu, &conv, Rgba8Unorm.into(), Rgba8Unorm.into(), &PlanOptions::default()).await?;
+            check(gpu, &conv, Rgba16Float.into(), Rgba32Float.into(), &PlanOptions::default()).await
         });
-        let transposed = Row::new(format!("conv_transpose {layer}"), move |gpu| {
+        let transposed = Row::new(format!("conv_transpose {layer}"), async move |gpu| {
             let up = Fields::<2>::parse(layer).conv_transpose();
-            check(gpu, &up, Rgba8UnormSrgb.into(), Rgba8UnormSrgb.into(), &PlanOptions::default())?;
-            check(gpu, &up, Rgba16Float.into(), Rgba32Float.into(), &PlanOptions::default())
+            check(gpu, &up, Rgba8UnormSrgb.into(), Rgba8UnormSrgb.into(), &PlanOptions::default()).await?;
+            check(gpu, &up, Rgba16Float.into(), Rgba32Float.into(), &PlanOptions::default()).await
         });
         [conv, transposed]
     };
@@ -246,7 +237,7 @@ fn layers() -> Vec<Row> {
 }
 
 /// Weights and biases at odd places, an activation, another workgroup, padding on one side.
-fn options(gpu: &Gpu) -> Outcome {
+async fn options(gpu: &Gpu) -> Outcome {
     let up = ConvTranspose2d {
         in_channels: 4,
         out_channels: 4,
@@ -266,6 +257,7 @@ fn options(gpu: &Gpu) -> Outcome {
         let options =
             PlanOptions { weight: Some(weight.clone()), bias: Some(bias.clone()), recipe, ..Default::default() };
         check(gpu, &up, Rgba16Float.into(), Rgba32Float.into(), &options)
+            .await
             .map_err(|error| format!("{size}: {error}"))?;
     }
     Ok(())
@@ -281,16 +273,16 @@ fn modes() -> Vec<Row> {
         ("one row", Upsample2d { input_size: [1, 40], output_size: [1, 100], ..upsample(2, UpsampleMode::Linear) }),
     ];
     let row = |(name, op): (&'static str, Upsample2d)| {
-        Row::new(name, move |gpu| {
-            check(gpu, &op, Rgba8Unorm.into(), Rgba8Unorm.into(), &PlanOptions::default())?;
-            check(gpu, &op, Rgba16Float.into(), Rgba32Float.into(), &PlanOptions::default())
+        Row::new(name, async move |gpu| {
+            check(gpu, &op, Rgba8Unorm.into(), Rgba8Unorm.into(), &PlanOptions::default()).await?;
+            check(gpu, &op, Rgba16Float.into(), Rgba32Float.into(), &PlanOptions::default()).await
         })
     };
     cases.into_iter().map(row).collect()
 }
 
 /// A level of a texture from another one.
-fn levels(gpu: &Gpu) -> Outcome {
+async fn levels(gpu: &Gpu) -> Outcome {
     let double = Upsample2d { channels: 4, input_size: [4, 6], output_size: [8, 12], ..Default::default() };
     let plan = gpu.planner().plan_textures(&double, Rgba8Unorm, Rgba8Unorm, &PlanOptions::default()).map_err(text)?;
     let usage = TextureUsages::TEXTURE_BINDING | TextureUsages::STORAGE_BINDING;
@@ -301,9 +293,9 @@ fn levels(gpu: &Gpu) -> Outcome {
     let level = |mip_level| TextureLevel { mip_level, ..canvas.picture() };
     match plan.bind(level(1), &[], level(0)) {
         Err(Error::SameTexture { level: 1, .. }) if gpu.info().backend == wgpu::Backend::Gl => return Ok(()),
-        bound => run(gpu, &bound.map_err(text)?),
+        bound => submit(gpu, &bound.map_err(text)?),
     }
-    let [large, small] = [canvas.texels(gpu, 0, layer)?, canvas.texels(gpu, 1, layer)?];
+    let [large, small] = [canvas.texels(gpu, 0, layer).await?, canvas.texels(gpu, 1, layer).await?];
     if let Some(at) = (0..96).find(|at| large[*at] != small[at / 24 * 6 + at % 12 / 2]) {
         return Err(format!("texel {at} is {:?}", large[at]));
     }
@@ -314,7 +306,7 @@ fn levels(gpu: &Gpu) -> Outcome {
     }
 }
 
-fn refusals(gpu: &Gpu) -> Outcome {
+async fn refusals(gpu: &Gpu) -> Outcome {
     let plan = |op: &Upsample2d, input: TextureFormat, output: TextureFormat| {
         gpu.planner().plan_textures(op, input, output, &PlanOptions::default()).map(|plan| plan.recipe().to_string())
     };
@@ -355,7 +347,7 @@ fn refusals(gpu: &Gpu) -> Outcome {
     }
 }
 
-fn bindings(gpu: &Gpu) -> Outcome {
+async fn bindings(gpu: &Gpu) -> Outcome {
     let conv =
         Conv2d { in_channels: 4, out_channels: 4, input_size: [4, 4], kernel_size: [1, 1], ..Default::default() };
     let plan = gpu.planner().plan_textures(&conv, Rgba8Unorm, Rgba8Unorm, &PlanOptions::default()).map_err(text)?;
@@ -363,7 +355,7 @@ fn bindings(gpu: &Gpu) -> Outcome {
     let [read, written] =
         [TextureUsages::TEXTURE_BINDING, usage].map(|usage| Canvas::new(gpu, Rgba8Unorm.into(), [4, 4], usage));
     let other = Canvas::new(gpu, Rgba16Float.into(), [4, 4], usage);
-    let weight = gpu.buffer("weight", 64).map_err(text)?;
+    let weight = storage(gpu, 64);
     let bind =
         |input: TextureLevel<'_>, output: TextureLevel<'_>| plan.bind(input, &[weight.slice(..)], output).map(|_| ());
     let (x, y) = (read.picture(), written.picture());

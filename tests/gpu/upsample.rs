@@ -44,13 +44,15 @@ fn every_mode<const R: usize>(base: Upsample<R>) -> impl Iterator<Item = Row> {
     coordinates::<R>().into_iter().map(move |coordinates| {
         let base = Upsample { coordinates, extrapolation_value: -7.5, ..base.clone() };
         let name = format!("{R}d {:?} to {:?} {coordinates:?}", base.input_size, base.output_size);
-        Row::new(name.clone(), move |gpu| {
-            MODES.into_iter().try_for_each(|(mode_name, mode)| {
+        Row::new(name.clone(), async move |gpu| {
+            for (mode_name, mode) in MODES {
                 let told = |error| format!("{mode_name}: {error}");
                 let up = Upsample { mode, ..base.clone() };
-                check_reals(gpu, &up, &name).map_err(told)?;
-                check_reals(gpu, &up.grad_input(), &name).map_err(|error| format!("gradient: {error}")).map_err(told)
-            })
+                check_reals(gpu, &up, &name).await.map_err(told)?;
+                let gradient = check_reals(gpu, &up.grad_input(), &name).await;
+                gradient.map_err(|error| format!("gradient: {error}")).map_err(told)?;
+            }
+            Ok(())
         })
     })
 }
@@ -65,31 +67,35 @@ pub fn rows() -> Vec<Row> {
     rows.extend(every_mode(scaled).map(|row| Row { name: format!("{} by scales", row.name), ..row }));
     rows.extend(every_mode(Upsample1d { channels: 2, input_size: [7], output_size: [16], ..Default::default() }));
     rows.extend(every_mode(Upsample3d { input_size: [2, 3, 4], output_size: [3, 5, 2], ..Default::default() }));
-    rows.push(Row::new("1d a side past 2048", |gpu| {
+    rows.push(Row::new("1d a side past 2048", async move |gpu| {
         let base = Upsample1d { input_size: [2500], output_size: [5003], ..Default::default() };
         check_reals(gpu, &Upsample1d::pytorch(base, Interpolate::NearestExact).map_err(|e| e.to_string())?, "long")
+            .await
     }));
-    rows.push(Row::new("2d nearest by the general shader", |gpu| {
+    rows.push(Row::new("2d nearest by the general shader", async move |gpu| {
         let up = Upsample2d { channels: 3, input_size: [4, 7], output_size: [9, 5], ..Default::default() };
         for recipe in up.recipes(gpu.planner().capabilities(), FloatType::F32) {
             let options = PlanOptions { recipe: Some(recipe), ..Default::default() };
             let plan = gpu.planner().plan(&up, &options).map_err(|e| e.to_string())?;
             let inputs = inputs(&up, "recipes", Data::Reals)?;
-            compare(&up, &inputs, &run_plan(gpu, &up, &plan, &options, &inputs)?, Data::Integers)?;
+            compare(&up, &inputs, &run_plan(gpu, &up, &plan, &options, &inputs).await?, Data::Integers)?;
         }
         Ok(())
     }));
     // A thread has several channels, of which the last block may lack some.
     for channels in [5, 13] {
-        rows.push(Row::new(format!("2d {channels} channels"), move |gpu| {
+        rows.push(Row::new(format!("2d {channels} channels"), async move |gpu| {
             let up = Upsample2d { batch: 2, channels, input_size: [5, 4], output_size: [9, 7], ..Default::default() };
-            MODES[3..6].iter().try_for_each(|&(name, mode)| {
-                check_reals(gpu, &Upsample { mode, ..up.clone() }, name).map_err(|error| format!("{name}: {error}"))
-            })
+            for (name, mode) in &MODES[3..6] {
+                let up = Upsample { mode: *mode, ..up.clone() };
+                check_reals(gpu, &up, name).await.map_err(|error| format!("{name}: {error}"))?;
+            }
+            Ok(())
         }));
     }
-    rows.push(Row::new("2d an empty batch", move |gpu| {
+    rows.push(Row::new("2d an empty batch", async move |gpu| {
         check_reals(gpu, &Upsample2d { batch: 0, input_size: [3, 4], output_size: [6, 8], ..planes.clone() }, "empty")
+            .await
     }));
     rows
 }

@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use ndarray::{ArrayD, IxDyn};
+use ndarray_npy::ReadNpyExt;
 use serde_json::Value;
 use upconv::{Tensor, TensorView};
+
+use super::files;
 
 /// Why a case gave no result.
 #[derive(Debug)]
@@ -35,8 +38,8 @@ pub struct Case {
 
 impl Case {
     pub fn read(file: &Path) -> Result<Self, String> {
-        let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-        let json = serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))?;
+        let json =
+            serde_json::from_slice(&files::read(file)?).map_err(|error| format!("{}: {error}", file.display()))?;
         Ok(Self { folder: file.parent().unwrap_or(Path::new(".")).into(), json })
     }
 
@@ -150,7 +153,8 @@ fn axes<const R: usize>(value: &Value, name: &str) -> Outcome<Option<[i64; R]>> 
 /// Numbers as f32, indices and shapes as i32.
 fn load(path: &Path, data_type: &str) -> Outcome<Tensor> {
     fn read<T: ndarray_npy::ReadableElement>(path: &Path) -> Outcome<ArrayD<T>> {
-        ndarray_npy::read_npy(path).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))
+        let bytes = files::read(path).map_err(Failure::Failed)?;
+        ArrayD::read_npy(&bytes[..]).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))
     }
     let large = |value: i64| Failure::Failed(format!("{}: {value} passes an i32", path.display()));
     Ok(match data_type {

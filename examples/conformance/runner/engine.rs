@@ -17,10 +17,10 @@ impl Engine<'_> {
     }
 
     /// Every output of an op.
-    pub fn run<O: GpuOp>(&self, op: &O, inputs: &[&Tensor]) -> Result<Vec<Tensor>, Error> {
+    pub async fn run<O: GpuOp>(&self, op: &O, inputs: &[&Tensor]) -> Result<Vec<Tensor>, Error> {
         let views: Vec<TensorView> = inputs.iter().map(|&tensor| tensor.into()).collect();
         match self {
-            Self::Gpu(gpu) => gpu.run_tensors(op, &views),
+            Self::Gpu(gpu) => gpu.run_tensors_async(op, &views).await,
             Self::Reference => {
                 let numbers = Tensor::F32(op.reference(&views)?.to_f32());
                 let integers = op.reference_integers(&views)?.into_iter().map(Tensor::I32);
@@ -30,7 +30,7 @@ impl Engine<'_> {
     }
 
     /// The first output.
-    pub fn first<O: GpuOp>(&self, op: &O, inputs: &[&Tensor]) -> Result<Tensor, Error> {
-        Ok(self.run(op, inputs)?.swap_remove(0))
+    pub async fn first<O: GpuOp>(&self, op: &O, inputs: &[&Tensor]) -> Result<Tensor, Error> {
+        Ok(self.run(op, inputs).await?.swap_remove(0))
     }
 }

@@ -6,7 +6,7 @@ use super::case::{Case, Outcome, numbers, permuted, reshaped, shape, unsupported
 use super::engine::Engine;
 use super::ops::Results;
 
-pub fn compute(case: &Case, engine: &Engine) -> Outcome<Results> {
+pub async fn compute(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     let eight_bit = case.data_type("image") == "uint8";
     let image = case.required("image")?;
     let sizes = shape(&image);
@@ -17,21 +17,21 @@ pub fn compute(case: &Case, engine: &Engine) -> Outcome<Results> {
     let output = match case.op_type() {
         "opencv_resize" => {
             let up = Upsample2d::opencv(base, opencv(case)?)?;
-            clipped(engine.first(&up, &[&planes])?, eight_bit)?
+            clipped(engine.first(&up, &[&planes]).await?, eight_bit)?
         }
-        "pillow_resize" if !eight_bit => engine.first(&Upsample2d::pillow(base, pillow(case)?)?, &[&planes])?,
+        "pillow_resize" if !eight_bit => engine.first(&Upsample2d::pillow(base, pillow(case)?)?, &[&planes]).await?,
         "pillow_resize" => {
             // One axis, then the other, and 8 bits between. The rows come first where they become fewer and longer.
             let [from, to] = [base.input_size, base.output_size];
             let rows_first = to[0] < from[0] && to[1] > from[1];
             let between = if rows_first { [to[0], from[1]] } else { [from[0], to[1]] };
             let first = Upsample2d { output_size: between, ..base.clone() };
-            let first = engine.first(&Upsample2d::pillow(first, pillow(case)?)?, &[&planes])?;
+            let first = engine.first(&Upsample2d::pillow(first, pillow(case)?)?, &[&planes]).await?;
             let first = Tensor::F32(numbers(clipped(first, true)?)?.mapv(|value| (value + 0.5).floor()));
             let second = Upsample2d { input_size: between, ..base };
-            clipped(engine.first(&Upsample2d::pillow(second, pillow(case)?)?, &[&first])?, true)?
+            clipped(engine.first(&Upsample2d::pillow(second, pillow(case)?)?, &[&first]).await?, true)?
         }
-        "skimage_resize" => spline(case, engine, base, planes)?,
+        "skimage_resize" => spline(case, engine, base, planes).await?,
         op => return unsupported(format!("no op {op}")),
     };
     let output = permuted(&output, &[0, 2, 3, 1]);
@@ -42,7 +42,7 @@ pub fn compute(case: &Case, engine: &Engine) -> Outcome<Results> {
 }
 
 /// A blur along each axis that shrinks, if asked for, then splines, then the clip to the image's own range.
-fn spline(case: &Case, engine: &Engine, base: Upsample2d, mut planes: Tensor) -> Outcome<Tensor> {
+async fn spline(case: &Case, engine: &Engine<'_>, base: Upsample2d, mut planes: Tensor) -> Outcome<Tensor> {
     let order = match case.number("order") {
         Some(0.0) => SplineOrder::Nearest,
         Some(1.0) => SplineOrder::Linear,
@@ -60,11 +60,11 @@ fn spline(case: &Case, engine: &Engine, base: Upsample2d, mut planes: Tensor) ->
             // One axis at a time: each has its own width.
             planes = turned(&planes, axis);
             let line = Upsample1d::from_shape(&shape(&flat(&planes)?), [base.input_size[axis]])?;
-            let blurred = engine.first(&Upsample1d::blur(line, sigma)?, &[&flat(&planes)?])?;
+            let blurred = engine.first(&Upsample1d::blur(line, sigma)?, &[&flat(&planes)?]).await?;
             planes = turned(&reshaped(blurred, &shape(&planes))?, axis);
         }
     }
-    let output = numbers(engine.first(&Upsample2d::scikit_image(base, order)?, &[&planes])?)?;
+    let output = numbers(engine.first(&Upsample2d::scikit_image(base, order)?, &[&planes]).await?)?;
     let (least, most) = (least?.unwrap_or(f32::MIN), most?.unwrap_or(f32::MAX));
     Ok(Tensor::F32(output.mapv(|value| value.clamp(least, most))))
 }

@@ -2,6 +2,11 @@
 
 mod case;
 mod engine;
+#[cfg(not(target_arch = "wasm32"))]
+mod files;
+#[cfg(target_arch = "wasm32")]
+#[path = "files_of_browser.rs"]
+mod files;
 mod images;
 mod judge;
 mod onnx;
@@ -10,10 +15,11 @@ mod pooling;
 mod resize;
 mod tensorflow;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub use case::Case;
 pub use engine::Engine;
+pub use files::find;
 
 use case::Failure;
 
@@ -50,33 +56,18 @@ pub struct Row {
     pub max_error: Option<f64>,
 }
 
-/// The `case.json` files under these folders, sorted.
-pub fn find(folders: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
-    let mut open = folders.to_vec();
-    let mut found = Vec::new();
-    while let Some(folder) = open.pop() {
-        let told = |error| format!("{}: {error}", folder.display());
-        for entry in std::fs::read_dir(&folder).map_err(told)? {
-            let path = entry.map_err(told)?.path();
-            if path.is_dir() {
-                open.push(path);
-            } else if path.file_name().is_some_and(|name| name == "case.json") {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
 /// A case's rows, one for each engine.
-pub fn run(file: &Path, engines: &[Engine]) -> Result<Vec<Row>, String> {
+pub async fn run(file: &Path, engines: &[Engine<'_>]) -> Result<Vec<Row>, String> {
     let case = Case::read(file)?;
-    Ok(engines.iter().map(|engine| row(&case, engine)).collect())
+    let mut rows = Vec::new();
+    for engine in engines {
+        rows.push(row(&case, engine).await);
+    }
+    Ok(rows)
 }
 
-fn row(case: &Case, engine: &Engine) -> Row {
-    let (status, reason, max_error) = match (case.distrust(), judged(case, engine)) {
+async fn row(case: &Case, engine: &Engine<'_>) -> Row {
+    let (status, reason, max_error) = match (case.distrust(), judged(case, engine).await) {
         (Some(reason), judged) => (Status::Untrusted, reason, judged.ok().map(|judged| judged.0)),
         (None, Ok((error, None))) => (Status::Passed, String::new(), Some(error)),
         (None, Ok((error, Some(complaint)))) => (Status::Failed, complaint, Some(error)),
@@ -95,8 +86,8 @@ fn row(case: &Case, engine: &Engine) -> Row {
 }
 
 /// The largest error over all outputs, and the first complaint.
-fn judged(case: &Case, engine: &Engine) -> Result<(f64, Option<String>), Failure> {
-    let results = ops::compute(case, engine)?;
+async fn judged(case: &Case, engine: &Engine<'_>) -> Result<(f64, Option<String>), Failure> {
+    let results = ops::compute(case, engine).await?;
     let mut largest = 0.0f64;
     let mut complaint = None;
     for output in case.outputs() {

@@ -9,7 +9,7 @@ use super::case::{Case, Failure, Outcome, numbers, shape, spatial, unsupported};
 use super::engine::Engine;
 use super::ops::{Results, by_rank};
 
-pub fn compute(case: &Case, engine: &Engine) -> Outcome<Results> {
+pub async fn compute(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     let axes = |name: &str| Ok::<_, Failure>(shape(&case.required(name)?).len().saturating_sub(2));
     match case.op_type() {
         "Conv" => by_rank!(axes("X")?, convolution, case, engine),
@@ -18,7 +18,7 @@ pub fn compute(case: &Case, engine: &Engine) -> Outcome<Results> {
         "AveragePool" => by_rank!(axes("X")?, average, case, engine),
         "MaxUnpool" => by_rank!(axes("X")?, unpool, case, engine),
         "Resize" | "Upsample" => by_rank!(axes("X")?, resize, case, engine),
-        "DepthToSpace" | "SpaceToDepth" => shuffle(case, engine),
+        "DepthToSpace" | "SpaceToDepth" => shuffle(case, engine).await,
         op => unsupported(format!("no op {op}")),
     }
 }
@@ -48,7 +48,7 @@ fn group(case: &Case) -> usize {
     case.number("group").unwrap_or(1.0) as usize
 }
 
-fn convolution<const R: usize>(case: &Case, engine: &Engine) -> Outcome<Results> {
+async fn convolution<const R: usize>(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     let (input, weight, bias) = (case.required("X")?, case.required("W")?, case.input("B")?);
     let conv = Conv {
         stride: case.steps("strides")?,
@@ -58,10 +58,10 @@ fn convolution<const R: usize>(case: &Case, engine: &Engine) -> Outcome<Results>
         ..Conv::<R>::from_shapes(&shape(&input), &shape(&weight), group(case))?
     };
     let inputs: Vec<_> = [&input, &weight].into_iter().chain(&bias).collect();
-    Ok(vec![("Y", engine.first(&conv, &inputs)?)])
+    Ok(vec![("Y", engine.first(&conv, &inputs).await?)])
 }
 
-fn transposed<const R: usize>(case: &Case, engine: &Engine) -> Outcome<Results> {
+async fn transposed<const R: usize>(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     let (input, weight, bias) = (case.required("X")?, case.required("W")?, case.input("B")?);
     let base = ConvTranspose {
         stride: case.steps("strides")?,
@@ -75,10 +75,10 @@ fn transposed<const R: usize>(case: &Case, engine: &Engine) -> Outcome<Results> 
     let output_shape = if whole { Some(spatial(&case.expected("Y")?)?) } else { case.sizes("output_shape")? };
     let up = ConvTranspose::onnx(base, auto_pad(case)?, output_shape)?;
     let inputs: Vec<_> = [&input, &weight].into_iter().chain(&bias).collect();
-    Ok(vec![("Y", engine.first(&up, &inputs)?)])
+    Ok(vec![("Y", engine.first(&up, &inputs).await?)])
 }
 
-fn maximum<const R: usize>(case: &Case, engine: &Engine) -> Outcome<Results> {
+async fn maximum<const R: usize>(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     let input = Tensor::F32(numbers(case.required("X")?)?);
     let columns = case.number("storage_order") == Some(1.0);
     let indices = if columns { IndexConvention::OnnxColumnMajor } else { IndexConvention::Onnx };
@@ -90,12 +90,12 @@ fn maximum<const R: usize>(case: &Case, engine: &Engine) -> Outcome<Results> {
         indices: Some(indices),
         ..MaxPool::<R>::from_shape(&shape(&input), case.steps("kernel_shape")?)?
     };
-    let mut outputs = engine.run(&pool, &[&input])?;
+    let mut outputs = engine.run(&pool, &[&input]).await?;
     let (indices, output) = (outputs.swap_remove(1), outputs.swap_remove(0));
     Ok(vec![("Y", output), ("Indices", indices)])
 }
 
-fn average<const R: usize>(case: &Case, engine: &Engine) -> Outcome<Results> {
+async fn average<const R: usize>(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     let input = case.required("X")?;
     let pool = AvgPool {
         stride: case.steps("strides")?,
@@ -105,10 +105,10 @@ fn average<const R: usize>(case: &Case, engine: &Engine) -> Outcome<Results> {
         count_include_pad: case.flag("count_include_pad"),
         ..AvgPool::<R>::from_shape(&shape(&input), case.steps("kernel_shape")?)?
     };
-    Ok(vec![("Y", engine.first(&pool, &[&input])?)])
+    Ok(vec![("Y", engine.first(&pool, &[&input]).await?)])
 }
 
-fn unpool<const R: usize>(case: &Case, engine: &Engine) -> Outcome<Results> {
+async fn unpool<const R: usize>(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     let (input, indices) = (case.required("X")?, case.required("I")?);
     let name = if case.outputs().iter().any(|name| name == "output") { "output" } else { "Y" };
     let output_size = match case.input("output_shape")? {
@@ -122,10 +122,10 @@ fn unpool<const R: usize>(case: &Case, engine: &Engine) -> Outcome<Results> {
         pads(case)?,
         output_size,
     )?;
-    Ok(vec![(name, engine.first(&unpool, &[&input, &indices])?)])
+    Ok(vec![(name, engine.first(&unpool, &[&input, &indices]).await?)])
 }
 
-fn shuffle(case: &Case, engine: &Engine) -> Outcome<Results> {
+async fn shuffle(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     let input = case.required("input")?;
     let factor = case.steps("blocksize")?;
     let order = if case.word("mode") == "CRD" { ChannelOrder::ColumnRowDepth } else { ChannelOrder::DepthColumnRow };
@@ -134,7 +134,7 @@ fn shuffle(case: &Case, engine: &Engine) -> Outcome<Results> {
     } else {
         PixelShuffle2d::space_to_depth(&shape(&input), factor, order)?
     };
-    Ok(vec![("output", engine.first(&op, &[&input])?)])
+    Ok(vec![("output", engine.first(&op, &[&input]).await?)])
 }
 
 /// What is said of one axis of the tensor; the others stay as they are.
@@ -145,7 +145,7 @@ struct Axis {
     roi: [f64; 2],
 }
 
-fn resize<const R: usize>(case: &Case, engine: &Engine) -> Outcome<Results> {
+async fn resize<const R: usize>(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     let input = Tensor::F32(numbers(case.required("X")?)?);
     let axes = said(case, &shape(&input))?;
     // Batch and channels may be resized too: then every axis is one of an image that has neither.
@@ -158,7 +158,7 @@ fn resize<const R: usize>(case: &Case, engine: &Engine) -> Outcome<Results> {
     let mut spatial_axes = [axes[0]; R];
     spatial_axes.copy_from_slice(&axes[2..]);
     let up = described(case, &shape(&input), spatial_axes)?;
-    Ok(vec![("Y", engine.first(&up, &[&input])?)])
+    Ok(vec![("Y", engine.first(&up, &[&input]).await?)])
 }
 
 /// Sizes, scales and regions, axis by axis.

@@ -13,9 +13,9 @@ pub type Results = Vec<(&'static str, Tensor)>;
 macro_rules! by_rank {
     ($axes:expr, $($function:ident)::+, $($argument:expr),+) => {
         match $axes {
-            1 => $($function)::+::<1>($($argument),+),
-            2 => $($function)::+::<2>($($argument),+),
-            3 => $($function)::+::<3>($($argument),+),
+            1 => $($function)::+::<1>($($argument),+).await,
+            2 => $($function)::+::<2>($($argument),+).await,
+            3 => $($function)::+::<3>($($argument),+).await,
             other => unsupported(format!("{other} spatial axes")),
         }
     };
@@ -23,11 +23,11 @@ macro_rules! by_rank {
 pub(crate) use by_rank;
 
 /// Computes a case, as far as the crate has what it asks for.
-pub fn compute(case: &Case, engine: &Engine) -> Outcome<Results> {
+pub async fn compute(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     match case.suite() {
-        "onnx_node" => return onnx::compute(case, engine),
-        "tf" => return tensorflow::compute(case, engine),
-        "image_libs" => return images::compute(case, engine),
+        "onnx_node" => return onnx::compute(case, engine).await,
+        "tf" => return tensorflow::compute(case, engine).await,
+        "image_libs" => return images::compute(case, engine).await,
         _ => {}
     }
     let op = case.op_type();
@@ -38,11 +38,11 @@ pub fn compute(case: &Case, engine: &Engine) -> Outcome<Results> {
         "max_pool" => by_rank!(axes, pooling::maximum, case, engine),
         "avg_pool" => by_rank!(axes, pooling::average, case, engine),
         "max_unpool" => by_rank!(axes, pooling::unpool, case, engine),
-        "bed_of_nails" => pooling::nails(case, engine),
+        "bed_of_nails" => pooling::nails(case, engine).await,
         "interpolate" => by_rank!(axes, resize::interpolate, case, engine),
-        "upsample_nearest" | "upsample_bilinear_then_floor" => resize::tutorial(case, engine),
-        "pixel_shuffle" | "pixel_unshuffle" => shuffle(case, engine),
-        "matmul" => product(case, engine),
+        "upsample_nearest" | "upsample_bilinear_then_floor" => resize::tutorial(case, engine).await,
+        "pixel_shuffle" | "pixel_unshuffle" => shuffle(case, engine).await,
+        "matmul" => product(case, engine).await,
         _ => unsupported(format!("no op {op}")),
     }
 }
@@ -52,7 +52,7 @@ fn padding<const R: usize>(case: &Case) -> Outcome<[i64; R]> {
     Ok(case.axes("padding")?.unwrap_or([0; R]))
 }
 
-fn convolution<const R: usize>(case: &Case, engine: &Engine) -> Outcome<Results> {
+async fn convolution<const R: usize>(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     let (input, weight, bias) = (case.required("input")?, case.required("weight")?, case.input("bias")?);
     let groups = case.number("groups").unwrap_or(1.0) as usize;
     if !matches!(case.word("padding_mode"), "" | "zeros") {
@@ -71,16 +71,16 @@ fn convolution<const R: usize>(case: &Case, engine: &Engine) -> Outcome<Results>
         ..Conv::<R>::from_shapes(&shape(&input), &shape(&weight), groups)?
     };
     let inputs: Vec<_> = [&input, &weight].into_iter().chain(&bias).collect();
-    let mut results = vec![("output", engine.first(&conv, &inputs)?)];
+    let mut results = vec![("output", engine.first(&conv, &inputs).await?)];
     if let Some(gradient) = case.input("grad_output")? {
-        results.push(("grad_input", engine.first(&conv.grad_input()?, &[&gradient, &weight])?));
-        results.push(("grad_weight", engine.first(&conv.grad_weight()?, &[&input, &gradient])?));
-        results.push(("grad_bias", engine.first(&conv.grad_bias()?, &[&gradient])?));
+        results.push(("grad_input", engine.first(&conv.grad_input()?, &[&gradient, &weight]).await?));
+        results.push(("grad_weight", engine.first(&conv.grad_weight()?, &[&input, &gradient]).await?));
+        results.push(("grad_bias", engine.first(&conv.grad_bias()?, &[&gradient]).await?));
     }
     Ok(results)
 }
 
-fn transposed<const R: usize>(case: &Case, engine: &Engine) -> Outcome<Results> {
+async fn transposed<const R: usize>(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     let (input, weight, bias) = (case.required("input")?, case.required("weight")?, case.input("bias")?);
     let groups = case.number("groups").unwrap_or(1.0) as usize;
     let base = ConvTranspose {
@@ -92,16 +92,16 @@ fn transposed<const R: usize>(case: &Case, engine: &Engine) -> Outcome<Results> 
     let padding = padding::<R>(case)?.map(|pad| pad as usize);
     let up = ConvTranspose::pytorch(base, padding, case.sizes("output_padding")?.unwrap_or([0; R]))?;
     let inputs: Vec<_> = [&input, &weight].into_iter().chain(&bias).collect();
-    let mut results = vec![("output", engine.first(&up, &inputs)?)];
+    let mut results = vec![("output", engine.first(&up, &inputs).await?)];
     if let Some(gradient) = case.input("grad_output")? {
-        results.push(("grad_input", engine.first(&up.grad_input()?, &[&gradient, &weight])?));
-        results.push(("grad_weight", engine.first(&up.grad_weight()?, &[&input, &gradient])?));
-        results.push(("grad_bias", engine.first(&up.grad_bias()?, &[&gradient])?));
+        results.push(("grad_input", engine.first(&up.grad_input()?, &[&gradient, &weight]).await?));
+        results.push(("grad_weight", engine.first(&up.grad_weight()?, &[&input, &gradient]).await?));
+        results.push(("grad_bias", engine.first(&up.grad_bias()?, &[&gradient]).await?));
     }
     Ok(results)
 }
 
-fn shuffle(case: &Case, engine: &Engine) -> Outcome<Results> {
+async fn shuffle(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     let input = case.required("input")?;
     let factor = case.steps("factor")?;
     // PyTorch takes any number of axes before the channels.
@@ -115,13 +115,13 @@ fn shuffle(case: &Case, engine: &Engine) -> Outcome<Results> {
     } else {
         PixelShuffle2d::space_to_depth(&flat, factor, order)?
     };
-    let output = engine.first(&op, &[&input])?;
+    let output = engine.first(&op, &[&input]).await?;
     let whole = [&outer[..outer.len() - 3], &shape(&output)[1..]].concat();
     Ok(vec![("output", reshaped(output, &whole)?)])
 }
 
 /// A matrix times a vector or a matrix, as a convolution of one sample: the matrix is its weight.
-fn product(case: &Case, engine: &Engine) -> Outcome<Results> {
+async fn product(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     let matrix = case.input("W")?.or(case.input("C")?).or(case.input("A")?);
     let matrix = matrix.ok_or_else(|| Failure::Failed("the case has no matrix".into()))?;
     let matrix = if case.flag("transpose_a") { permuted(&matrix, &[1, 0]) } else { matrix };
@@ -130,7 +130,7 @@ fn product(case: &Case, engine: &Engine) -> Outcome<Results> {
     let weight = reshaped(matrix, &[rows[0], rows[1], 1])?;
     let input = reshaped(permuted(&vector, &[0, 1]), &[1, rows[1], columns])?;
     let conv = Conv::<1>::from_shapes(&shape(&input), &shape(&weight), 1)?;
-    let output = engine.first(&conv, &[&input, &weight])?;
+    let output = engine.first(&conv, &[&input, &weight]).await?;
     let [length] = spatial(&output)?;
     Ok(vec![("output", Tensor::F32(numbers(reshaped(output, &[rows[0], length])?)?))])
 }

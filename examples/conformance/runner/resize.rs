@@ -6,7 +6,7 @@ use super::case::{Case, Outcome, numbers, shape, unsupported};
 use super::engine::Engine;
 use super::ops::Results;
 
-pub fn interpolate<const R: usize>(case: &Case, engine: &Engine) -> Outcome<Results> {
+pub async fn interpolate<const R: usize>(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     let input = case.required("input")?;
     let align_corners = case.flag("align_corners");
     let antialiased = |filter| Interpolate::Antialias { filter, align_corners };
@@ -31,9 +31,9 @@ pub fn interpolate<const R: usize>(case: &Case, engine: &Engine) -> Outcome<Resu
         (None, None) => return unsupported("interpolate without a size or a scale"),
     };
     let up = Upsample::pytorch(base, mode)?;
-    let mut results = vec![("output", engine.first(&up, &[&input])?)];
+    let mut results = vec![("output", engine.first(&up, &[&input]).await?)];
     if let Some(gradient) = case.input("grad_output")? {
-        results.push(("grad_input", engine.first(&up.grad_input(), &[&gradient])?));
+        results.push(("grad_input", engine.first(&up.grad_input(), &[&gradient]).await?));
     }
     Ok(results)
 }
@@ -49,11 +49,11 @@ fn scales<const R: usize>(case: &Case) -> Option<[f64; R]> {
 }
 
 /// Nearest neighbours, or half-pixel bilinear rounded down.
-pub fn tutorial(case: &Case, engine: &Engine) -> Outcome<Results> {
+pub async fn tutorial(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     let input = case.required("input")?;
     let nearest = case.op_type() == "upsample_nearest";
     let base = Upsample2d::from_shape(&shape(&input), case.steps("output_size")?)?;
     let mode = if nearest { Interpolate::Nearest } else { Interpolate::Linear { align_corners: false } };
-    let output = numbers(engine.first(&Upsample2d::pytorch(base, mode)?, &[&input])?)?;
+    let output = numbers(engine.first(&Upsample2d::pytorch(base, mode)?, &[&input]).await?)?;
     Ok(vec![("output", Tensor::F32(if nearest { output } else { output.mapv(f32::floor) }))])
 }

@@ -15,7 +15,7 @@ const TO_NHWC: [usize; 4] = [0, 2, 3, 1];
 /// (kh, kw, a, b) to (b, a, kh, kw).
 const TO_WEIGHT: [usize; 4] = [3, 2, 0, 1];
 
-pub fn compute(case: &Case, engine: &Engine) -> Outcome<Results> {
+pub async fn compute(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     let output = match case.op_type() {
         "conv2d" => {
             let (input, weight) = operands(case)?;
@@ -27,7 +27,7 @@ pub fn compute(case: &Case, engine: &Engine) -> Outcome<Results> {
                 (other, None) => return unsupported(format!("padding {other}")),
             };
             let (stride, dilation) = (steps(case, "strides")?, steps(case, "dilations")?);
-            engine.first(&Conv2d { stride, dilation, padding, ..base }, &[&input, &weight])?
+            engine.first(&Conv2d { stride, dilation, padding, ..base }, &[&input, &weight]).await?
         }
         "conv2d_transpose" => {
             let (input, weight) = operands(case)?;
@@ -41,10 +41,10 @@ pub fn compute(case: &Case, engine: &Engine) -> Outcome<Results> {
             let output = case.sizes::<4>("output_shape")?.map(|shape| [shape[1], shape[2]]);
             let output = output.ok_or_else(|| Failure::Failed("no output_shape".into()))?;
             let up = ConvTranspose2d::tensorflow(ConvTranspose2d { stride, dilation, ..base }, padding, output)?;
-            engine.first(&up, &[&input, &weight])?
+            engine.first(&up, &[&input, &weight]).await?
         }
-        "image_resize" => resized(case, engine, image_resize(case)?)?,
-        op if op.starts_with("raw_Resize") => resized(case, engine, raw(case, op)?)?,
+        "image_resize" => resized(case, engine, image_resize(case)?).await?,
+        op if op.starts_with("raw_Resize") => resized(case, engine, raw(case, op)?).await?,
         op => return unsupported(format!("no op {op}")),
     };
     Ok(vec![("output", permuted(&output, &TO_NHWC))])
@@ -79,9 +79,9 @@ fn base(case: &Case) -> Outcome<Upsample2d> {
     Ok(Upsample2d::from_shape(&shape(&images), case.steps("size")?)?)
 }
 
-fn resized(case: &Case, engine: &Engine, up: Upsample2d) -> Outcome<Tensor> {
+async fn resized(case: &Case, engine: &Engine<'_>, up: Upsample2d) -> Outcome<Tensor> {
     up.output()?;
-    Ok(engine.first(&up, &[&permuted(&case.required("images")?, &TO_NCHW)])?)
+    Ok(engine.first(&up, &[&permuted(&case.required("images")?, &TO_NCHW)]).await?)
 }
 
 fn image_resize(case: &Case) -> Outcome<Upsample2d> {
