@@ -4,10 +4,9 @@
 //! size, kernel, stride, padding (`before:after`, or one number for both), dilation, output padding, groups, bias.
 //! What is left out is 1, or 0 for padding and bias. The number of spatial axes is that of `i`.
 
-#[cfg(not(target_arch = "wasm32"))]
-use upconv::cpu::CpuOp;
-use upconv::gpu::GpuOp;
 use upconv::{Conv, Conv2d, ConvTranspose, ConvTranspose2d, Interpolate, Op, Padding, Upsample2d};
+#[cfg(not(target_arch = "wasm32"))]
+use upconv::{cpu::CpuOp, gpu::GpuOp};
 
 /// The fields of a problem's text.
 #[derive(Clone, Debug)]

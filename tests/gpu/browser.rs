@@ -13,7 +13,7 @@ wasm_bindgen_test_configure!(run_in_browser);
 thread_local! {
     static GPU: Cell<Option<&'static Gpu>> = const { Cell::new(None) };
     /// The row that is running, told where it panics.
-    static RUNNING: RefCell<String> = const { RefCell::new(String::new()) };
+    static RUNNING: RefCell<Option<String>> = const { RefCell::new(None) };
     /// Rows run so far.
     static COUNT: Cell<usize> = const { Cell::new(0) };
 }
@@ -36,7 +36,7 @@ async fn gpu() -> &'static Gpu {
     }));
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        RUNNING.with_borrow(|row| console_log!("panicked: {row}"));
+        RUNNING.with_borrow(|row| row.iter().for_each(|row| console_log!("panicked: {row}")));
         hook(panic);
     }));
     GPU.set(Some(gpu));
@@ -46,17 +46,21 @@ async fn gpu() -> &'static Gpu {
 async fn run(module: &str, rows: Vec<Row>) {
     assert!(!rows.is_empty(), "{module} has no rows");
     let gpu = gpu().await;
-    let mut failed = Vec::new();
+    let mut failed = 0;
     for row in &rows {
         let name = format!("{module}::{}", row.name);
-        RUNNING.set(name.clone());
+        RUNNING.set(Some(name.clone()));
         let outcome = row.test.run(gpu).await;
-        let complaints = complaints().into_iter().map(Err);
-        failed.extend([outcome].into_iter().chain(complaints).filter_map(Result::err).map(|e| format!("{name}: {e}")));
+        let complaints: Vec<_> = outcome.err().into_iter().chain(complaints()).collect();
+        if !complaints.is_empty() {
+            console_log!("failed: {name}: {}", complaints.join("; "));
+            failed += 1;
+        }
     }
+    RUNNING.set(None);
     COUNT.set(COUNT.get() + rows.len());
-    console_log!("{module}: {} rows, {} failed; {} rows so far", rows.len(), failed.len(), COUNT.get());
-    assert!(failed.is_empty(), "{}", failed.join("\n"));
+    console_log!("{module}: {} rows, {failed} of them failed; {} rows so far", rows.len(), COUNT.get());
+    assert!(failed == 0, "{failed} rows of {module} failed");
 }
 
 macro_rules! tests_of {

@@ -2,20 +2,17 @@
 
 use ndarray::{Array4, ArrayD, Ix4, IxDyn, s};
 use upconv::gpu::GpuOp;
-use upconv::{
-    Conv2d, ConvTranspose2d, Error, FloatType, Gpu, Interpolate, Op, PlanOptions, Planner, Recipe, Upsample2d,
-};
+use upconv::{Conv2d, ConvTranspose2d, Error, FloatType, Gpu, Interpolate, PlanOptions, Recipe, Upsample2d};
 
 use super::Row;
 use super::embedding::Fresh;
-use super::harness::{Data, Outcome, Random, compare, inputs, run_plan};
-use super::problems::Fields;
+use super::harness::{Data, Outcome, Random, compare, run_plan};
 
 fn text(error: Error) -> String {
     error.to_string()
 }
 
-async fn sample(gpu: &Gpu) -> Result<Array4<f32>, Error> {
+pub async fn sample(gpu: &Gpu) -> Result<Array4<f32>, Error> {
     let (x, w) = (Array4::<f32>::ones((1, 2, 3, 4)), Array4::<f32>::ones((2, 3, 2, 2)));
     let up = ConvTranspose2d { stride: [2, 2], ..ConvTranspose2d::from_shapes(x.shape(), w.shape(), 1)? };
     gpu.run_async(&up, &[x.view(), w.view()]).await
@@ -48,75 +45,11 @@ async fn shapes(gpu: &Gpu) -> Outcome {
     if outcome == Err(expected) { Ok(()) } else { Err(format!("{outcome:?}")) }
 }
 
-/// The future runs on any executor, on any thread, and gives what the blocking form gives; one that is dropped is no
-/// harm.
-#[cfg(not(target_arch = "wasm32"))]
-async fn future(gpu: &Gpu) -> Outcome {
-    fn sendable<T: Send>(future: T) -> T {
-        future
-    }
-    let (x, w) = (Array4::<f32>::ones((1, 2, 3, 4)), Array4::<f32>::ones((2, 3, 2, 2)));
-    let up = ConvTranspose2d::from_shapes(x.shape(), w.shape(), 1).map_err(text)?;
-    let inputs = [x.view(), w.view()];
-    drop(gpu.run_async(&up, &inputs));
-    let awaited = sendable(gpu.run_async(&up, &inputs)).await;
-    let blocking = gpu.run(&up, &inputs);
-    if awaited.is_ok() && awaited == blocking { Ok(()) } else { Err(format!("{awaited:?} and {blocking:?}")) }
-}
-
-/// What was uploaded, whatever its strides, is downloaded, whole and in part; a buffer of its own begins as zeros.
-#[cfg(not(target_arch = "wasm32"))]
-async fn uploads(gpu: &Gpu) -> Outcome {
-    let tensor = Random::new("upload").tensor(&[5, 7], Data::Reals);
-    let turned = tensor.view().reversed_axes();
-    let buffer = gpu.upload(turned.view()).map_err(text)?;
-    let expected: Vec<f32> = turned.iter().copied().collect();
-    let whole: Vec<f32> = gpu.download(&buffer, 0, buffer.size()).map_err(text)?;
-    let part: Vec<f32> = gpu.download(&buffer, 8, 12).map_err(text)?;
-    let zeros: Vec<f32> = gpu.download(&gpu.buffer("zeros", 8).map_err(text)?, 0, 8).map_err(text)?;
-    let past = gpu.download::<f32>(&buffer, 136, 8);
-    if !matches!(past, Err(Error::BufferTooSmall { needed: 144, available: 140, .. })) {
-        return Err(format!("{past:?}"));
-    }
-    if (&whole[..], &part[..], &zeros[..]) == (&expected[..], &expected[2..5], &[0.0; 2]) {
-        Ok(())
-    } else {
-        Err(format!("{whole:?} {part:?} {zeros:?} where {expected:?} was uploaded"))
-    }
-}
-
 async fn empty_batch(gpu: &Gpu) -> Outcome {
     let (x, w) = (Array4::<f32>::ones((0, 2, 3, 4)), Array4::<f32>::ones((2, 3, 2, 2)));
     let up = ConvTranspose2d::from_shapes(x.shape(), w.shape(), 1).map_err(text)?;
     let y = gpu.run_async(&up, &[x.view(), w.view()]).await.map_err(text)?;
     if y.dim() == (0, 3, 4, 5) { Ok(()) } else { Err(format!("{:?}", y.dim())) }
-}
-
-/// The planner keeps to what was measured, and another planner to what it is told; a stranger's choices are refused.
-#[cfg(not(target_arch = "wasm32"))]
-async fn tuned(gpu: &Gpu) -> Outcome {
-    let own = Gpu::from_device(gpu.device(), gpu.queue());
-    let up = Fields::<2>::parse("ic16_oc5_i9x9_k4x4_s2x2_p1x1").conv_transpose();
-    let options = PlanOptions::default();
-    let fastest = own.tune(&up, &options).map_err(text)?;
-    let planned = |planner: &Planner| planner.plan(&up, &options).map(|plan| plan.recipe().clone()).map_err(text);
-    if planned(own.planner())? != fastest {
-        return Err("the planner forgot".into());
-    }
-    // Another recipe than the predicted one, so that following the choices is seen.
-    let recipes = up.recipes(gpu.planner().capabilities(), FloatType::F32);
-    let (first, other) = (&recipes[0], recipes.last().ok_or("no recipe")?);
-    let saved = own.planner().choices().to_string().replace(&format!("    {fastest}\n"), &format!("    {other}\n"));
-    let planner = Planner::new(gpu.device());
-    planner.choose_from(saved.parse().map_err(text)?).map_err(text)?;
-    if planned(&planner)? != *other || planned(gpu.planner())? != *first {
-        return Err(format!("{} and not {other}", planned(&planner)?));
-    }
-    let foreign = saved.replacen("adapter ", "adapter another ", 1).parse().map_err(text)?;
-    match planner.choose_from(foreign) {
-        Err(Error::ForeignChoices { .. }) => Ok(()),
-        other => Err(format!("{other:?}")),
-    }
 }
 
 /// A NaN and an infinity reach the outputs that they take part in, and no other: of a convolution by the plain recipe, which
@@ -189,66 +122,15 @@ async fn lost_device(gpu: &Gpu) -> Outcome {
     sample(&Fresh::new(gpu).await?.0).await.map(|_| ()).map_err(text)
 }
 
-/// More than the device's largest buffer is refused; a buffer that the device allows but cannot hold is an error value,
-/// and the device goes on.
-#[cfg(not(target_arch = "wasm32"))]
-async fn out_of_memory(gpu: &Gpu) -> Outcome {
-    let limit = gpu.device().limits().max_buffer_size;
-    match gpu.buffer("too large", limit.saturating_add(4)) {
-        Err(Error::TooLarge { .. }) => {}
-        other => return Err(format!("{other:?} for {} bytes", limit.saturating_add(4))),
-    }
-    match gpu.buffer("as large as allowed", limit / 4 * 4) {
-        Ok(_) | Err(Error::OutOfMemory(_)) => {}
-        other => return Err(format!("{other:?} for {limit} bytes")),
-    }
-    sample(gpu).await.map(|_| ()).map_err(text)
-}
-
-/// The same inputs give the same bits, whichever thread asks.
-#[cfg(not(target_arch = "wasm32"))]
-async fn repeatable(gpu: &Gpu) -> Outcome {
-    let up = super::problems::Fields::<2>::parse("n2_ic5_oc4_i6x7_k5x4_s2x3_p1x2").conv_transpose();
-    let inputs = inputs(&up, "repeatable", Data::Reals)?;
-    let once = || gpu.run(&up, &[inputs[0].view(), inputs[1].view()]);
-    let first = once().map_err(text)?;
-    let again: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..4).map(|_| scope.spawn(once)).collect();
-        threads.into_iter().map(|thread| thread.join().map_err(|_| "a thread panicked")).collect::<Result<_, _>>()
-    })?;
-    let shape = up.output().map_err(text)?.shape;
-    if first.shape() == shape && again.iter().all(|result| result.as_ref() == Ok(&first)) {
-        Ok(())
-    } else {
-        Err("two runs differ".into())
-    }
-}
-
 pub fn rows() -> Vec<Row> {
-    let mut rows = vec![
+    let rows = vec![
         Row::new("a view of any strides is uploaded", non_contiguous),
         Row::new("wrong shapes are refused", shapes),
         Row::new("an empty batch gives an empty tensor", empty_batch),
         Row::new("a NaN stays where it is", non_finite),
         Row::new("a lost device is an error and the next one works", lost_device),
     ];
-    rows.extend(blocking());
+    #[cfg(not(target_arch = "wasm32"))]
+    let rows = rows.into_iter().chain(super::blocking::rows()).collect();
     rows
-}
-
-/// Rows of calls that wait, and of measurements: no browser has them.
-#[cfg(not(target_arch = "wasm32"))]
-fn blocking() -> Vec<Row> {
-    vec![
-        Row::new("the future gives what the blocking form gives", future),
-        Row::new("what is uploaded is downloaded", uploads),
-        Row::new("the fastest recipe is kept, saved and loaded", tuned),
-        Row::new("a buffer too large is an error", out_of_memory),
-        Row::new("two runs give the same bits", repeatable),
-    ]
-}
-
-#[cfg(target_arch = "wasm32")]
-fn blocking() -> Vec<Row> {
-    Vec::new()
 }

@@ -1,7 +1,38 @@
 //! The GPU's tests: every row on every adapter. `cargo test --test gpu NAME` runs some of them, and `web/test` runs them in
 //! a browser.
 
+/// Gives the names of the modules that have rows to a macro.
+macro_rules! with_modules {
+    ($take:ident) => {
+        $take!(
+            tensors,
+            conv_transpose,
+            conv,
+            activations,
+            gradients,
+            upsample,
+            pixel_shuffle,
+            pool,
+            resize_conv,
+            halves,
+            layouts,
+            seeds,
+            conformance,
+            named,
+            properties,
+            splitting,
+            textures,
+            embedding,
+            host
+        );
+    };
+}
+
 mod activations;
+#[cfg(not(target_arch = "wasm32"))]
+mod blocking;
+#[cfg(target_arch = "wasm32")]
+mod browser;
 mod conformance;
 mod conv;
 mod conv_transpose;
@@ -12,6 +43,8 @@ mod harness;
 mod host;
 mod layouts;
 mod named;
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
 mod pixel_shuffle;
 mod pool;
 mod properties;
@@ -54,44 +87,11 @@ impl Row {
     }
 }
 
-/// Gives the names of the modules that have rows to a macro.
-macro_rules! with_modules {
-    ($take:ident) => {
-        $take!(
-            tensors,
-            conv_transpose,
-            conv,
-            activations,
-            gradients,
-            upsample,
-            pixel_shuffle,
-            pool,
-            resize_conv,
-            halves,
-            layouts,
-            seeds,
-            conformance,
-            named,
-            properties,
-            splitting,
-            textures,
-            embedding,
-            host
-        );
-    };
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-mod native;
-
 #[cfg(not(target_arch = "wasm32"))]
 fn main() -> std::process::ExitCode {
     native::main()
 }
 
-#[cfg(target_arch = "wasm32")]
-mod browser;
-
-/// The browser calls the tests one by one.
+/// A browser is given the tests one by one.
 #[cfg(target_arch = "wasm32")]
 fn main() {}
