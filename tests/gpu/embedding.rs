@@ -1,10 +1,7 @@
 //! The embedding contract: what is refused when binding, and that encoding records and does nothing else.
 
-use upconv::gpu::Buffers;
-use upconv::{
-    ConvTranspose2d, Error, FloatType, Gpu, Plan, PlanOptions, Recipe, TensorLayout, Upsample2d, gpu::required_limits,
-    wgpu,
-};
+use upconv::gpu::{Buffers, Capabilities, GpuOp, required_limits};
+use upconv::{ConvTranspose2d, Error, FloatType, Gpu, Plan, PlanOptions, Recipe, TensorLayout, Upsample2d, wgpu};
 use wgpu::BufferUsages;
 
 use super::Row;
@@ -135,7 +132,7 @@ async fn recipes(gpu: &Gpu) -> Outcome {
         gpu.planner().plan(&problem(), &options).map(|plan| plan.recipe().clone())
     };
     let gather = |workgroup_size| Recipe::plain("conv_transpose_gather", workgroup_size);
-    for recipe in upconv::gpu::GpuOp::recipes(&problem(), gpu.planner().capabilities(), FloatType::F32) {
+    for recipe in problem().recipes(gpu.planner().capabilities(), FloatType::F32) {
         if forced(recipe.clone()) != Ok(recipe.clone()) {
             return Err(format!("{recipe} was not taken"));
         }
@@ -147,6 +144,30 @@ async fn recipes(gpu: &Gpu) -> Outcome {
     match (forced(gather(4096)), forced(unknown)) {
         (Err(first), Err(second)) if first == refused && second == missing => Ok(()),
         other => Err(format!("{other:?}")),
+    }
+}
+
+/// A recipe of subgroups is taken where there are large ones, and refused with the reason elsewhere: in a browser always.
+async fn subgroups(gpu: &Gpu) -> Outcome {
+    let up = Fields::<2>::parse("ic64_oc64_i16x16_k4x4_s2x2_p1x1").conv_transpose();
+    let own = gpu.planner().capabilities();
+    let [smallest, largest] = own.subgroup_sizes;
+    let able = Capabilities {
+        features: own.features | wgpu::Features::SUBGROUP,
+        subgroup_sizes: [largest.max(8); 2],
+        backend: wgpu::Backend::Vulkan,
+        ..own.clone()
+    };
+    let recipes = up.recipes(&able, FloatType::F32);
+    let recipe = recipes.into_iter().find(|recipe| recipe.shader == "conv_gemm_subgroup").ok_or("no such recipe")?;
+    let options = PlanOptions { recipe: Some(recipe.clone()), ..Default::default() };
+    let has = own.features.contains(wgpu::Features::SUBGROUP);
+    match gpu.planner().plan(&up, &options) {
+        Ok(plan) if has && *plan.recipe() == recipe => Ok(()),
+        Err(Error::RecipeRefused { what: "subgroup_min_size", .. }) if has && smallest < 8 => Ok(()),
+        Err(Error::MissingFeature { what: "conv_gemm_subgroup", feature: "SUBGROUP" }) if !has => Ok(()),
+        Err(Error::RecipeUnknown { .. }) if own.backend == wgpu::Backend::Gl => Ok(()),
+        other => Err(format!("{:?}", other.map(|plan| plan.recipe().clone()))),
     }
 }
 
@@ -222,6 +243,7 @@ pub fn rows() -> Vec<Row> {
         Row::new("bad slices are refused with their numbers", refusals),
         Row::new("encoding creates nothing and runs nothing", encoding_creates_nothing),
         Row::new("a recipe is forced or refused", recipes),
+        Row::new("a recipe of subgroups is taken or refused", subgroups),
         Row::new("bad layouts are refused", layouts),
         Row::new("required limits", limits),
     ]
