@@ -14,6 +14,8 @@ use ndarray::ArrayD;
 use run::Network;
 use upconv::Gpu;
 
+const NEEDED: &str = "this needs a GPU with its driver, or a software one (Debian, Ubuntu: mesa-vulkan-drivers)";
+
 const USAGE: &str = "usage: dcgan [WEIGHTS.safetensors] [--seed N] [--count N] [--out FILE.png]";
 
 /// Pictures in a row, and the space between them.
@@ -82,7 +84,7 @@ fn sheet(pictures: &ArrayD<f32>) -> Result<RgbImage, String> {
 fn run(arguments: &Arguments) -> Result<(), String> {
     let told = |error: upconv::Error| error.to_string();
     let generator = load(arguments)?;
-    let gpu = Gpu::new().map_err(|error| format!("{error}; this example runs on a GPU or a software Vulkan driver"))?;
+    let gpu = Gpu::new().map_err(|error| format!("{error}; {NEEDED}"))?;
     let network = Network::new(&gpu, &generator).map_err(told)?;
     let latent = generator::latent(arguments.seed, arguments.count, generator.latent());
     let outputs = network.run(&gpu, &generator, &latent).map_err(told)?;

@@ -25,6 +25,8 @@ use super_resolution::{FACTOR, Init, Layer, Network};
 use trainer::{Batch, LOSSES, Trainer};
 use upconv::{Checkerboard, Gpu};
 
+const NEEDED: &str = "this needs a GPU with its driver, or a software one (Debian, Ubuntu: mesa-vulkan-drivers)";
+
 const USAGE: &str = "usage: train [--init bilinear|random] [--steps N] [--seed N] [--out DIR]";
 
 /// The photographs: Stéfan van der Walt's cat and Rachel Michetti's coffee, CC0; Eileen Collins by NASA, public domain.
@@ -114,7 +116,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     let told = |error: upconv::Error| error.to_string();
     let refused = |error: &dyn std::fmt::Display| format!("cannot write to {}: {error}", arguments.out.display());
     std::fs::create_dir_all(&arguments.out).map_err(|error| refused(&error))?;
-    let gpu = Gpu::new().map_err(|error| format!("{error}; this example runs on a GPU or a software Vulkan driver"))?;
+    let gpu = Gpu::new().map_err(|error| format!("{error}; {NEEDED}"))?;
     let pair = |(name, photograph): (&'static str, &[u8])| Pair::new(&gpu, name, photograph);
     let pairs = LEARNED_FROM.into_iter().map(pair).collect::<Result<Vec<_>, _>>()?;
     let test = pair(TESTED_ON)?;
