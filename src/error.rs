@@ -229,6 +229,14 @@ pub enum Error {
         /// What is wrong with it.
         mistake: TextureMistake,
     },
+    /// An op between textures is of one image.
+    #[error("{op} between textures takes a batch of 1; the descriptor says {batch}")]
+    TextureBatch {
+        /// The op.
+        op: &'static str,
+        /// The descriptor's batch.
+        batch: usize,
+    },
     /// Input and output are one picture, or through OpenGL one texture.
     #[error("input and output are the same texture; the input is its mip level {level} of array layer {layer}")]
     SameTexture {

@@ -14,13 +14,14 @@ use upconv::{Activation, ConvTranspose2d, cpu};
 
 /// Names, shapes and values of a generator of three numbers, four channels and two colours.
 fn tensors() -> Vec<(String, ArrayD<f32>)> {
-    let shapes: [(&str, &[usize]); 6] = [
+    let shapes: [(&str, &[usize]); 7] = [
         ("main.0.weight", &[3, 4, 4, 4]),
         ("main.1.weight", &[4]),
         ("main.1.bias", &[4]),
         ("main.1.running_mean", &[4]),
         ("main.1.running_var", &[4]),
         ("main.3.weight", &[4, 2, 4, 4]),
+        ("main.0.bias", &[4]),
     ];
     let mut random = StdRng::seed_from_u64(7);
     let mut tensor = |shape: &[usize]| ArrayD::from_shape_simple_fn(IxDyn(shape), || random.random_range(0.1..1.0));
@@ -54,7 +55,8 @@ fn batch_normalisations_are_folded() {
     for (channel, mut values) in middle.axis_iter_mut(Axis(1)).enumerate() {
         let [weight, bias, mean, variance] =
             ["weight", "bias", "running_mean", "running_var"].map(|name| of(&format!("main.1.{name}"))[[channel]]);
-        values.mapv_inplace(|x| ((x - mean) / (variance + 1e-5).sqrt() * weight + bias).max(0.0));
+        let own = of("main.0.bias")[[channel]];
+        values.mapv_inplace(|x| ((x + own - mean) / (variance + 1e-5).sqrt() * weight + bias).max(0.0));
     }
     let weight = of("main.3.weight").view().into_dimensionality().unwrap();
     let expected: Array4<f32> = cpu::run(&second, &[middle.view(), weight]).unwrap();
@@ -70,6 +72,9 @@ fn files_that_are_no_generator_are_refused() {
     let all = tensors();
     assert!(refused(&all[1..]).contains("main.0.weight"));
     assert!(refused(&all[..5]).contains("main.3.weight"));
+    let mut wrong = all.clone();
+    wrong[5].1 = ArrayD::zeros(IxDyn(&[3, 2, 4, 4]));
+    assert!(refused(&wrong).contains("main.3.weight has shape [3, 2, 4, 4]; the layer before it has 4 channels"));
     let mut wrong = all.clone();
     wrong[2].1 = ArrayD::zeros(IxDyn(&[5]));
     assert!(refused(&wrong).contains("main.1.bias has shape [5]; the layer before it has 4 channels"));

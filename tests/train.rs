@@ -70,6 +70,25 @@ fn it_learns_and_its_weights_are_used() {
 }
 
 #[test]
+fn networks_that_do_not_fit_together_are_refused() {
+    let path = folder("misfits").join("weights.safetensors");
+    let refused = |change: &dyn Fn(&mut Network)| {
+        let mut network = Network::new(Init::Bilinear, 1).unwrap();
+        change(&mut network);
+        network.save(&path).unwrap();
+        Network::load(&path).unwrap_err()
+    };
+    let zeros = |shape: [usize; 4]| ndarray::Array4::zeros(shape);
+    assert!(
+        refused(&|network| network.layers[2].weight = zeros([16, 1, 0, 0]))
+            .contains("up.weight of shape [16, 1, 0, 0]")
+    );
+    assert!(refused(&|network| network.layers[2].weight = zeros([16, 1, 5, 5])).contains("up.weight"));
+    assert!(refused(&|network| network.layers[1].weight = zeros([16, 8, 3, 3])).contains("follow 16 channels"));
+    assert!(refused(&|network| network.layers[0].bias.clear()).contains("with 0 biases"));
+}
+
+#[test]
 fn what_cannot_be_is_refused() {
     common::refused("train", &["--steps", "0"], &["--steps is 0"]);
     common::refused("train", &["--init", "zero"], &["\"zero\"", "bilinear or random"]);

@@ -53,11 +53,11 @@ impl Layer {
         Self { op, weight, bias: Array1::zeros(out_channels) }
     }
 
-    /// `(x - mean) / sqrt(variance + eps) * weight + bias` of each output channel is a factor for its weights, and a bias;
-    /// a ReLU comes after.
+    /// `(x - mean) / sqrt(variance + eps) * weight + bias` of each output channel is a factor for its weights and its bias,
+    /// and another bias; a ReLU comes after.
     fn fold(&mut self, norm: &BatchNorm) {
         let factor = &norm.weight / (&norm.variance + EPSILON).mapv(f32::sqrt);
-        self.bias = &norm.bias - &norm.mean * &factor;
+        self.bias = &norm.bias + (&self.bias - &norm.mean) * &factor;
         for (mut channel, &factor) in self.weight.axis_iter_mut(Axis(1)).zip(&factor) {
             channel *= factor;
         }
@@ -86,8 +86,19 @@ impl Generator {
             let weight = weight.into_dimensionality::<Ix4>().map_err(|_| {
                 format!("main.{}.weight is no weight of a ConvTranspose2d: it should have 4 axes", 3 * number)
             })?;
+            let before = layers.last().map_or(weight.dim().0, |layer: &Layer| layer.op.out_channels);
+            if weight.dim().0 != before {
+                let shape = weight.shape();
+                return Err(format!(
+                    "main.{}.weight has shape {shape:?}; the layer before it has {before} channels",
+                    3 * number
+                ));
+            }
             let mut layer = Layer::new(number, batch, size, weight);
             size = layer.output_size().map_err(|error| format!("main.{}: {error}", 3 * number))?;
+            if file.names().iter().any(|name| **name == format!("main.{}.bias", 3 * number)) {
+                layer.bias = vector(&file, &format!("main.{}.bias", 3 * number), layer.op.out_channels)?;
+            }
             let norm = |name: &str| vector(&file, &format!("main.{}.{name}", 3 * number + 1), layer.op.out_channels);
             let last = !file.names().iter().any(|name| **name == format!("main.{}.running_mean", 3 * number + 1));
             if !last {

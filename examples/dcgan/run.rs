@@ -1,4 +1,4 @@
-//! The generator on the GPU: every layer planned and bound once, all recorded into one pass, one submission.
+//! The generator on the GPU: every layer planned and bound once, and all of them in one submission.
 
 use std::time::{Duration, Instant};
 

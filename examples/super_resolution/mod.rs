@@ -112,7 +112,7 @@ impl Network {
 
     /// Input samples on each side that an output depends on: what to repeat beyond a picture's edge.
     pub fn reach(&self) -> usize {
-        let side = |parameters: &Parameters| parameters.weight.dim().2 / 2;
+        let side = |parameters: &Parameters| parameters.weight.dim().2.max(parameters.weight.dim().3) / 2;
         self.layers.iter().map(side).sum()
     }
 
@@ -137,12 +137,11 @@ impl Network {
             let is_up = name == "up";
             let (ins, outs) = if is_up { (shape[0], shape[1]) } else { (shape[1], shape[0]) };
             let before = layers.last().map_or(1, |layer| layer.bias.len());
-            let even = if is_up {
-                shape[2..].iter().all(|side| side % 2 == 0)
-            } else {
-                shape[2..].iter().all(|side| side % 2 == 1)
-            };
-            if ins != before || bias.len() != outs || (is_up && outs != 1) || !even {
+            // Sizes that a padding alike on both sides keeps, and doubles.
+            let fits =
+                |side: &usize| if is_up { *side >= FACTOR && side.is_multiple_of(2) } else { !side.is_multiple_of(2) };
+            let fits = shape[2..].iter().all(fits);
+            if ins != before || bias.len() != outs || (is_up && outs != 1) || outs == 0 || !fits {
                 let bias = bias.len();
                 return Err(format!(
                     "{name}.weight of shape {shape:?} with {bias} biases does not follow {before} channels"

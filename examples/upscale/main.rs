@@ -31,6 +31,9 @@ const MAX_FACTOR: usize = 64;
 /// More output pixels than this make the pictures and the reference a matter of gigabytes.
 const MAX_PIXELS: u64 = 1 << 26;
 
+/// The same of a network's features, which are many to a pixel.
+const MAX_PIXELS_OF_NETWORK: u64 = 1 << 22;
+
 struct Arguments {
     input: Option<PathBuf>,
     factor: usize,
@@ -69,7 +72,7 @@ fn read(input: Option<&Path>) -> Result<RgbImage, String> {
     picture.map(|picture| picture.to_rgb8()).map_err(|error| format!("cannot read {name}: {error}"))
 }
 
-fn check_size(picture: &RgbImage, factor: usize) -> Result<(), String> {
+fn check_size(picture: &RgbImage, factor: usize, most: u64) -> Result<(), String> {
     let (width, height) = (u64::from(picture.width()), u64::from(picture.height()));
     if factor == 0 {
         return Err("the factor is 0; it must be at least 1".into());
@@ -78,9 +81,9 @@ fn check_size(picture: &RgbImage, factor: usize) -> Result<(), String> {
         return Err(format!("the factor is {factor}; the largest that this example draws is {MAX_FACTOR}"));
     }
     let scaled = |side: u64| side.saturating_mul(factor as u64);
-    if scaled(width).saturating_mul(scaled(height)) > MAX_PIXELS {
+    if scaled(width).saturating_mul(scaled(height)) > most {
         return Err(format!(
-            "factor {factor} makes {width}x{height} into {}x{}, more than the {MAX_PIXELS} pixels that this example draws",
+            "factor {factor} makes {width}x{height} into {}x{}, more than the {most} pixels that this example draws",
             scaled(width),
             scaled(height)
         ));
@@ -123,7 +126,8 @@ fn progress(steps: usize) -> ProgressBar {
 
 fn run(arguments: &Arguments) -> Result<(), String> {
     let picture = read(arguments.input.as_deref())?;
-    check_size(&picture, arguments.factor)?;
+    let most = if arguments.weights.is_some() { MAX_PIXELS_OF_NETWORK } else { MAX_PIXELS };
+    check_size(&picture, arguments.factor, most)?;
     let network = arguments.weights.as_deref().map(Network::load).transpose()?;
     if network.is_some() && arguments.factor != super_resolution::FACTOR {
         return Err(format!("--weights doubles a picture's size; --factor is {}", arguments.factor));

@@ -119,6 +119,7 @@ impl Gpu {
             required_limits: Limits {
                 max_buffer_size: offered.max_buffer_size,
                 max_storage_buffer_binding_size: offered.max_storage_buffer_binding_size,
+                max_texture_dimension_2d: offered.max_texture_dimension_2d,
                 ..Limits::default()
             },
             ..Default::default()

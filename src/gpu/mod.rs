@@ -322,4 +322,8 @@ impl Bound {
 }
 
 #[cfg(test)]
+mod shader_tests;
+#[cfg(test)]
+mod source_tests;
+#[cfg(test)]
 mod tests;

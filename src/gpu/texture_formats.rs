@@ -9,7 +9,7 @@ use super::recipe::Capabilities;
 use crate::error::TextureMistake;
 use crate::{ColorEncoding, Error, Result};
 
-/// The storage textures that can be written as floats: a shader's text for each, in this order.
+/// The storage textures of floats that WebGPU guarantees, and those of 16-bit codes: a shader's text for each, in this order.
 pub(crate) const OUTPUTS: [TextureFormat; 13] = [
     TextureFormat::Rgba8Unorm,
     TextureFormat::Rgba8Snorm,
@@ -51,7 +51,8 @@ pub(crate) use with_outputs;
 ///   `Rgba8Unorm`, is decoded by the shader.
 /// * No device writes sRGB's codes to a storage texture by itself: the shader encodes, and the texture is of the format
 ///   without `Srgb`. [`PixelFormat::from`] of `Rgba8UnormSrgb` is therefore written to a texture of `Rgba8Unorm`, which
-///   can have `Rgba8UnormSrgb` among its `view_formats` and be sampled through such a view.
+///   can have `Rgba8UnormSrgb` among its `view_formats` (not through OpenGL) and be sampled through a view of that format
+///   whose usage is `TEXTURE_BINDING` alone.
 /// * Where nothing is encoded, nothing is: amounts in eight bits show bands in the dark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PixelFormat {
@@ -86,6 +87,7 @@ impl PixelFormat {
 
     /// Refuses what cannot be read as floats, texel by texel, or has too few channels.
     pub(crate) fn check_input(&self, channels: usize) -> Result<()> {
+        self.check_encoding("input")?;
         let format = self.format;
         // What a feature allows to be filtered is read all the same without it.
         let floats = matches!(format.sample_type(None, None), Some(TextureSampleType::Float { .. }));
@@ -98,6 +100,7 @@ impl PixelFormat {
 
     /// Refuses what the device cannot write, or has too few channels.
     pub(crate) fn check_output(&self, channels: usize, capabilities: &Capabilities) -> Result<()> {
+        self.check_encoding("output")?;
         let format = self.storage();
         // OpenGL ES has no image of two floats.
         let missing = capabilities.backend == Backend::Gl && format == TextureFormat::Rg32Float;
@@ -116,6 +119,15 @@ impl PixelFormat {
             return Err(Error::MissingFeature { what: "an output texture of this format", feature });
         }
         self.check_channels("output", channels)
+    }
+
+    /// Refuses amounts in a format that says that it holds codes.
+    fn check_encoding(&self, operand: &'static str) -> Result<()> {
+        if !self.format.is_srgb() || self.encoding == ColorEncoding::Srgb {
+            return Ok(());
+        }
+        let mistake = TextureMistake::Unusable { format: format!("{:?}", self.format), what: "taken for amounts" };
+        Err(Error::Texture { operand, mistake })
     }
 
     fn check_channels(&self, operand: &'static str, channels: usize) -> Result<()> {

@@ -8,6 +8,8 @@
 //! What is read and written is amounts, between 0 and 1 for normalised formats; results outside are clamped, as every
 //! device does. See [`PixelFormat`] for sRGB. Padding is 0, transparent black.
 
+use std::ops::Range;
+
 use wgpu::{Backend, BufferSlice, Limits, TextureFormat};
 
 use super::kernel::Shader;
@@ -82,8 +84,10 @@ impl Planner {
         let request = Request { capabilities: self.capabilities(), options };
         let program = program(op, [input, output], &request)?;
         let texels = |placed: &Placed, format: TextureFormat| {
-            let bytes = u64::from(format.block_copy_size(None).unwrap_or(4));
-            placed.layout.shape()[2..].iter().product::<usize>() as u64 * bytes
+            let (width, height) = format.block_dimensions();
+            let [rows, columns] =
+                [(2, height), (3, width)].map(|(axis, block)| placed.layout.shape()[axis].div_ceil(block as usize));
+            (rows * columns) as u64 * u64::from(format.block_copy_size(None).unwrap_or(4))
         };
         let (operands, formats) = (&program.operands, [input.format, output.storage()]);
         let weights: u64 = operands[1..program.inputs].iter().map(|placed| placed.layout.len() as u64 * 4).sum();
@@ -120,12 +124,10 @@ impl TexturePlan {
         if expected != actual {
             return Err(Error::OperandCount { op: program.op, expected, actual });
         }
-        for (operand, level, format) in [
-            (&program.operands[0], input, self.formats[0]),
-            (&program.operands[program.inputs], output, self.formats[1]),
-        ] {
-            let [_, _, height, width] = *operand.layout.shape() else { unreachable!("two spatial axes") };
-            level.check(operand.name, format, [width, height])?;
+        let ends = [(&program.operands[0], input), (&program.operands[program.inputs], output)];
+        for ((placed, level), format) in ends.into_iter().zip(self.formats) {
+            let shape = placed.layout.shape();
+            level.check(placed.name, format, [shape[3], shape[2]])?;
         }
         input.check_layers(self.backend)?;
         for (number, slice) in (1..).zip(weights) {
@@ -143,11 +145,41 @@ impl TexturePlan {
     }
 }
 
-pub(super) fn program<O: TextureOp>(
-    op: &O,
-    [input, output]: [PixelFormat; 2],
-    request: &Request<'_>,
-) -> Result<Program> {
+pub(super) fn program<O: TextureOp>(op: &O, ends: [PixelFormat; 2], request: &Request<'_>) -> Result<Program> {
+    let limits = request.limits();
+    let [channels, height, width] = check_ends(op, ends, request)?;
+    let work = op.between_textures(request)?;
+    let (_, recipe) = request.choose(O::NAME, &[work.shader.into()])?;
+    let group = workgroup(recipe.workgroup_size, limits);
+    let workgroups = std::array::from_fn(|axis| ([width, height][axis] as u32).div_ceil(group[axis]));
+    for count in workgroups {
+        let limit = limits.max_compute_workgroups_per_dimension;
+        at_most("workgroups along a texture (max_compute_workgroups_per_dimension)", count.into(), limit.into())?;
+    }
+    let [first, second] = work.buffers.map(|source| work.window(source, limits));
+    let [input, output] = ends;
+    let own = [("workgroup_width", group[0]), ("workgroup_height", group[1]), ("channels", channels as u32)];
+    let color = [flag("decode_srgb", input.is_decoded()), flag("encode_srgb", output.encoding == ColorEncoding::Srgb)];
+    let inputs = work.operands.len() - 1;
+    let step = Step {
+        shader: work.shader,
+        storage: Storage { texels: Some(output.storage()), ..Default::default() },
+        constants: own
+            .map(|(name, value)| (name, value.into()))
+            .into_iter()
+            .chain(color)
+            .chain(work.constants)
+            .collect(),
+        bindings: [&[Source::Operand(0)], &work.buffers[..], &[Source::Operand(inputs)]].concat(),
+        // Textures are bound whole.
+        dispatches: vec![Dispatch { workgroups, windows: vec![0..0, first?, second?, 0..0], params: work.params }],
+    };
+    let (operands, tables) = (work.operands, work.tables);
+    Ok(Program { op: O::NAME, recipe, operands, inputs, tables, workspaces: Vec::new(), steps: vec![step] })
+}
+
+/// Refuses what cannot be textures of this device; gives channels, height and width of the output.
+fn check_ends<O: Op>(op: &O, [input, output]: [PixelFormat; 2], request: &Request<'_>) -> Result<[usize; 3]> {
     let limits = request.limits();
     if let Some(operand) = request.options.textures_laid_out() {
         return Err(Error::UnknownOperand { op: O::NAME, operand });
@@ -155,58 +187,32 @@ pub(super) fn program<O: TextureOp>(
     if limits.max_storage_textures_per_shader_stage == 0 {
         return Err(refused(O::NAME, "max_storage_textures_per_shader_stage", 1, 0));
     }
-    let work = op.between_textures(request)?;
-    let (_, recipe) = request.choose(O::NAME, &[work.shader.into()])?;
-    let inputs = work.operands.len() - 1;
-    let [batch, in_channels, ..] = *work.operands[0].layout.shape() else { unreachable!("a batch and channels") };
-    let [_, channels, height, width] = *work.operands[inputs].layout.shape() else { unreachable!("two spatial axes") };
-    at_most("the batch of an op between textures", batch as u128, 1)?;
-    if batch == 0 {
-        return Err(Error::NoChannels { what: "the batch of an op between textures" });
+    // Both have a batch, channels, height and width.
+    let [read, written] = [op.inputs()?.swap_remove(0).shape, op.output()?.shape];
+    if read[0] != 1 {
+        return Err(Error::TextureBatch { op: O::NAME, batch: read[0] });
     }
-    input.check_input(in_channels)?;
-    output.check_output(channels, request.capabilities)?;
-    for placed in [&work.operands[0], &work.operands[inputs]] {
-        for &side in &placed.layout.shape()[2..] {
-            let limit = limits.max_texture_dimension_2d.into();
-            at_most("a texture's side (max_texture_dimension_2d)", side as u128, limit)?;
-        }
+    input.check_input(read[1])?;
+    output.check_output(written[1], request.capabilities)?;
+    for &side in read[2..].iter().chain(&written[2..]) {
+        let limit = limits.max_texture_dimension_2d.into();
+        at_most("a texture's side (max_texture_dimension_2d)", side as u128, limit)?;
     }
-    let bound = |source: &Source| {
-        let (operand, needed) = match *source {
-            Source::Table(table) => ("tap table", work.tables[table].len() as u64),
+    Ok([written[1], written[2], written[3]])
+}
+
+impl TextureWork {
+    /// The bytes of a buffer, which are bound at once.
+    fn window(&self, source: Source, limits: &Limits) -> Result<Range<u64>> {
+        let (operand, needed) = match source {
+            Source::Table(table) => ("tap table", self.tables[table].len() as u64),
             Source::Operand(number) | Source::Workspace(number) => {
-                (work.operands[number].name, work.operands[number].bytes())
+                (self.operands[number].name, self.operands[number].bytes())
             }
         };
         let (limit, limit_name) = (limits.max_storage_buffer_binding_size, "max_storage_buffer_binding_size");
         if needed > limit { Err(Error::WindowTooLarge { operand, needed, limit, limit_name }) } else { Ok(0..needed) }
-    };
-    let [first, second] = [bound(&work.buffers[0])?, bound(&work.buffers[1])?];
-    let group = workgroup(recipe.workgroup_size, limits);
-    let workgroups = [width as u32, height as u32].into_iter().zip(group).map(|(side, threads)| side.div_ceil(threads));
-    let workgroups: Vec<u32> = workgroups.collect();
-    for &count in &workgroups {
-        let limit = limits.max_compute_workgroups_per_dimension;
-        at_most("workgroups along a texture (max_compute_workgroups_per_dimension)", count.into(), limit.into())?;
     }
-    let own =
-        [("workgroup_width", group[0].into()), ("workgroup_height", group[1].into()), ("channels", channels as f64)];
-    let color = [flag("decode_srgb", input.is_decoded()), flag("encode_srgb", output.encoding == ColorEncoding::Srgb)];
-    let step = Step {
-        shader: work.shader,
-        storage: Storage { texels: Some(output.storage()), ..Default::default() },
-        constants: own.into_iter().chain(color).chain(work.constants).collect(),
-        bindings: [&[Source::Operand(0)], &work.buffers[..], &[Source::Operand(inputs)]].concat(),
-        dispatches: vec![Dispatch {
-            workgroups: [workgroups[0], workgroups[1]],
-            // Textures are bound whole.
-            windows: vec![0..0, first, second, 0..0],
-            params: work.params,
-        }],
-    };
-    let (operands, tables) = (work.operands, work.tables);
-    Ok(Program { op: O::NAME, recipe, operands, inputs, tables, workspaces: Vec::new(), steps: vec![step] })
 }
 
 /// Width and height of a workgroup of so many threads: as near to a square as its divisors allow.

@@ -21,6 +21,7 @@ macro_rules! with_modules {
             named,
             properties,
             splitting,
+            texture_bindings,
             textures,
             embedding,
             host
@@ -53,6 +54,7 @@ mod seeds;
 mod splitting;
 mod tensors;
 mod texels;
+mod texture_bindings;
 mod textures;
 mod upsample;
 

@@ -16,6 +16,9 @@ const PHOTOGRAPH: &[u8] = include_bytes!("../../upscale/astronaut.png");
 
 const CONTROLS_WIDTH: f32 = 300.0;
 
+/// Largest size of a kernel's number.
+const MAX_TAP: f32 = 1e6;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Page {
     Photograph,
@@ -48,7 +51,7 @@ pub struct Viewer {
     inbox: Inbox,
     /// The kernel of the matrices' page.
     small: Kernel,
-    /// What went wrong with a picture or the device.
+    /// What went wrong with a picture.
     trouble: Option<String>,
     /// Where things were drawn in this frame.
     pub probes: Vec<Probe>,
@@ -135,10 +138,15 @@ impl Viewer {
             }
         });
         let Some(photo) = &mut self.photo else { return };
-        let time = photo.milliseconds(&self.state);
-        ui.label(
-            time.map_or("GPU time per frame: no clock".into(), |time| format!("GPU time per frame: {time:.2} ms")),
-        );
+        ui.label(match photo.milliseconds(&self.state) {
+            Some(time) => format!("GPU time per frame: {time:.2} ms"),
+            None if photo.has_clock() => {
+                // It comes some frames later.
+                ui.ctx().request_repaint_after(std::time::Duration::from_millis(50));
+                "GPU time per frame: …".into()
+            }
+            None => "GPU time per frame: no clock".into(),
+        });
         for side in photo.sides.iter().flatten() {
             ui.weak(format!("{} to {}x{}", side.recipe, side.size[1], side.size[0]));
         }
@@ -176,11 +184,18 @@ fn edit(ui: &mut Ui, kernel: &mut Kernel) {
                 kernel.fill(fill);
             }
         }
+        if ui.button("unit sum").on_hover_text("scales the taps so that a flat picture stays as bright").clicked() {
+            kernel.normalise();
+        }
     });
     ScrollArea::horizontal().id_salt("taps").show(ui, |ui| {
         Grid::new("taps").spacing([3.0, 3.0]).min_col_width(30.0).show(ui, |ui| {
             for (at, tap) in kernel.taps.iter_mut().enumerate() {
-                ui.add(DragValue::new(tap).speed(0.01).max_decimals(3));
+                ui.add(DragValue::new(tap).speed(0.01).max_decimals(3).range(-MAX_TAP..=MAX_TAP));
+                // It takes "nan" for a number.
+                if !tap.is_finite() {
+                    *tap = 0.0;
+                }
                 if (at + 1) % kernel.size[1] == 0 {
                     ui.end_row();
                 }
@@ -200,7 +215,7 @@ fn describe(ui: &mut Ui, kernel: &Kernel, input_size: [usize; 2]) {
         return;
     }
     ui.separator();
-    match kernel.report() {
+    match kernel.report(input_size) {
         Ok(report) => ui.label(format!("checkerboard: {report}")),
         Err(error) => ui.label(error.to_string()),
     };
@@ -210,6 +225,9 @@ impl eframe::App for Viewer {
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
         self.probes.clear();
         self.take_dropped(ui);
+        if let Some(photo) = &mut self.photo {
+            photo.update(&self.state, &self.settings);
+        }
         Panel::left("controls").exact_size(CONTROLS_WIDTH).resizable(false).show(ui, |ui| {
             ScrollArea::vertical().show(ui, |ui| self.controls(ui));
         });
@@ -220,6 +238,7 @@ impl eframe::App for Viewer {
             match self.page {
                 Page::Photograph => {
                     if let Some(photo) = &mut self.photo {
+                        // What the controls have changed.
                         photo.update(&self.state, &self.settings);
                         photo.compute(&self.state);
                         self.compare.show(ui, photo, &mut self.probes);

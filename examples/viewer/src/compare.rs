@@ -78,8 +78,8 @@ impl Compare {
         ui.painter().circle_filled(Pos2::new(split, view.center().y), 7.0, Color32::WHITE);
     }
 
-    /// The pictures' upper left corner, on a whole point: the middle of what the stride makes of the photograph lies in
-    /// the middle of the view, moved by what it was dragged.
+    /// The pictures' upper left corner, on a whole point: the middle of the left picture, or of the
+    /// right one if there is no left, lies in the middle of the view, moved by what it was dragged.
     fn corner(&self, view: Rect, photo: &Photo, fallback: [usize; 2]) -> Pos2 {
         let size = photo.sides.iter().flatten().map(|side| side.size).next().unwrap_or(fallback);
         let half = Vec2::new(size[1] as f32, size[0] as f32) * self.zoom / 2.0;

@@ -78,6 +78,15 @@ impl Kernel {
         self.taps = (0..height * width).map(tap).collect();
     }
 
+    /// Scales the taps so that the phases' weights sum to 1 on average: a flat input stays as bright. Taps that sum to 0 or nearly stay.
+    pub fn normalise(&mut self) {
+        let sum: f32 = self.taps.iter().sum();
+        let wanted = (self.stride[0] * self.stride[1]) as f32;
+        if sum.abs() > 1e-6 {
+            self.taps.iter_mut().for_each(|tap| *tap *= wanted / sum);
+        }
+    }
+
     /// The layer for a picture or matrix of this size, every channel by itself.
     pub fn layer(&self, channels: usize, input_size: [usize; 2]) -> ConvTranspose2d {
         ConvTranspose2d {
@@ -117,8 +126,8 @@ impl Kernel {
     }
 
     /// Why it draws a checkerboard, if it does.
-    pub fn report(&self) -> Result<Checkerboard> {
-        self.layer(1, [MAX_SIDE; 2]).checkerboard(self.weight(1).view())
+    pub fn report(&self, input_size: [usize; 2]) -> Result<Checkerboard> {
+        self.layer(1, input_size).checkerboard(self.weight(1).view())
     }
 
     /// The output for a matrix, by the reference on the CPU.
@@ -164,6 +173,17 @@ mod tests {
             kernel.fill(Fill::Bilinear);
             assert_eq!(kernel.weight(1).into_dyn(), caffe.bilinear_filler().unwrap());
         }
+    }
+
+    #[test]
+    fn normalised_kernels_keep_the_brightness() {
+        let mut kernel = Kernel::default();
+        kernel.fill(Fill::Ones);
+        kernel.normalise();
+        assert!(kernel.report([8, 8]).unwrap().weight_sums.iter().all(|sum| (sum - 1.0).abs() < 1e-6));
+        kernel.taps = vec![0.0; 16];
+        kernel.normalise();
+        assert_eq!(kernel.taps, [0.0; 16]);
     }
 
     #[test]

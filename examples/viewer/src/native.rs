@@ -12,8 +12,9 @@ const USAGE: &str = "usage: viewer [PICTURE] [--page photograph|matrices] [--lef
     [--screenshot FILE.png]; a METHOD is nearest, bilinear, bicubic, lanczos or kernel";
 
 /// What is missing where no window comes.
-const NEEDED: &str = "a window needs a display (X11 or Wayland; Xvfb is one without a screen) and a GPU, or a software \
-    Vulkan driver such as Mesa's lavapipe";
+const NEEDED: &str = "a window needs a display (X11 or Wayland; Xvfb is one without a screen) with its libraries, and a GPU, \
+    or a software Vulkan driver; Debian and Ubuntu have them as: xvfb libx11-xcb1 libxcursor1 libxi6 libxkbcommon-x11-0 \
+    mesa-vulkan-drivers";
 
 /// The window's size at first, in points.
 const SIZE: [f32; 2] = [1280.0, 820.0];
@@ -107,7 +108,8 @@ fn run(arguments: Arguments) -> Result<(), String> {
     let read = |path: PathBuf| std::fs::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()));
     let Arguments { picture, page, methods, in_light, screenshot } = arguments;
     let start = Start { picture: picture.map(read).transpose()?, page, methods, in_light };
-    let outcome = Arc::new(Mutex::new(Ok(())));
+    let outcome = if screenshot.is_some() { Err("the window was closed before its screenshot".into()) } else { Ok(()) };
+    let outcome = Arc::new(Mutex::new(outcome));
     let window = ViewportBuilder::default().with_title("upconv viewer").with_inner_size(SIZE);
     let options = eframe::NativeOptions { viewport: window, wgpu_options: wgpu_options(), ..Default::default() };
     let told = outcome.clone();

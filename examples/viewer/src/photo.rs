@@ -11,6 +11,9 @@ use upconv::{Error, UpsampleMode};
 use crate::kernel::Kernel;
 use crate::timing::Clock;
 
+/// More pixels than this, four bytes each, may be more than a GPU has room for.
+const MAX_PIXELS: u128 = 1 << 26;
+
 /// How one side is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
@@ -105,16 +108,8 @@ impl Photo {
                 "the picture is {width}x{height}; this device's textures have sides of at most {limit}"
             ));
         }
-        let descriptor = wgpu::TextureDescriptor {
-            label: Some("viewer::photograph"),
-            size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
-            mip_level_count: 1,
-            sample_count: 1,
-            dimension: wgpu::TextureDimension::D2,
-            format: TextureFormat::Rgba8Unorm,
-            usage: TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST,
-            view_formats: &[],
-        };
+        let usage = TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST;
+        let descriptor = texture("viewer::photograph", [height, width], usage);
         let order = wgpu::util::TextureDataOrder::LayerMajor;
         Ok(Self {
             planner: Planner::new(&state.device),
@@ -175,17 +170,14 @@ impl Photo {
         let plan: TexturePlan = self.planner.plan_textures(op, pixels, pixels, &PlanOptions::default())?;
         let shape = op.output()?.shape;
         let size = [shape[2], shape[3]];
+        let pixels_wanted = size[0] as u128 * size[1] as u128;
+        if pixels_wanted > MAX_PIXELS {
+            let what = "the number of pixels of an upsampled picture in this viewer";
+            return Err(Error::TooLarge { what, value: pixels_wanted, limit: MAX_PIXELS });
+        }
         let [height, width] = size.map(|side| u32::try_from(side).unwrap_or(u32::MAX));
-        let output = state.device.create_texture(&wgpu::TextureDescriptor {
-            label: Some("viewer::upsampled"),
-            size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
-            mip_level_count: 1,
-            sample_count: 1,
-            dimension: wgpu::TextureDimension::D2,
-            format: TextureFormat::Rgba8Unorm,
-            usage: TextureUsages::TEXTURE_BINDING | TextureUsages::STORAGE_BINDING,
-            view_formats: &[],
-        });
+        let usage = TextureUsages::TEXTURE_BINDING | TextureUsages::STORAGE_BINDING;
+        let output = state.device.create_texture(&texture("viewer::upsampled", [height, width], usage));
         let weights: Vec<_> = weight.iter().map(|weight| weight.slice(..)).collect();
         let bound = plan.bind(&self.input, &weights, &output)?;
         let view = output.create_view(&Default::default());
@@ -210,15 +202,41 @@ impl Photo {
         }
     }
 
-    /// The GPU's time for both sides, of some frames ago; none where it has no clock.
+    /// Whether the device has a clock.
+    pub fn has_clock(&self) -> bool {
+        self.clock.is_some()
+    }
+
+    /// The GPU's time for both sides, of some frames ago; none before the first.
     pub fn milliseconds(&mut self, state: &RenderState) -> Option<f32> {
         self.clock.as_mut()?.milliseconds(&state.device)
     }
 }
 
-/// A picture of a file's bytes.
+/// Eight bits a channel, without a word on what they stand for.
+fn texture(label: &'static str, [height, width]: [u32; 2], usage: TextureUsages) -> wgpu::TextureDescriptor<'static> {
+    wgpu::TextureDescriptor {
+        label: Some(label),
+        size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: wgpu::TextureDimension::D2,
+        format: TextureFormat::Rgba8Unorm,
+        usage,
+        view_formats: &[],
+    }
+}
+
+/// A picture of a file's bytes, on white where it is transparent.
 pub fn decode(bytes: &[u8]) -> std::result::Result<RgbaImage, String> {
-    image::load_from_memory(bytes).map(|picture| picture.to_rgba8()).map_err(|error| error.to_string())
+    let mut picture = image::load_from_memory(bytes).map_err(|error| error.to_string())?.to_rgba8();
+    for pixel in picture.pixels_mut() {
+        let [.., alpha] = pixel.0.map(u32::from);
+        let seen = |channel: u8| ((u32::from(channel) * alpha + 255 * (255 - alpha) + 127) / 255) as u8;
+        let [red, green, blue, _] = pixel.0;
+        pixel.0 = [seen(red), seen(green), seen(blue), 255];
+    }
+    Ok(picture)
 }
 
 /// What eframe's device must be able to do; the error names what is missing.

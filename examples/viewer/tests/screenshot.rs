@@ -1,6 +1,8 @@
 //! The window's screenshot: every pixel of both pictures, and the colour of every cell, are what the library's CPU reference
 //! and the program's colours say. Needs a display, or Xvfb, which is started if there is none.
 
+#![cfg(target_os = "linux")]
+
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 

@@ -1,0 +1,139 @@
+//! The shaders' texts against the host's tables.
+
+use std::path::{Path, PathBuf};
+
+use wgpu::Features;
+use wgpu::naga::{self, AddressSpace, ScalarKind, StorageAccess, TypeInner, valid};
+
+use super::params::{Field, Kind};
+use super::source_tests::files;
+use super::{SHADERS, kernel, texture_formats};
+
+/// One of a shader's texts. The first needs no feature.
+fn parse(shader: &kernel::Shader, text: usize) -> naga::Module {
+    let source = shader.sources[text];
+    let module = naga::front::wgsl::parse_str(source).unwrap_or_else(|e| panic!("{}", e.emit_to_string(source)));
+    let mut needed = valid::Capabilities::empty();
+    needed.set(valid::Capabilities::SHADER_FLOAT16, source.contains("enable f16;"));
+    let norm = texture_formats::OUTPUTS[text].required_features().contains(Features::TEXTURE_FORMAT_16BIT_NORM);
+    needed.set(valid::Capabilities::STORAGE_TEXTURE_16BIT_NORM_FORMATS, shader.between_textures() && norm);
+    needed.set(valid::Capabilities::SUBGROUP, shader.subgroups);
+    needed.set(valid::Capabilities::COOPERATIVE_MATRIX, source.contains("wgpu_cooperative_matrix"));
+    let mut validator = valid::Validator::new(Default::default(), needed);
+    validator.subgroup_stages(valid::ShaderStages::COMPUTE).subgroup_operations(valid::SubgroupOperationSet::all());
+    validator.validate(&module).unwrap_or_else(|error| panic!("{}: {error:?}", shader.name));
+    module
+}
+
+/// For `web/check_shaders`, which shows them to the browsers' compiler.
+#[test]
+fn every_text_is_written_out() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/shaders");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    for (number, shader) in SHADERS.iter().enumerate() {
+        for (text, source) in shader.sources.iter().enumerate() {
+            std::fs::write(folder.join(format!("{number}_{}_{text}.wgsl", shader.name)), source).unwrap();
+        }
+    }
+}
+
+/// Compares a struct with its field table: names, scalar kinds, and that each field follows the last.
+fn check_fields(shader: &str, module: &naga::Module, inner: &TypeInner, fields: &[Field]) -> u32 {
+    let TypeInner::Struct { members, .. } = inner else { panic!("{shader}: not a struct") };
+    assert_eq!(members.len(), fields.len(), "{shader}");
+    let mut offset = 0;
+    for (member, field) in members.iter().zip(fields) {
+        assert_eq!((member.name.as_deref(), member.offset), (Some(field.name), offset), "{shader}");
+        let inner = &module.types[member.ty].inner;
+        offset += match field.kind {
+            Kind::Struct(fields) => check_fields(shader, module, inner, fields),
+            number => {
+                let (actual, count) = match inner {
+                    TypeInner::Scalar(scalar) => (scalar, 1),
+                    TypeInner::Vector { scalar, size } => (scalar, *size as u32),
+                    _ => panic!("{shader}: {} is no number", field.name),
+                };
+                let expected = match number {
+                    Kind::U32 => (ScalarKind::Uint, 1),
+                    Kind::I32 => (ScalarKind::Sint, 1),
+                    Kind::U32x4 => (ScalarKind::Uint, 4),
+                    Kind::I32x4 => (ScalarKind::Sint, 4),
+                    _ => (ScalarKind::Float, 1),
+                };
+                assert_eq!(((actual.kind, count), actual.width), (expected, 4), "{shader}: {}", field.name);
+                4 * count
+            }
+        };
+    }
+    offset
+}
+
+#[test]
+fn uniforms_bindings_and_overrides_are_the_hosts() {
+    for shader in SHADERS {
+        let texts = if shader.between_textures() { texture_formats::OUTPUTS.len() } else { 4 };
+        assert!(shader.sources.len() == 1 || shader.sources.len() == texts, "{}", shader.name);
+        (0..shader.sources.len()).for_each(|text| check_shader(shader, &parse(shader, text)));
+    }
+}
+
+fn check_shader(shader: &kernel::Shader, module: &naga::Module) {
+    let mut globals: Vec<_> = module.global_variables.iter().filter_map(|(_, v)| Some((v.binding?, v))).collect();
+    globals.sort_by_key(|(binding, _)| binding.binding);
+    assert_eq!(globals.len() as u32, 1 + shader.reads + shader.writes, "{}", shader.name);
+    for (number, (binding, variable)) in globals.iter().enumerate() {
+        assert_eq!((binding.group, binding.binding), (0, number as u32), "{}", shader.name);
+        let last = shader.reads + shader.writes;
+        let expected = match number as u32 {
+            0 => AddressSpace::Uniform,
+            n if shader.between_textures() && (n == 1 || n == last) => AddressSpace::Handle,
+            n if n <= shader.reads => AddressSpace::Storage { access: StorageAccess::LOAD },
+            _ => AddressSpace::Storage { access: StorageAccess::LOAD | StorageAccess::STORE },
+        };
+        assert_eq!(variable.space, expected, "{} binding {number}", shader.name);
+    }
+    let params = &module.types[globals[0].1.ty].inner;
+    let size = check_fields(shader.name, module, params, shader.fields);
+    assert_eq!(u64::from(size), shader.params_size, "{}", shader.name);
+    // In whatever order the functions use them.
+    let mut overrides: Vec<_> = module.overrides.iter().filter_map(|(_, item)| item.name.as_deref()).collect();
+    let mut expected = shader.overrides.to_vec();
+    overrides.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(overrides, expected, "{}", shader.name);
+    assert_eq!(module.entry_points.len(), 1, "{}", shader.name);
+    assert_eq!(module.entry_points[0].name, "main");
+}
+
+#[test]
+fn every_shader_file_is_registered_and_named_by_its_op() {
+    let files = files("shaders", "wgsl");
+    let parts = ["prelude", "shared"];
+    let in_parts = |path: &PathBuf| path.iter().any(|folder| parts.iter().any(|part| folder == *part));
+    let whole = files.iter().filter(|path| !in_parts(path));
+    let mut names: Vec<_> = whole.filter_map(|path| path.file_stem()?.to_str()).collect();
+    let mut registered: Vec<_> = SHADERS.iter().map(|shader| shader.name).collect();
+    names.sort_unstable();
+    registered.sort_unstable();
+    // One file serves cooperative matrices of two sizes.
+    registered.dedup();
+    assert_eq!(names, registered);
+}
+
+/// The types that the texts name are those that a plan asks a device for.
+#[test]
+fn texts_write_the_formats_that_they_are_for() {
+    for shader in SHADERS.into_iter().filter(|shader| shader.between_textures()) {
+        for (number, format) in texture_formats::OUTPUTS.into_iter().enumerate() {
+            let module = parse(shader, number);
+            let (_, output) = module.global_variables.iter().find(|(_, v)| v.name.as_deref() == Some("y")).unwrap();
+            let TypeInner::Image { class: naga::ImageClass::Storage { format: named, .. }, .. } =
+                module.types[output.ty].inner
+            else {
+                panic!("{} writes no texture", shader.name)
+            };
+            assert_eq!(format!("{named:?}"), format!("{format:?}"), "{}", shader.name);
+        }
+    }
+}
