@@ -8,6 +8,7 @@
 //!   (sizes, tap tables). Everything that can be wrong with a descriptor or a layout is found here.
 //! * [`Plan::bind`] takes buffer slices, checks their size, usage, alignment and aliasing, and makes bind groups.
 //! * [`Bound::encode`] records into the caller's compute pass. It creates, submits and polls nothing, and cannot fail.
+//! * [`Planner::plan_textures`] makes such a plan from texture to texture: see [`TexturePlan`].
 //!
 //! Buffers belong to the caller, must come from the same device, and are read and written only inside the slices given.
 //! WebGPU does not let one dispatch read and write the same buffer, so the output needs a buffer of its own.

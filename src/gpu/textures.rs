@@ -1,12 +1,4 @@
-//! Ops from texture to texture, in one dispatch, for those who hold `wgpu::Texture`s.
-//!
-//! A picture is a batch of one, and a texel's channels are the op's: red, green, blue and alpha, whatever order a format
-//! stores them in. An op of fewer channels than the input has leaves out the others; those that the output has besides
-//! are written as 0, and alpha as 1. Alpha is a channel like the others: colours that are not multiplied by it bleed from
-//! where nothing is seen, so resize premultiplied ones.
-//!
-//! What is read and written is amounts, between 0 and 1 for normalised formats; results outside are clamped, as every
-//! device does. See [`PixelFormat`] for sRGB. Padding is 0, transparent black.
+//! Ops from texture to texture, in one dispatch.
 
 use std::ops::Range;
 
@@ -61,6 +53,37 @@ pub struct TextureWork {
 }
 
 /// An op compiled for textures of two formats: bind it to such textures as often as needed.
+///
+/// A picture is a batch of one, and a texel's channels are the op's: red, green, blue and alpha, whatever order a format
+/// stores them in. An op of fewer channels than the input has leaves out the others; those that the output has besides
+/// are written as 0, and alpha as 1. Alpha is a channel like the others: colours that are not multiplied by it bleed from
+/// where nothing is seen, so resize premultiplied ones.
+///
+/// What is read and written is amounts, between 0 and 1 for normalised formats; results outside are clamped, and rounded
+/// to the nearest code, or f16. See [`PixelFormat`] for sRGB. Padding is 0, transparent black.
+///
+/// ```
+/// use upconv::wgpu::{self, TextureFormat::Rgba8UnormSrgb};
+/// use upconv::{Interpolate, PlanOptions, Planner, Upsample2d};
+///
+/// /// Doubles a picture; the `target` is of `Rgba8Unorm`, with `STORAGE_BINDING`.
+/// fn double(
+///     planner: &Planner,
+///     pass: &mut wgpu::ComputePass,
+///     [picture, target]: [&wgpu::Texture; 2],
+/// ) -> upconv::Result<()> {
+///     let up = Upsample2d {
+///         channels: 4,
+///         input_size: [picture.height() as usize, picture.width() as usize],
+///         output_size: [target.height() as usize, target.width() as usize],
+///         ..Default::default()
+///     };
+///     let up = Upsample2d::pytorch(up, Interpolate::Cubic { align_corners: false })?;
+///     let plan = planner.plan_textures(&up, Rgba8UnormSrgb, Rgba8UnormSrgb, &PlanOptions::default())?;
+///     plan.bind(picture, &[], target)?.encode(pass);
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug)]
 pub struct TexturePlan {
     plan: Plan,
