@@ -30,15 +30,16 @@ fn store_texel(column: u32, row: u32, value: vec4<f32>) {
     textureStore(y, vec2(column, row), texel);
 }
 
-// The nearest number that an f16 holds, of two equally near ones the even.
-fn nearest_half(value: vec4<f32>) -> vec4<f32> {
+// The nearest number that an f16 holds, of two equally near ones the even. Devices differ past the largest.
+fn nearest_half(number: vec4<f32>) -> vec4<f32> {
+    let value = clamp(number, vec4(-65504.0), vec4(65504.0));
     let bits = bitcast<vec4<u32>>(value);
     let rounded = (bits + 0xfffu + ((bits >> vec4(13u)) & vec4(1u))) & vec4(0xffffe000u);
     // Below the smallest normal one they are a step of 2^-24 apart. Infinities and NaNs stay.
     let even = round(value * 16777216.0) / 16777216.0;
     let small = abs(value) < vec4(6.103515625e-5);
-    let finite = (bits & vec4(0x7f800000u)) != vec4(0x7f800000u);
-    return select(value, select(bitcast<vec4<f32>>(rounded), even, small), finite);
+    let finite = (bitcast<vec4<u32>>(number) & vec4(0x7f800000u)) != vec4(0x7f800000u);
+    return select(number, select(bitcast<vec4<f32>>(rounded), even, small), finite);
 }
 
 // IEC 61966-2-1, odd about 0 for what a filter puts below it.

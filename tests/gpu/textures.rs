@@ -306,11 +306,35 @@ async fn levels(gpu: &Gpu) -> Outcome {
     }
 }
 
+/// Numbers between two of f16, ties among them, of all sizes: the nearest is stored, or 0 for a subnormal one. None is past
+/// the largest.
+async fn halves(gpu: &Gpu) -> Outcome {
+    let numbers: Vec<f32> = (0..96).map(|i| (1.0 + i as f32 * 0.173) * 2f32.powi(i % 40 - 26)).collect();
+    let ties = [2048.0 + 1.0, 2048.0 + 3.0, 1.0 + 1.0 / 2048.0, 0.0, 65504.0, 3.0 / 33_554_432.0];
+    let numbers: Vec<f32> = ties.into_iter().chain(numbers).flat_map(|number| [number, -number]).take(192).collect();
+    let copy = Upsample2d { channels: 4, input_size: [6, 8], output_size: [6, 8], ..Default::default() };
+    let plan = gpu.planner().plan_textures(&copy, Rgba32Float, Rgba16Float, &PlanOptions::default()).map_err(text)?;
+    let canvas = Canvas::new(gpu, Rgba32Float.into(), [8, 6], TextureUsages::TEXTURE_BINDING);
+    let mut next = numbers.iter();
+    canvas.fill(gpu, || next.next().copied().unwrap_or_default().into());
+    let target = Canvas::new(gpu, Rgba16Float.into(), [8, 6], TextureUsages::STORAGE_BINDING);
+    submit(gpu, &plan.bind(canvas.picture(), &[], target.picture()).map_err(text)?);
+    for (actual, number) in target.read(gpu).await?.concat().into_iter().zip(numbers) {
+        let nearest = upconv::half::f16::from_f32(number.clamp(-65504.0, 65504.0));
+        let flushed = nearest.is_normal() || actual != 0.0;
+        if actual != f64::from(nearest) && flushed {
+            return Err(format!("{number} was stored as {actual}; the nearest is {nearest}"));
+        }
+    }
+    Ok(())
+}
+
 pub fn rows() -> Vec<Row> {
     let mut rows = formats();
     rows.extend(layers());
     rows.extend(modes());
     rows.push(Row::new("weights at odd places and workgroups of other sizes", options));
     rows.push(Row::new("a mip level from another", levels));
+    rows.push(Row::new("f16 is rounded to the nearest", halves));
     rows
 }
