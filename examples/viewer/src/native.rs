@@ -1,5 +1,6 @@
 //! The program with a window of the system.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -83,7 +84,9 @@ impl Window {
                 *taken.lock().unwrap_or_else(PoisonError::into_inner) = Some(image);
             });
             context.send_viewport_cmd(ViewportCommand::Screenshot(callback));
-            self.viewer.probes.iter().for_each(|probe| println!("{probe}"));
+            let mut output = std::io::stdout().lock();
+            // Nobody may read them.
+            let _ = self.viewer.probes.iter().try_for_each(|probe| writeln!(output, "{probe}"));
         }
         if let Some(image) = self.taken.lock().unwrap_or_else(PoisonError::into_inner).take() {
             let [width, height] = image.size.map(|side| side as u32);
