@@ -1,10 +1,14 @@
 //! DCGAN's generator: its layers, with the batch normalisations folded into them, from a file or from a seed.
 
+#[path = "../common/tensors.rs"]
+mod tensors;
+
 use ndarray::{Array1, Array4, ArrayD, Axis, Ix4};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand_distr::{Distribution, Normal};
-use safetensors::{Dtype, SafeTensors};
+use safetensors::SafeTensors;
+use tensors::tensor;
 use upconv::{Activation, ConvTranspose2d, cpu};
 
 /// PyTorch's `BatchNorm2d.eps`.
@@ -161,15 +165,6 @@ fn statistics(output: &Array4<f32>, weight: Array1<f32>) -> BatchNorm {
     });
     let (mean, variance): (Vec<f32>, Vec<f32>) = moments.unzip();
     BatchNorm { bias: Array1::zeros(weight.len()), weight, mean: mean.into(), variance: variance.into() }
-}
-
-fn tensor(file: &SafeTensors, name: &str) -> Result<ArrayD<f32>, String> {
-    let view = file.tensor(name).map_err(|error| format!("{name}: {error}"))?;
-    if view.dtype() != Dtype::F32 {
-        return Err(format!("{name} is stored as {:?}; it should be F32", view.dtype()));
-    }
-    let values = bytemuck::pod_collect_to_vec(view.data());
-    ArrayD::from_shape_vec(view.shape(), values).map_err(|error| format!("{name}: {error}"))
 }
 
 fn vector(file: &SafeTensors, name: &str, length: usize) -> Result<Array1<f32>, String> {

@@ -1,6 +1,8 @@
 //! Runs DCGAN's generator from end to end on the GPU, in one submission, and checks each of its layers against the CPU
 //! reference. The weights are random ones of a seed, or those of a safetensors file in PyTorch's names.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod generator;
 mod run;
 
@@ -113,19 +115,5 @@ fn run(arguments: &Arguments) -> Result<(), String> {
 }
 
 fn main() -> ExitCode {
-    let outcome = match arguments() {
-        Ok(Some(arguments)) => run(&arguments),
-        Ok(None) => {
-            println!("{USAGE}");
-            Ok(())
-        }
-        Err(error) => Err(error),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("dcgan: {}", error.replace('\n', " "));
-            ExitCode::FAILURE
-        }
-    }
+    common::end("dcgan", USAGE, arguments(), |arguments| run(&arguments))
 }

@@ -1,6 +1,9 @@
 //! A network that doubles a picture's size: convolutions that find features, and a transposed convolution that draws them.
 //! It takes one channel, between 0 and 1, so that a picture is a batch of three.
 
+#[path = "../common/tensors.rs"]
+mod tensors;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -10,6 +13,7 @@ use rand::rngs::StdRng;
 use rand_distr::{Distribution, Normal};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
+use tensors::tensor;
 use upconv::{Activation, Conv2d, ConvTranspose2d, Gpu, Padding, Result};
 
 /// Slope of the leaky ReLUs.
@@ -201,13 +205,4 @@ impl Layer {
         }
         .map_err(|error| error.to_string())
     }
-}
-
-fn tensor(file: &SafeTensors, name: &str) -> std::result::Result<ArrayD<f32>, String> {
-    let view = file.tensor(name).map_err(|error| format!("{name}: {error}"))?;
-    if view.dtype() != Dtype::F32 {
-        return Err(format!("{name} is stored as {:?}; it should be F32", view.dtype()));
-    }
-    let values = bytemuck::pod_collect_to_vec(view.data());
-    ArrayD::from_shape_vec(view.shape(), values).map_err(|error| format!("{name}: {error}"))
 }

@@ -2,6 +2,8 @@
 //!
 //! It learns from crops of two photographs and is tested on a third: against PyTorch's bicubic, by PSNR.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod curve;
 mod pictures;
 #[path = "../upscale/sheet.rs"]
@@ -151,19 +153,5 @@ fn run(arguments: &Arguments) -> Result<(), String> {
 }
 
 fn main() -> ExitCode {
-    let outcome = match arguments() {
-        Ok(Some(arguments)) => run(&arguments),
-        Ok(None) => {
-            println!("{USAGE}");
-            Ok(())
-        }
-        Err(error) => Err(error),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("train: {}", error.replace('\n', " "));
-            ExitCode::FAILURE
-        }
-    }
+    common::end("train", USAGE, arguments(), |arguments| run(&arguments))
 }

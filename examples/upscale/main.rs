@@ -1,6 +1,8 @@
 //! Upsamples a picture by every method that the library has, on the GPU, checks each against the CPU reference, and
 //! writes the pictures with a labelled contact sheet.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod methods;
 mod sheet;
 #[allow(dead_code, reason = "the other example trains and saves")]
@@ -176,19 +178,5 @@ fn run(arguments: &Arguments) -> Result<(), String> {
 }
 
 fn main() -> ExitCode {
-    let outcome = match arguments() {
-        Ok(Some(arguments)) => run(&arguments),
-        Ok(None) => {
-            println!("{USAGE}");
-            Ok(())
-        }
-        Err(error) => Err(error),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("upscale: {}", error.replace('\n', " "));
-            ExitCode::FAILURE
-        }
-    }
+    common::end("upscale", USAGE, arguments(), |arguments| run(&arguments))
 }

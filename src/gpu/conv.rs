@@ -8,7 +8,6 @@ use super::program::{GpuOp, Program, Request};
 use super::recipe::{Capabilities, Recipe, recipes};
 use super::relation::{Direction, Layer, by_one_pass_or_two, lower};
 use super::texture_formats::with_outputs;
-use super::texture_params::TextureConvParams;
 use super::textures::{self, TextureOp, TextureWork};
 use crate::{Conv, FloatType, Result};
 
@@ -31,23 +30,14 @@ pub(crate) static DIRECT: Shader = Shader {
 };
 
 /// One thread per texel.
-pub(crate) static TEXTURE: Shader = Shader {
-    name: "conv_texture",
-    sources: with_outputs!(
-        "../../shaders/conv_texture.wgsl",
-        "../../shaders/shared/texture_conv_params.wgsl",
-        "../../shaders/shared/conv_axis.wgsl",
-        "../../shaders/shared/conv_taps.wgsl",
-        "../../shaders/shared/activation.wgsl",
-        "../../shaders/shared/texels.wgsl"
-    ),
-    reads: 3,
-    writes: 1,
-    fields: TextureConvParams::FIELDS,
-    params_size: size_of::<TextureConvParams>() as u64,
-    subgroups: false,
-    overrides: &textures::CONV_OVERRIDES,
-};
+pub(crate) static TEXTURE: Shader = textures::conv_shader(with_outputs!(
+    "../../shaders/conv_texture.wgsl",
+    "../../shaders/shared/texture_conv_params.wgsl",
+    "../../shaders/shared/conv_axis.wgsl",
+    "../../shaders/shared/conv_taps.wgsl",
+    "../../shaders/shared/activation.wgsl",
+    "../../shaders/shared/texels.wgsl"
+));
 
 impl<const R: usize> GpuOp for Conv<R> {
     fn recipes(&self, capabilities: &Capabilities, storage: FloatType) -> Vec<Recipe> {

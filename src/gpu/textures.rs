@@ -17,22 +17,29 @@ use super::{Bound, Dispatch, Plan, Planner, Recipe, Resource};
 use crate::geometry::at_most;
 use crate::{Activation, ColorEncoding, Cost, Error, Op, Result};
 
-/// The constants of every shader between textures.
-pub(crate) const OVERRIDES: [&str; 5] =
-    ["workgroup_width", "workgroup_height", "channels", "decode_srgb", "encode_srgb"];
-
-/// Those of the convolution and its transpose.
-pub(crate) const CONV_OVERRIDES: [&str; 9] = [
-    OVERRIDES[0],
-    OVERRIDES[1],
-    OVERRIDES[2],
-    OVERRIDES[3],
-    OVERRIDES[4],
-    "in_per_group",
-    "out_per_group",
-    "has_bias",
-    "activation",
-];
+/// The shader of a convolution between textures, or of its transpose, by its texts.
+pub(crate) const fn conv_shader(sources: &'static [&'static str]) -> Shader {
+    Shader {
+        name: "conv_texture",
+        sources,
+        reads: 3,
+        writes: 1,
+        fields: TextureConvParams::FIELDS,
+        params_size: size_of::<TextureConvParams>() as u64,
+        subgroups: false,
+        overrides: &[
+            "workgroup_width",
+            "workgroup_height",
+            "channels",
+            "decode_srgb",
+            "encode_srgb",
+            "in_per_group",
+            "out_per_group",
+            "has_bias",
+            "activation",
+        ],
+    }
+}
 
 /// An op that goes from texture to texture: [`Conv`](crate::Conv), [`ConvTranspose`](crate::ConvTranspose) and
 /// [`Upsample`](crate::Upsample) of two spatial axes.

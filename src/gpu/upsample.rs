@@ -40,7 +40,7 @@ pub(crate) static TEXTURE: Shader = Shader {
     fields: TextureUpsampleParams::FIELDS,
     params_size: size_of::<TextureUpsampleParams>() as u64,
     subgroups: false,
-    overrides: &textures::OVERRIDES,
+    overrides: &["workgroup_width", "workgroup_height", "channels", "decode_srgb", "encode_srgb"],
 };
 
 /// A copy is also a sum of one tap.

@@ -1,5 +1,8 @@
 //! The program with a window of the system.
 
+#[path = "../../common/mod.rs"]
+mod common;
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -132,19 +135,5 @@ fn run(arguments: Arguments) -> Result<(), String> {
 }
 
 pub fn main() -> ExitCode {
-    let outcome = match arguments() {
-        Ok(Some(arguments)) => run(arguments),
-        Ok(None) => {
-            println!("{USAGE}");
-            Ok(())
-        }
-        Err(error) => Err(error),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("viewer: {}", error.replace('\n', " "));
-            ExitCode::FAILURE
-        }
-    }
+    common::end("viewer", USAGE, arguments(), run)
 }
