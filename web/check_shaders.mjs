@@ -1,4 +1,4 @@
-// Shows every text of every shader, as `cargo test --lib` leaves them in target/shaders, to the browsers' compiler.
+// Shows every text of every shader, as `cargo run --example shaders -- target/shaders` writes them, to the browsers' compiler.
 import { readdirSync, readFileSync } from 'node:fs';
 import { create, globals } from 'webgpu';
 

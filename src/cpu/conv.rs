@@ -6,12 +6,13 @@ use std::ops::Range;
 use ndarray::{ArrayD, ArrayViewD};
 use rayon::prelude::*;
 
+use super::gemm::{Matrix, multiply};
 use super::layer::{self, Layer};
-use super::product::{Matrix, multiply};
-use super::rows::{add_scaled, vectorized};
+use super::simd::{add_scaled, vectorized};
 use super::{CpuOp, SLAB, least_rows, resize};
+use crate::error::Result;
 use crate::geometry::Axis;
-use crate::{Conv, Result};
+use crate::ops::conv::conv::Conv;
 
 /// Output channels of a group from which on a matrix product pays.
 const FEW: usize = 4;

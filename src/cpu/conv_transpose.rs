@@ -7,11 +7,12 @@ use std::ops::Range;
 use ndarray::{ArrayD, ArrayViewD};
 use rayon::prelude::*;
 
+use super::gemm::{Matrix, multiply};
 use super::layer::{self, Layer};
-use super::product::{Matrix, multiply};
-use super::rows::{Meetings, Phase, add, add_scaled, vectorized};
+use super::simd::{Meetings, Phase, add, add_scaled, vectorized};
 use super::{CpuOp, SLAB, least_rows, resize};
-use crate::{ConvTranspose, Result};
+use crate::error::Result;
+use crate::ops::conv::conv_transpose::ConvTranspose;
 
 /// Input channels of a group from which on a matrix product pays.
 const FEW: usize = 8;

@@ -1,15 +1,16 @@
 //! The weight's gradient on the CPU: for each group a matrix product of the narrow samples and the wide ones that they
 //! meet, some positions after the others.
 
+use crate::ops::op::Op;
 use ndarray::{ArrayD, ArrayViewD};
 use rayon::prelude::*;
 
 use super::conv::Problem;
+use super::gemm::{Matrix, multiply_add};
 use super::layer::Layer;
-use super::product::{Matrix, multiply_add};
 use super::{CpuOp, SLAB, least_rows, resize, row_major, shaped, zeros};
-use crate::conv_weight_grad::ForwardInput;
-use crate::{ConvWeightGrad, Op, Result};
+use crate::error::Result;
+use crate::ops::conv::weight_grad::{ConvWeightGrad, ForwardInput};
 
 /// Groups from which on each thread has its own. It is no number of threads, so that those change no sum.
 const MANY: usize = 8;

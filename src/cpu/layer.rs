@@ -3,8 +3,10 @@
 use ndarray::{ArrayD, ArrayViewD};
 
 use super::{finish, row_major, shaped, zeros};
+use crate::error::Result;
 use crate::geometry::{Axis, Geometry};
-use crate::{Activation, Op, Result};
+use crate::ops::activation::Activation;
+use crate::ops::op::Op;
 
 /// A layer without its tensors.
 pub(super) struct Layer {

@@ -1,6 +1,6 @@
 //! The ops on the CPU, fast: a matrix product for convolutions, row by row for the rest, on all cores.
 //!
-//! It is there for machines without an adapter ([`AnyDevice`]) and for the benchmark. Results keep the bound that
+//! It is there for machines without an adapter ([`AnyDevice`](crate::AnyDevice)) and for the benchmark. Results keep the bound that
 //! [`Reference`](crate::Reference) states; the reference stays the oracle. Ops without a fast path here are computed by
 //! the reference.
 //!
@@ -16,20 +16,28 @@
 //! # Ok::<(), upconv::Error>(())
 //! ```
 
-mod any_device;
+use ndarray::{Array, ArrayD, ArrayView, ArrayViewD, CowArray, Dimension, IxDyn};
+
+use crate::error::{Error, Result};
+use crate::ops::activation::Activation;
+use crate::ops::conv::bias_grad::ConvBiasGrad;
+use crate::ops::conv::resize_conv::ResizeConv;
+use crate::ops::op::Op;
+use crate::ops::pixel_shuffle::PixelShuffle;
+use crate::ops::pool::avg_pool::AvgPool;
+use crate::ops::pool::max_pool::MaxPool;
+use crate::ops::resample::bed_of_nails::BedOfNails;
+use crate::ops::resample::separable::{Separable, SeparableGrad};
+use crate::tensor::allocate::reserve;
+use crate::tensor::element::TensorView;
+
 mod conv;
 mod conv_transpose;
 mod conv_weight_grad;
+mod gemm;
 mod layer;
-mod product;
-mod rows;
 mod separable;
-
-use ndarray::{Array, ArrayD, ArrayView, ArrayViewD, CowArray, Dimension, IxDyn};
-
-pub use any_device::AnyDevice;
-
-use crate::{Activation, Error, Op, Result, TensorView};
+mod simd;
 
 /// An op that the CPU engine runs. Implemented by the descriptors of this crate.
 pub trait CpuOp: Op {
@@ -55,13 +63,13 @@ pub fn run<O: CpuOp, D: Dimension>(op: &O, inputs: &[ArrayView<f32, D>]) -> Resu
     output.into_dimensionality().map_err(|_| Error::Rank { operand: "output", expected, actual })
 }
 
-impl<const R: usize> CpuOp for crate::AvgPool<R> {}
-impl<const R: usize> CpuOp for crate::BedOfNails<R> {}
-impl<const R: usize> CpuOp for crate::ConvBiasGrad<R> {}
-impl<const R: usize> CpuOp for crate::MaxPool<R> {}
-impl<const R: usize> CpuOp for crate::PixelShuffle<R> {}
-impl<const R: usize> CpuOp for crate::ResizeConv<R> {}
-impl<T: crate::Separable> CpuOp for crate::SeparableGrad<T> {}
+impl<const R: usize> CpuOp for AvgPool<R> {}
+impl<const R: usize> CpuOp for BedOfNails<R> {}
+impl<const R: usize> CpuOp for ConvBiasGrad<R> {}
+impl<const R: usize> CpuOp for MaxPool<R> {}
+impl<const R: usize> CpuOp for PixelShuffle<R> {}
+impl<const R: usize> CpuOp for ResizeConv<R> {}
+impl<T: Separable> CpuOp for SeparableGrad<T> {}
 
 /// Numbers below this many, a loop is not worth another thread.
 const LEAST_WORK: usize = 1 << 14;
@@ -83,7 +91,7 @@ fn row_major<'a>(view: &'a ArrayViewD<f32>) -> CowArray<'a, f32, IxDyn> {
 fn zeros(shape: &[usize]) -> Result<Vec<f32>> {
     use rayon::prelude::*;
     let length = shape.iter().product();
-    let mut values = crate::memory::reserve("a tensor of the CPU engine", length)?;
+    let mut values = reserve("a tensor of the CPU engine", length)?;
     values.par_extend(rayon::iter::repeat_n(0.0, length).with_min_len(LEAST_WORK));
     Ok(values)
 }
@@ -91,7 +99,7 @@ fn zeros(shape: &[usize]) -> Result<Vec<f32>> {
 /// Makes a buffer hold so many numbers, whichever; an error where they do not fit into memory.
 fn resize(buffer: &mut Vec<f32>, length: usize) -> Result<()> {
     if buffer.capacity() < length {
-        *buffer = crate::memory::reserve("a tensor of the CPU engine", length)?;
+        *buffer = reserve("a tensor of the CPU engine", length)?;
     }
     buffer.resize(length, 0.0);
     Ok(())

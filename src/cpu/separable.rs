@@ -1,11 +1,15 @@
 //! Upsampling on the CPU, axis by axis, those that grow least first.
 
+use crate::ops::op::Op;
+use crate::ops::resample::separable::Separable;
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 use rayon::prelude::*;
 
-use super::rows::{add_scaled, vectorized};
+use super::simd::{add_scaled, vectorized};
 use super::{CpuOp, by_reference, least_rows, row_major, zeros};
-use crate::{Error, Op, Result, Separable, TapTable, Upsample};
+use crate::error::{Error, Result};
+use crate::ops::resample::tap_table::TapTable;
+use crate::ops::resample::upsample::Upsample;
 
 impl<const R: usize> CpuOp for Upsample<R> {
     fn compute(&self, inputs: &[ArrayViewD<f32>]) -> Result<ArrayD<f32>> {

@@ -1,20 +1,58 @@
 //! Pixel shuffle and its inverse on the GPU.
 
+use crate::ops::op::Op;
 use std::ops::Range;
 
-use super::kernel::Shader;
-use super::params::{ShuffleParams, wrap};
-use super::program::{GpuOp, Launch, Placed, Program, Request, Source, Step, Storage, Work};
-use super::recipe::{Capabilities, Recipe, recipes};
-use super::relation::{span, spatial_stride};
-use super::windows::{Bindable, Tile, Window};
+use crate::dtype::FloatType;
+use crate::error::Result;
 use crate::geometry::three;
-use crate::{ChannelOrder, FloatType, Op, PixelShuffle, Result, ShuffleDirection};
+use crate::gpu::program::addressing::{span, spatial_stride};
+use crate::gpu::program::operand::{Bindable, Placed, Source};
+use crate::gpu::program::program::{Program, Step};
+use crate::gpu::program::recipe::{Capabilities, Recipe, recipes};
+use crate::gpu::program::region::Tile;
+use crate::gpu::program::request::{GpuOp, Launch, Request, Work};
+use crate::gpu::program::shader::{Shader, Storage, single};
+use crate::gpu::program::split::Window;
+use crate::gpu::program::uniform::{uniform, wrap};
+use crate::ops::pixel_shuffle::{ChannelOrder, PixelShuffle, ShuffleDirection};
+
+uniform! {
+    /// `Params` of the pixel shuffle's shader.
+    ShuffleParams {
+        first_d: u32,
+        first_h: u32,
+        first_w: u32,
+        count_d: u32,
+        count_h: u32,
+        count_w: u32,
+        factor_d: u32,
+        factor_h: u32,
+        factor_w: u32,
+        spacious_d: u32,
+        spacious_h: u32,
+        spacious_w: u32,
+        deep_d: u32,
+        deep_h: u32,
+        deep_w: u32,
+        batch_count: u32,
+        first_channel: u32,
+        channel_count: u32,
+        spacious_base: u32,
+        spacious_batch: u32,
+        spacious_channel: u32,
+        deep_base: u32,
+        deep_batch: u32,
+        deep_channel: u32,
+        deep_phase: u32,
+        row_threads: u32,
+    }
+}
 
 /// One thread per sample copies it.
 pub(crate) static COPY: Shader = Shader {
     name: "pixel_shuffle_copy",
-    sources: &[include_str!("../../shaders/pixel_shuffle_copy.wgsl")],
+    texts: single!("pixel_shuffle_copy.wgsl"),
     reads: 1,
     writes: 1,
     fields: ShuffleParams::FIELDS,

@@ -5,37 +5,25 @@ use std::path::{Path, PathBuf};
 use wgpu::Features;
 use wgpu::naga::{self, AddressSpace, ScalarKind, StorageAccess, TypeInner, valid};
 
-use super::params::{Field, Kind};
+use super::shaders::SHADERS;
 use super::source_tests::files;
-use super::{SHADERS, kernel, texture_formats};
+use crate::gpu::program::shader::{OUTPUTS, Shader};
+use crate::gpu::program::uniform::{Field, Kind};
 
 /// One of a shader's texts. The first needs no feature.
-fn parse(shader: &kernel::Shader, text: usize) -> naga::Module {
-    let source = shader.sources[text];
+fn parse(shader: &Shader, text: usize) -> naga::Module {
+    let source = shader.texts.all()[text];
     let module = naga::front::wgsl::parse_str(source).unwrap_or_else(|e| panic!("{}", e.emit_to_string(source)));
     let mut needed = valid::Capabilities::empty();
     needed.set(valid::Capabilities::SHADER_FLOAT16, source.contains("enable f16;"));
-    let norm = texture_formats::OUTPUTS[text].required_features().contains(Features::TEXTURE_FORMAT_16BIT_NORM);
+    let norm = OUTPUTS[text].required_features().contains(Features::TEXTURE_FORMAT_16BIT_NORM);
     needed.set(valid::Capabilities::STORAGE_TEXTURE_16BIT_NORM_FORMATS, shader.between_textures() && norm);
     needed.set(valid::Capabilities::SUBGROUP, shader.subgroups);
-    needed.set(valid::Capabilities::COOPERATIVE_MATRIX, source.contains("wgpu_cooperative_matrix"));
+    needed.set(valid::Capabilities::COOPERATIVE_MATRIX, shader.cooperative());
     let mut validator = valid::Validator::new(Default::default(), needed);
     validator.subgroup_stages(valid::ShaderStages::COMPUTE).subgroup_operations(valid::SubgroupOperationSet::all());
     validator.validate(&module).unwrap_or_else(|error| panic!("{}: {error:?}", shader.name));
     module
-}
-
-/// For `web/check_shaders`, which shows them to the browsers' compiler.
-#[test]
-fn every_text_is_written_out() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/shaders");
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).unwrap();
-    for (number, shader) in SHADERS.iter().enumerate() {
-        for (text, source) in shader.sources.iter().enumerate() {
-            std::fs::write(folder.join(format!("{number}_{}_{text}.wgsl", shader.name)), source).unwrap();
-        }
-    }
 }
 
 /// Compares a struct with its field table: names, scalar kinds, and that each field follows the last.
@@ -72,13 +60,11 @@ fn check_fields(shader: &str, module: &naga::Module, inner: &TypeInner, fields: 
 #[test]
 fn uniforms_bindings_and_overrides_are_the_hosts() {
     for shader in SHADERS {
-        let texts = if shader.between_textures() { texture_formats::OUTPUTS.len() } else { 4 };
-        assert!(shader.sources.len() == 1 || shader.sources.len() == texts, "{}", shader.name);
-        (0..shader.sources.len()).for_each(|text| check_shader(shader, &parse(shader, text)));
+        (0..shader.texts.all().len()).for_each(|text| check_shader(shader, &parse(shader, text)));
     }
 }
 
-fn check_shader(shader: &kernel::Shader, module: &naga::Module) {
+fn check_shader(shader: &Shader, module: &naga::Module) {
     let mut globals: Vec<_> = module.global_variables.iter().filter_map(|(_, v)| Some((v.binding?, v))).collect();
     globals.sort_by_key(|(binding, _)| binding.binding);
     assert_eq!(globals.len() as u32, 1 + shader.reads + shader.writes, "{}", shader.name);
@@ -107,13 +93,17 @@ fn check_shader(shader: &kernel::Shader, module: &naga::Module) {
 }
 
 #[test]
-fn every_shader_file_is_registered_and_named_by_its_op() {
+fn every_shader_file_is_registered_by_its_path() {
     let files = files("shaders", "wgsl");
     let parts = ["prelude", "shared"];
     let in_parts = |path: &PathBuf| path.iter().any(|folder| parts.iter().any(|part| folder == *part));
     let whole = files.iter().filter(|path| !in_parts(path));
-    let mut names: Vec<_> = whole.filter_map(|path| path.file_stem()?.to_str()).collect();
-    let mut registered: Vec<_> = SHADERS.iter().map(|shader| shader.name).collect();
+    let named = |path: &PathBuf| {
+        let inside = path.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders")).ok()?;
+        Some(inside.with_extension("").to_str()?.replace(['/', '\\'], "_"))
+    };
+    let mut names: Vec<_> = whole.filter_map(named).collect();
+    let mut registered: Vec<_> = SHADERS.iter().map(|shader| shader.name.to_string()).collect();
     names.sort_unstable();
     registered.sort_unstable();
     // One file serves cooperative matrices of two sizes.
@@ -125,7 +115,7 @@ fn every_shader_file_is_registered_and_named_by_its_op() {
 #[test]
 fn texts_write_the_formats_that_they_are_for() {
     for shader in SHADERS.into_iter().filter(|shader| shader.between_textures()) {
-        for (number, format) in texture_formats::OUTPUTS.into_iter().enumerate() {
+        for (number, format) in OUTPUTS.into_iter().enumerate() {
             let module = parse(shader, number);
             let (_, output) = module.global_variables.iter().find(|(_, v)| v.name.as_deref() == Some("y")).unwrap();
             let TypeInner::Image { class: naga::ImageClass::Storage { format: named, .. }, .. } =

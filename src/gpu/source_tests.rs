@@ -1,8 +1,11 @@
-//! The rules that keep the sources apart.
+//! The rules that keep the sources apart: floors, circles, and what only some files may do. Tests are left out.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Those in a folder of the package, and in its folders, whose names end so.
+use syn::visit::{self, Visit};
+
+/// The files of a folder of the package, and of its folders, whose names end so.
 pub(super) fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
@@ -19,73 +22,275 @@ pub(super) fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The sources with `/` between folders, tests left out.
-fn sources() -> Vec<(String, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let named = |path: PathBuf| {
-        let name = path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
-        let text = std::fs::read_to_string(&path).unwrap().replace("\r\n", "\n");
-        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_string();
-        (name, code)
-    };
-    files("src", "rs").into_iter().map(named).filter(|(name, _)| !name.ends_with("tests.rs")).collect()
-}
-
-fn code_lines(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().map(str::trim).filter(|line| !line.starts_with("//"))
-}
-
-/// The files that say what the ops are: each with its op's name, and those of the ops that it is made of or goes with.
-const OPS: [(&str, &str); 11] = [
-    ("avg_pool.rs", "AvgPool"),
-    ("bed_of_nails.rs", "BedOfNails"),
-    ("conv.rs", "Conv"),
-    ("conv_bias_grad.rs", "ConvBiasGrad"),
-    ("conv_transpose.rs", "ConvTranspose"),
-    ("conv_weight_grad.rs", "ConvWeightGrad"),
-    ("max_pool.rs", "MaxPool"),
-    ("max_unpool.rs", "MaxUnpool MaxPool"),
-    ("pixel_shuffle.rs", "PixelShuffle"),
-    ("resize_conv.rs", "ResizeConv Conv Upsample"),
-    ("upsample.rs", "Upsample"),
+/// The rooms, by the beginnings of their files' names, and the floors that they are on. A file imports files of its own
+/// room and of lower floors.
+const ROOMS: [(&str, u32); 17] = [
+    ("dtype.rs", 0),
+    ("error/", 1),
+    ("geometry/", 2),
+    ("tensor/", 3),
+    ("ops/", 4),
+    ("cpu/", 5),
+    ("gpu/program/", 5),
+    ("gpu/resample/", 6),
+    ("gpu/conv/", 7),
+    ("gpu/pool/", 7),
+    ("gpu/pixel_shuffle.rs", 7),
+    ("gpu/shaders.rs", 8),
+    ("gpu/plan/", 8),
+    ("gpu/host/", 9),
+    ("gpu/mod.rs", 10),
+    ("any_device.rs", 11),
+    ("lib.rs", 12),
 ];
 
+/// What an op's file may import of other ops' files, since they are parts of it: `(file, other)`.
+const PARTS: [(&str, &str); 5] = [
+    ("ops/conv/resize_conv.rs", "ops/conv/conv.rs"),
+    ("ops/conv/resize_conv.rs", "ops/resample/upsample.rs"),
+    ("ops/conv/resize_conv.rs", "ops/resample/separable.rs"),
+    ("ops/pool/avg_pool.rs", "ops/resample/separable.rs"),
+    ("ops/pool/max_unpool.rs", "ops/pool/max_pool.rs"),
+];
+
+/// A module's path from the crate's root: `["ops", "op"]`.
+type Module = Vec<String>;
+
+/// A source file without its tests.
+struct Source {
+    /// With `/` between folders, from `src/`.
+    name: String,
+    module: Module,
+    syntax: syn::File,
+    text: String,
+}
+
+impl Source {
+    fn read(path: &Path) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let name = path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
+        let text = std::fs::read_to_string(path).unwrap().replace("\r\n", "\n");
+        let mut module: Module = name.trim_end_matches(".rs").split('/').map(String::from).collect();
+        module.pop_if(|last| last == "mod" || last == "lib");
+        let mut syntax = syn::parse_file(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        syntax.items.retain(|item| !is_test(item));
+        let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_string();
+        Self { name, module, syntax, text }
+    }
+
+    fn room(&self) -> (&'static str, u32) {
+        let room = ROOMS.into_iter().find(|(start, _)| self.name.starts_with(start));
+        room.unwrap_or_else(|| panic!("{} is in no room: see ROOMS", self.name))
+    }
+
+    /// Whether it implements the trait `Op`.
+    fn is_op(&self) -> bool {
+        let names_op = |path: &syn::Path| path.segments.last().is_some_and(|last| last.ident == "Op");
+        let implements = |item: &syn::Item| matches!(item, syn::Item::Impl(it) if it.trait_.as_ref().is_some_and(|(_, path, _)| names_op(path)));
+        self.syntax.items.iter().any(implements)
+    }
+
+    fn code_lines(&self) -> impl Iterator<Item = &str> {
+        self.text.lines().map(str::trim).filter(|line| !line.starts_with("//"))
+    }
+
+    fn uses(&self, word: &str) -> bool {
+        self.code_lines().any(|line| line.contains(word))
+    }
+}
+
+fn is_test(item: &syn::Item) -> bool {
+    let syn::Item::Mod(module) = item else { return false };
+    module.attrs.iter().any(|attribute| match &attribute.meta {
+        syn::Meta::List(list) => list.path.is_ident("cfg") && list.tokens.to_string() == "test",
+        _ => false,
+    })
+}
+
+/// Every path that a file's code spells: those of its `use` trees, and those in its types and expressions.
+#[derive(Default)]
+struct Paths(BTreeSet<Vec<String>>);
+
+impl Paths {
+    fn of(source: &Source) -> BTreeSet<Vec<String>> {
+        let mut paths = Self::default();
+        paths.visit_file(&source.syntax);
+        paths.0
+    }
+
+    fn add_tree(&mut self, before: &[String], tree: &syn::UseTree) {
+        let with = |name: &syn::Ident| [before, &[name.to_string()]].concat();
+        match tree {
+            syn::UseTree::Path(path) => self.add_tree(&with(&path.ident), &path.tree),
+            syn::UseTree::Name(name) if name.ident == "self" => drop(self.0.insert(before.to_vec())),
+            syn::UseTree::Name(name) => drop(self.0.insert(with(&name.ident))),
+            syn::UseTree::Rename(name) => drop(self.0.insert(with(&name.ident))),
+            syn::UseTree::Glob(_) => drop(self.0.insert(before.to_vec())),
+            syn::UseTree::Group(group) => group.items.iter().for_each(|tree| self.add_tree(before, tree)),
+        }
+    }
+}
+
+impl<'a> Visit<'a> for Paths {
+    fn visit_item_use(&mut self, item: &'a syn::ItemUse) {
+        self.add_tree(&[], &item.tree);
+    }
+
+    /// `pub(crate)` is no import.
+    fn visit_visibility(&mut self, _: &'a syn::Visibility) {}
+
+    fn visit_path(&mut self, path: &'a syn::Path) {
+        self.0.insert(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
+        visit::visit_path(self, path);
+    }
+}
+
+/// The sources, and for each file those that it imports.
+struct House {
+    sources: Vec<Source>,
+    imports: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl House {
+    fn read() -> Self {
+        let mut sources: Vec<_> = files("src", "rs").iter().map(|path| Source::read(path)).collect();
+        sources.retain(|source| !source.name.ends_with("tests.rs") && source.name != "cookbook.rs");
+        sources.sort_by(|a, b| a.name.cmp(&b.name));
+        let modules: BTreeMap<Module, String> =
+            sources.iter().map(|source| (source.module.clone(), source.name.clone())).collect();
+        let imports = sources.iter().map(|source| {
+            let targets = Paths::of(source).into_iter().filter_map(|path| defining_file(source, &path, &modules));
+            (source.name.clone(), targets.filter(|target| *target != source.name).collect())
+        });
+        Self { imports: imports.collect(), sources }
+    }
+
+    fn source(&self, name: &str) -> &Source {
+        self.sources.iter().find(|source| source.name == name).unwrap()
+    }
+
+    fn arrows(&self) -> impl Iterator<Item = (&Source, &Source)> {
+        let pairs = self.imports.iter().flat_map(|(from, targets)| targets.iter().map(move |to| (from, to)));
+        pairs.map(|(from, to)| (self.source(from), self.source(to)))
+    }
+
+    /// The files from which a file can be reached by imports, itself among them if it is part of a circle.
+    fn reaches(&self, name: &str) -> BTreeSet<&str> {
+        let mut open: Vec<&str> = self.imports[name].iter().map(String::as_str).collect();
+        let mut reached = BTreeSet::new();
+        while let Some(next) = open.pop() {
+            if reached.insert(next) {
+                open.extend(self.imports[next].iter().map(String::as_str));
+            }
+        }
+        reached
+    }
+}
+
+/// The file of the module that a path leads into; none for paths into other crates and to what is at hand.
+fn defining_file(source: &Source, path: &[String], modules: &BTreeMap<Module, String>) -> Option<String> {
+    let mut module = source.module.clone();
+    let rest = match path.first()?.as_str() {
+        "crate" => {
+            module.clear();
+            &path[1..]
+        }
+        "self" => &path[1..],
+        "super" => {
+            let ups = path.iter().take_while(|name| *name == "super").count();
+            module.truncate(module.len() - ups);
+            &path[ups..]
+        }
+        first if modules.contains_key(&[&module[..], &[first.to_string()]].concat()) => path,
+        _ => return None,
+    };
+    for name in rest {
+        module.push(name.clone());
+        if !modules.contains_key(&module) {
+            module.pop();
+            break;
+        }
+    }
+    modules.get(&module).cloned()
+}
+
+/// Whatever a file imports is in its own room, or on a lower floor. Nobody imports through `lib.rs`, which is the highest.
 #[test]
-fn the_sources_keep_their_directions() {
-    let files = sources();
-    assert!(files.len() > 15);
-    for (name, text) in &files {
-        let uses = |word: &str| code_lines(text).any(|line| line.contains(word));
-        let in_gpu = name.starts_with("gpu/");
-        let host = matches!(name.as_str(), "gpu/host.rs" | "gpu/timing.rs");
-        assert!(in_gpu || name == "lib.rs" || !uses("wgpu::") && !uses("use wgpu"), "wgpu in {name}");
-        for word in [".poll(", ".submit(", ".request_device("] {
-            assert!(name == "gpu/host.rs" || !uses(word), "{word} in {name}");
-        }
-        assert!(host || name == "gpu/kernel.rs" || !uses("device.create_"), "a GPU object is made in {name}");
-        for word in ["@compute", "@group(", "var<storage"] {
-            assert!(!uses(word), "WGSL in {name}");
-        }
-        // What an op means is said without the GPU, and without another op but those that it is made of.
-        if let Some((_, own)) = OPS.iter().find(|(file, _)| *file == name) {
-            let code: String = code_lines(text).collect();
-            let words: Vec<_> = code.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
-            for word in ["gpu", "Gpu", "Planner", "Plan", "Bound"] {
-                assert!(!words.contains(&word), "{name} knows the GPU: {word}");
-            }
-            for (_, names) in OPS.iter().filter(|(file, _)| *file != name) {
-                let other = names.split(' ').next().unwrap_or_default();
-                assert!(own.split(' ').any(|own| own == other) || !words.contains(&other), "{name} names {other}");
-            }
-        }
-        assert!(text.lines().count() <= 400, "{name} is two things");
+fn imports_lead_down() {
+    let house = House::read();
+    assert!(house.sources.len() > 60 && house.arrows().count() > 300);
+    let up = house.arrows().filter(|(from, to)| {
+        let ((from_room, from_floor), (to_room, to_floor)) = (from.room(), to.room());
+        from_room != to_room && from_floor <= to_floor
+    });
+    let up: Vec<_> = up.map(|(from, to)| format!("{} imports {}", from.name, to.name)).collect();
+    assert!(up.is_empty(), "imports that do not lead down:\n{}", up.join("\n"));
+}
+
+#[test]
+fn no_files_import_each_other() {
+    let house = House::read();
+    let circle = house.sources.iter().filter(|source| house.reaches(&source.name).contains(source.name.as_str()));
+    let circle: Vec<_> = circle.map(|source| source.name.as_str()).collect();
+    assert!(circle.is_empty(), "files that import each other, if by way of others:\n{}", circle.join("\n"));
+}
+
+/// The checks above see what they are to refuse.
+#[test]
+fn paths_are_found_wherever_they_stand() {
+    let files = ["gpu", "gpu/plan", "gpu/plan/plan", "lib", "ops", "ops/op"];
+    let module = |file: &str| file.split('/').filter(|part| *part != "lib").map(String::from).collect();
+    let modules: BTreeMap<Module, String> = files.map(|file| (module(file), format!("{file}.rs"))).into();
+    let text =
+        "use crate::{Name, ops::op::{Op, self}};\nfn f(x: super::super::gpu::plan::plan::Plan) { crate::Other::g() }";
+    let syntax = syn::parse_file(text).unwrap();
+    let module = ["ops", "op"].map(String::from).to_vec();
+    let source = Source { name: "ops/op.rs".into(), module, syntax, text: text.into() };
+    let found = Paths::of(&source).into_iter().filter_map(|path| defining_file(&source, &path, &modules));
+    assert_eq!(found.collect::<BTreeSet<_>>(), ["gpu/plan/plan.rs", "lib.rs", "ops/op.rs"].map(String::from).into());
+}
+
+/// What an op means is said without another op, but those that it is made of.
+#[test]
+fn ops_name_only_their_parts() {
+    let house = House::read();
+    let ops = house.sources.iter().filter(|source| source.name.starts_with("ops/") && source.is_op()).count();
+    assert!(ops >= 11, "{ops}");
+    for (from, to) in house.arrows() {
+        let both = from.name.starts_with("ops/") && from.is_op() && to.is_op();
+        let part = PARTS.contains(&(from.name.as_str(), to.name.as_str())) || to.name == "ops/resample/separable.rs";
+        assert!(!both || part, "{} is an op and imports another, {}", from.name, to.name);
     }
 }
 
 #[test]
-fn kernels_name_no_op() {
-    let (_, kernel) = sources().into_iter().find(|(name, _)| name == "gpu/kernel.rs").unwrap();
+fn only_some_files_touch_the_gpu() {
+    let house = House::read();
+    for source in &house.sources {
+        let name = source.name.as_str();
+        let names_wgpu =
+            Paths::of(source).iter().any(|path| path[0] == "wgpu" || path.get(1).is_some_and(|it| it == "wgpu"));
+        assert!(!names_wgpu || name.starts_with("gpu/") || name == "lib.rs", "wgpu in {name}");
+        for word in [".poll(", ".submit(", ".request_device("] {
+            assert!(name == "gpu/host/gpu.rs" || !source.uses(word), "{word} in {name}");
+        }
+        let makes = source.uses("device.create_");
+        assert!(
+            !makes || name == "gpu/plan/pipeline.rs" || name.starts_with("gpu/host/"),
+            "a GPU object is made in {name}"
+        );
+        for word in ["@compute", "@group(", "var<storage"] {
+            assert!(name == "gpu/shaders.rs" || !source.uses(word), "WGSL in {name}");
+        }
+        assert!(source.text.lines().count() <= 400, "{name} is two things");
+    }
+}
+
+#[test]
+fn pipelines_name_no_op() {
+    let house = House::read();
     for word in ["conv", "upsample", "shuffle", "pool", "nails", "grad"] {
-        assert!(!code_lines(&kernel).any(|line| line.replace("upconv", "").contains(word)), "{word}");
+        let names = |line: &str| line.replace("upconv", "").contains(word);
+        assert!(!house.source("gpu/plan/pipeline.rs").code_lines().any(names), "{word}");
     }
 }

@@ -2,9 +2,26 @@
 
 use wgpu::{Features, Limits};
 
-use super::program::Request;
+use super::shaders::SHADERS;
 use super::*;
-use crate::{Conv2d, ConvTranspose2d, FloatType, TensorLayout, Upsample2d};
+use crate::dtype::FloatType;
+use crate::error::Error;
+use crate::geometry::Padding;
+use crate::gpu::program::program::Program;
+use crate::gpu::program::request::Request;
+use crate::gpu::program::texture;
+use crate::ops::conv::conv::{Conv2d, Conv3d};
+use crate::ops::conv::conv_transpose::ConvTranspose2d;
+use crate::ops::conv::resize_conv::ResizeConv2d;
+use crate::ops::op::Op;
+use crate::ops::pixel_shuffle::PixelShuffle2d;
+use crate::ops::pool::avg_pool::AvgPool1d;
+use crate::ops::pool::max_pool::MaxPool2d;
+use crate::ops::resample::coordinates::Coordinates;
+use crate::ops::resample::filters::Filter;
+use crate::ops::resample::separable::Separable;
+use crate::ops::resample::upsample::{Upsample1d, Upsample2d, Upsample3d, UpsampleMode};
+use crate::tensor::layout::TensorLayout;
 
 /// A device of these limits that offers f16 and no more.
 fn plain(limits: &Limits) -> Capabilities {
@@ -113,8 +130,8 @@ fn a_small_problem_is_one_dispatch_over_whole_tensors() {
 #[test]
 fn programs_set_every_override() {
     let conv = Conv2d { in_channels: 64, out_channels: 512, input_size: [40, 40], ..Default::default() };
-    let linear = Upsample2d { mode: crate::UpsampleMode::Linear, ..Default::default() };
-    let pool = crate::MaxPool2d { input_size: [4, 4], ..Default::default() };
+    let linear = Upsample2d { mode: UpsampleMode::Linear, ..Default::default() };
+    let pool = MaxPool2d { input_size: [4, 4], ..Default::default() };
     let unpool = pool.unpool().unwrap();
     let programs = [
         by_each_recipe(&conv),
@@ -123,8 +140,8 @@ fn programs_set_every_override() {
         by_each_recipe(&ConvTranspose2d::default()),
         by_each_recipe(&Upsample2d::default()),
         by_each_recipe(&linear),
-        by_each_recipe(&crate::PixelShuffle2d::default()),
-        by_each_recipe(&crate::ResizeConv2d::default()),
+        by_each_recipe(&PixelShuffle2d::default()),
+        by_each_recipe(&ResizeConv2d::default()),
         by_each_recipe(&pool),
         by_each_recipe(&pool.grad_input()),
         by_each_recipe(&unpool),
@@ -155,15 +172,15 @@ fn conv_4() -> Conv2d {
 fn between_textures<O: TextureOp>(op: &O) -> Program {
     let format = PixelFormat::srgb(wgpu::TextureFormat::Rgba8Unorm);
     let (capabilities, options) = (&software(), &PlanOptions::default());
-    textures::program(op, [format; 2], &Request { capabilities, options }).unwrap()
+    texture::program(op, [format; 2], &Request { capabilities, options }).unwrap()
 }
 
 #[test]
 fn workgroups_of_textures_are_near_to_squares() {
-    let of = |size| textures::workgroup(size, &Limits::default());
+    let of = |size| texture::workgroup(size, &Limits::default());
     assert_eq!([64, 128, 256, 32, 1, 7].map(of), [[8, 8], [16, 8], [16, 16], [8, 4], [1, 1], [7, 1]]);
     let flat = Limits { max_compute_workgroup_size_y: 2, ..Limits::default() };
-    assert_eq!(textures::workgroup(64, &flat), [32, 2]);
+    assert_eq!(texture::workgroup(64, &flat), [32, 2]);
 }
 
 /// A device with cooperative matrices of f32.
@@ -206,7 +223,7 @@ fn tensors_past_32_bit_indices_are_split() {
     assert!(largest.unwrap() <= 1 << 33 && dispatches(&program).len() > 2);
     assert_eq!(dispatches(&program).iter().map(|dispatch| dispatch.windows[4].end).max(), Some(bytes));
     assert_eq!(required_limits(&up, &PlanOptions::default()).unwrap().max_buffer_size, bytes);
-    let line = crate::Upsample1d { output_size: [40_000_000], ..Default::default() };
+    let line = Upsample1d { output_size: [40_000_000], ..Default::default() };
     assert_eq!(required_limits(&line, &PlanOptions::default()).unwrap().max_buffer_size, 320_000_000);
 }
 
@@ -237,8 +254,8 @@ fn crops_are_split_until_they_fit() {
     let crop = Upsample2d {
         input_size: [6000, 6000],
         output_size: [300, 300],
-        coordinates: crate::Coordinates::TfCropAndResize { roi: [[0.0, 3.0]; 2] },
-        mode: crate::UpsampleMode::Linear,
+        coordinates: Coordinates::TfCropAndResize { roi: [[0.0, 3.0]; 2] },
+        mode: UpsampleMode::Linear,
         ..Default::default()
     };
     let program = lowered(&crop, &Limits::default(), &PlanOptions::default());
@@ -252,8 +269,8 @@ fn passes_are_chosen_by_cost_and_room() {
     let up = Upsample2d {
         input_size: [64, 64],
         output_size: [128, 128],
-        mode: crate::UpsampleMode::Filtered { filter: crate::Filter::Lanczos { lobes: 3 }, antialias: false },
-        coordinates: crate::Coordinates::HalfPixel,
+        mode: UpsampleMode::Filtered { filter: Filter::Lanczos { lobes: 3 }, antialias: false },
+        coordinates: Coordinates::HalfPixel,
         ..Default::default()
     };
     let program = lowered(&up, &Limits::default(), &PlanOptions::default());
@@ -261,9 +278,9 @@ fn passes_are_chosen_by_cost_and_room() {
     // Rows that stay as they are need no pass, and a few taps are best summed in blocks.
     let line = Upsample2d { output_size: [64, 128], ..up.clone() };
     assert_eq!(lowered(&line, &Limits::default(), &PlanOptions::default()).recipe.passes, 1);
-    for mode in [crate::UpsampleMode::Linear, crate::UpsampleMode::Cubic { a: -0.5, exclude_outside: false }] {
+    for mode in [UpsampleMode::Linear, UpsampleMode::Cubic { a: -0.5, exclude_outside: false }] {
         let few = lowered(&Upsample2d { mode, ..up.clone() }, &Limits::default(), &PlanOptions::default());
-        assert_eq!((few.recipe.shader, few.recipe.passes), ("upsample_taps_rows", 1));
+        assert_eq!((few.recipe.shader, few.recipe.passes), ("resample_taps_row_blocks", 1));
     }
 
     let small = Limits { max_buffer_size: 64 * 128 * 4 - 1, ..Limits::default() };
@@ -276,25 +293,25 @@ fn passes_are_chosen_by_cost_and_room() {
 /// Sizes that only an empty batch makes legal, and sums whose sizes between two passes pass a usize.
 #[test]
 fn absurd_sizes_are_errors() {
-    let conv = crate::Conv3d { batch: 0, input_size: [1 << 22; 3], ..Default::default() };
+    let conv = Conv3d { batch: 0, input_size: [1 << 22; 3], ..Default::default() };
     assert!(matches!(conv.grad_weight(), Err(Error::TooLarge { .. })));
     // Its weight has more elements than an address.
-    let kernel = crate::Conv3d { kernel_size: [1 << 22; 3], ..conv };
-    assert!(kernel.recipes(&software(), FloatType::F32).is_empty() || crate::Op::output(&kernel).is_ok());
-    let up = crate::Upsample3d { batch: 0, output_size: [1 << 22; 3], ..Default::default() };
-    assert!(matches!(crate::Op::output(&up), Err(Error::TooLarge { .. })));
-    let mode = crate::UpsampleMode::Linear;
-    let long = crate::Upsample3d { input_size: [1 << 30, 1 << 30, 1], output_size: [1, 1, 16], mode, ..up };
-    let long = crate::Upsample3d { batch: 1, ..long };
+    let kernel = Conv3d { kernel_size: [1 << 22; 3], ..conv };
+    assert!(kernel.recipes(&software(), FloatType::F32).is_empty() || Op::output(&kernel).is_ok());
+    let up = Upsample3d { batch: 0, output_size: [1 << 22; 3], ..Default::default() };
+    assert!(matches!(Op::output(&up), Err(Error::TooLarge { .. })));
+    let mode = UpsampleMode::Linear;
+    let long = Upsample3d { input_size: [1 << 30, 1 << 30, 1], output_size: [1, 1, 16], mode, ..up };
+    let long = Upsample3d { batch: 1, ..long };
     assert!(!long.recipes(&plain(&Limits::default()), FloatType::F32).is_empty());
-    let shrink = crate::Upsample1d { input_size: [2_000_000_000], mode, ..Default::default() };
+    let shrink = Upsample1d { input_size: [2_000_000_000], mode, ..Default::default() };
     let grad = shrink.grad_input();
     let options = PlanOptions::default();
     let refused = grad.lower(Request { capabilities: &plain(&Limits::default()), options: &options });
     assert!(matches!(refused, Err(Error::TooLarge { .. })), "{refused:?}");
-    let padding = crate::Padding::Explicit([[1_000_000; 2]]);
-    let pool = crate::AvgPool1d { kernel_size: [1_000_001], padding, ..Default::default() };
-    assert_eq!(crate::Separable::taps(&pool, 0).unwrap().len(), 1_000_001);
+    let padding = Padding::Explicit([[1_000_000; 2]]);
+    let pool = AvgPool1d { kernel_size: [1_000_001], padding, ..Default::default() };
+    assert_eq!(Separable::taps(&pool, 0).unwrap().len(), 1_000_001);
 }
 
 /// Chunks depend on the problem alone, and not on the device.

@@ -4,10 +4,10 @@ use ndarray::Array4;
 use upconv::gpu::GpuOp;
 use upconv::{ConvTranspose2d, Error, FloatType, Gpu, Op, PlanOptions, Planner};
 
-use super::Row;
-use super::harness::{Data, Outcome, Random, inputs};
-use super::host::sample;
-use super::problems::Fields;
+use crate::Row;
+use crate::harness::{Data, Outcome, Random, inputs};
+use crate::host::sample;
+use crate::problems::Fields;
 
 fn text(error: Error) -> String {
     error.to_string()

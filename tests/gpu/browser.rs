@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use upconv::Gpu;
 use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_configure};
 
-use super::Row;
+use crate::Row;
 
 wasm_bindgen_test_configure!(run_in_browser);
 
@@ -64,11 +64,11 @@ async fn run(module: &str, rows: Vec<Row>) {
 }
 
 macro_rules! tests_of {
-    ($($module:ident),*) => {
+    ($($name:ident = $($module:ident)::+),*) => {
         $(
             #[wasm_bindgen_test]
-            async fn $module() {
-                run(stringify!($module), super::$module::rows()).await;
+            async fn $name() {
+                run(stringify!($name), crate::$($module::)+rows()).await;
             }
         )*
     };

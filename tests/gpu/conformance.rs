@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use runner::{Engine, Status};
 use upconv::Gpu;
 
-use super::Row;
-use super::harness::Outcome;
+use crate::Row;
+use crate::harness::Outcome;
 
 async fn run(gpu: &Gpu, file: &Path) -> Outcome {
     let row = runner::run(file, &[Engine::Gpu(gpu)]).await?.swap_remove(0);

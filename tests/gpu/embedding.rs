@@ -4,10 +4,10 @@ use upconv::gpu::{Buffers, Capabilities, GpuOp, required_limits};
 use upconv::{ConvTranspose2d, Error, FloatType, Gpu, Plan, PlanOptions, Recipe, TensorLayout, Upsample2d, wgpu};
 use wgpu::BufferUsages;
 
-use super::Row;
-use super::harness::Outcome;
-use super::problems::Fields;
-use super::tensors::storage;
+use crate::Row;
+use crate::harness::Outcome;
+use crate::problems::Fields;
+use crate::tensors::storage;
 
 const PROBLEM: &str = "ic2_oc3_i4x5_k3x2_s2x3";
 const SIZES: [u64; 3] = [2 * 4 * 5 * 4, 2 * 3 * 3 * 2 * 4, 3 * 9 * 14 * 4];

@@ -7,9 +7,9 @@ use upconv::{
     PlanOptions, Tensor, TensorView, Upsample1d, wgpu,
 };
 
-use super::Row;
-use super::harness::{Data, Order, Outcome, Random, compare_all, operands, options, run_all};
-use super::problems::Fields;
+use crate::Row;
+use crate::harness::{Data, Order, Outcome, Random, compare_all, operands, options, run_all};
+use crate::problems::Fields;
 
 fn text(error: Error) -> String {
     error.to_string()

@@ -10,8 +10,8 @@ use upconv::{
     DataType, Error, FloatType, Gpu, Op, Operand, Plan, PlanOptions, Recipe, Tensor, TensorLayout, TensorView, wgpu,
 };
 
-pub use super::tensors::{Data, Order, Random};
-use super::tensors::{GUARD, POISON, Place, slot, storage};
+pub use crate::tensors::{Data, Order, Random};
+use crate::tensors::{GUARD, POISON, Place, slot, storage};
 
 pub type Outcome = Result<(), String>;
 

@@ -4,9 +4,9 @@ use ndarray::{Array4, ArrayD, Ix4, IxDyn, s};
 use upconv::gpu::GpuOp;
 use upconv::{Conv2d, ConvTranspose2d, Error, FloatType, Gpu, Interpolate, PlanOptions, Recipe, Upsample2d};
 
-use super::Row;
-use super::embedding::Fresh;
-use super::harness::{Data, Outcome, Random, compare, run_plan};
+use crate::Row;
+use crate::embedding::Fresh;
+use crate::harness::{Data, Outcome, Random, compare, run_plan};
 
 fn text(error: Error) -> String {
     error.to_string()
@@ -131,6 +131,6 @@ pub fn rows() -> Vec<Row> {
         Row::new("a lost device is an error and the next one works", lost_device),
     ];
     #[cfg(not(target_arch = "wasm32"))]
-    let rows = rows.into_iter().chain(super::blocking::rows()).collect();
+    let rows = rows.into_iter().chain(crate::blocking::rows()).collect();
     rows
 }

@@ -3,9 +3,9 @@
 use upconv::gpu::GpuOp;
 use upconv::{FloatType, Gpu, IndexConvention, Interpolate, MaxPool2d, PlanOptions, Tensor, TensorLayout, Upsample2d};
 
-use super::Row;
-use super::harness::{Data, Outcome, inputs, run_and_compare};
-use super::problems::Fields;
+use crate::Row;
+use crate::harness::{Data, Outcome, inputs, run_and_compare};
+use crate::problems::Fields;
 
 fn text(error: upconv::Error) -> String {
     error.to_string()

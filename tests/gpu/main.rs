@@ -1,44 +1,41 @@
 //! The GPU's tests: every row on every adapter. `cargo test --test gpu NAME` runs some of them, and `web/test` runs them in
 //! a browser.
 
-/// Gives the names of the modules that have rows to a macro.
+/// Gives a macro the modules that have rows: the name that their rows bear, and where each module lies.
 macro_rules! with_modules {
     ($take:ident) => {
         $take!(
-            tensors,
-            conv_transpose,
-            conv,
-            activations,
-            gradients,
-            upsample,
-            pixel_shuffle,
-            pool,
-            resize_conv,
-            halves,
-            layouts,
-            seeds,
-            conformance,
-            named,
-            properties,
-            splitting,
-            texture_bindings,
-            textures,
-            embedding,
-            host
+            tensors = tensors,
+            conv_transpose = conv::conv_transpose,
+            conv = conv::conv,
+            activations = conv::activations,
+            gradients = conv::gradients,
+            upsample = resample::upsample,
+            pixel_shuffle = pixel_shuffle,
+            pool = pool::pool,
+            resize_conv = conv::resize_conv,
+            halves = halves,
+            layouts = layouts,
+            seeds = seeds,
+            conformance = conformance,
+            named = named,
+            properties = properties,
+            splitting = splitting,
+            texture_bindings = textures::texture_bindings,
+            textures = textures::textures,
+            embedding = embedding,
+            host = host
         );
     };
 }
 
-mod activations;
 #[cfg(not(target_arch = "wasm32"))]
 mod blocking;
 #[cfg(target_arch = "wasm32")]
 mod browser;
 mod conformance;
 mod conv;
-mod conv_transpose;
 mod embedding;
-mod gradients;
 mod halves;
 mod harness;
 mod host;
@@ -49,14 +46,11 @@ mod native;
 mod pixel_shuffle;
 mod pool;
 mod properties;
-mod resize_conv;
+mod resample;
 mod seeds;
 mod splitting;
 mod tensors;
-mod texels;
-mod texture_bindings;
 mod textures;
-mod upsample;
 
 #[path = "../../benches/problems/mod.rs"]
 mod problems;

@@ -3,9 +3,9 @@
 use upconv::Gpu;
 use upconv::gpu::GpuOp;
 
-use super::Row;
-use super::harness::{Data, Outcome, compare, inputs};
-use super::problems::{Problem, named};
+use crate::Row;
+use crate::harness::{Data, Outcome, compare, inputs};
+use crate::problems::{Problem, named};
 
 async fn check(gpu: &Gpu, problem: &Problem, name: &str) -> Outcome {
     let told = |error: upconv::Error| error.to_string();

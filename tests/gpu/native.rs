@@ -5,14 +5,14 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Trial};
 use upconv::Gpu;
 
-use super::Row;
+use crate::Row;
 
 const NO_ADAPTER: &str = "no GPU adapter was found, and these tests need one: install your GPU's Vulkan driver, or a \
     software one (Debian, Ubuntu: apt-get install mesa-vulkan-drivers; tests/run does it for you)";
 
 macro_rules! rows_of {
-    ($($module:ident),*) => {
-        const MODULES: &[(&str, fn() -> Vec<Row>)] = &[$((stringify!($module), super::$module::rows)),*];
+    ($($name:ident = $($module:ident)::+),*) => {
+        const MODULES: &[(&str, fn() -> Vec<Row>)] = &[$((stringify!($name), crate::$($module::)+rows)),*];
     };
 }
 with_modules!(rows_of);

@@ -2,8 +2,8 @@
 
 use upconv::{ChannelOrder, PixelShuffle, ShuffleDirection};
 
-use super::Row;
-use super::harness::check;
+use crate::Row;
+use crate::harness::check;
 
 fn every_way<const R: usize>(
     batch: usize,

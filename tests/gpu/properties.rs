@@ -7,8 +7,8 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use upconv::gpu::GpuOp;
 use upconv::{Conv, ConvTranspose, FloatType, Gpu, Op, Padding, PlanOptions};
 
-use super::Row;
-use super::harness::{Data, Order, Outcome, Random, compare, inputs, operands, options, run_plan};
+use crate::Row;
+use crate::harness::{Data, Order, Outcome, Random, compare, inputs, operands, options, run_plan};
 
 /// Input size, kernel, stride, dilation and padding of an axis.
 type Numbers = (usize, usize, usize, usize, i64, i64);

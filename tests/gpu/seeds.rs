@@ -8,8 +8,8 @@ use ndarray::{Array4, ArrayView, ArrayView4, Ix4};
 use upconv::gpu::GpuOp;
 use upconv::{Conv2d, ConvTranspose2d, Gpu, Interpolate, Upsample2d};
 
-use super::Row;
-use super::harness::Outcome;
+use crate::Row;
+use crate::harness::Outcome;
 
 fn tensor((size, values): ([usize; 2], &'static [f32])) -> ArrayView4<'static, f32> {
     ArrayView::from_shape((1, 1, size[0], size[1]), values).expect("a literal's shape")

@@ -7,10 +7,10 @@ use upconv::{
     Upsample2d, UpsampleMode, wgpu,
 };
 
-use super::Row;
-use super::harness::{Data, Order, Outcome, Random, compare, inputs, operands, options, run_plan, submit};
-use super::problems::Fields;
-use super::tensors::{filled, storage};
+use crate::Row;
+use crate::harness::{Data, Order, Outcome, Random, compare, inputs, operands, options, run_plan, submit};
+use crate::problems::Fields;
+use crate::tensors::{filled, storage};
 
 fn text(error: Error) -> String {
     error.to_string()

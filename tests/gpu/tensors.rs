@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use ndarray::{ArrayD, Dimension, IxDyn};
 use upconv::{DataType, FloatType, Gpu, Operand, PlanOptions, Tensor, TensorLayout, wgpu};
 
-use super::Row;
+use crate::Row;
 
 /// A NaN that no shader makes: reading it spoils a sum, and finding it says that nothing was written.
 pub const POISON: u32 = 0x7fc0_dead;

@@ -1,0 +1,367 @@
+//! Every way in which a call can be refused: one variant per broken rule, each with its numbers.
+
+pub(crate) mod texture;
+
+use texture::TextureMistake;
+
+use crate::dtype::{DataType, FloatType};
+
+/// Why a descriptor, a layout, a binding or a run was refused.
+///
+/// The variants up to [`Error::RecipeRefused`] are the caller's mistakes, found before any GPU object exists.
+/// The rest tell what the host ([`Gpu`](crate::gpu::Gpu)) met at run time.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A size or step that must be at least 1 is 0.
+    #[error("{what} is 0 on spatial axis {axis}; it must be at least 1")]
+    Zero {
+        /// The field.
+        what: &'static str,
+        /// The spatial axis, from 0.
+        axis: usize,
+    },
+    /// A channel or group count that must be at least 1 is 0.
+    #[error("{what} is 0; it must be at least 1")]
+    NoChannels {
+        /// The field.
+        what: &'static str,
+    },
+    /// The group count does not divide a channel count.
+    #[error("groups {groups} does not divide {what} {channels}")]
+    Groups {
+        /// The group count.
+        groups: usize,
+        /// The field that it must divide.
+        what: &'static str,
+        /// That field's value.
+        channels: usize,
+    },
+    /// A size is not a multiple of what it is to be divided by.
+    #[error("{what} {value} is not a multiple of {by}")]
+    NotDivisible {
+        /// The size.
+        what: &'static str,
+        /// Its value.
+        value: usize,
+        /// What must divide it.
+        by: usize,
+    },
+    /// The kernel reaches further than the padded input.
+    #[error("the kernel spans {span} samples on spatial axis {axis}, the padded input only {padded}")]
+    KernelTooLarge {
+        /// The spatial axis, from 0.
+        axis: usize,
+        /// `dilation * (kernel - 1) + 1`.
+        span: usize,
+        /// Input size plus padding on both sides.
+        padded: i128,
+    },
+    /// A window of a max pooling meets no sample, only padding.
+    #[error("window {output} on spatial axis {axis} lies in the padding; a max pooling has nothing to choose there")]
+    EmptyWindow {
+        /// The spatial axis, from 0.
+        axis: usize,
+        /// The output index.
+        output: usize,
+    },
+    /// The sizes leave no output.
+    #[error("the output would have {size} samples on spatial axis {axis}")]
+    EmptyOutput {
+        /// The spatial axis, from 0.
+        axis: usize,
+        /// The size that the formula gives.
+        size: i128,
+    },
+    /// The output padding is not smaller than the larger of stride and dilation.
+    #[error(
+        "output padding {output_padding} on spatial axis {axis} must be smaller than max(stride, dilation) = {limit}"
+    )]
+    OutputPadding {
+        /// The spatial axis, from 0.
+        axis: usize,
+        /// The output padding asked for.
+        output_padding: usize,
+        /// `max(stride, dilation)`.
+        limit: usize,
+    },
+    /// No padding of this convention gives the output size asked for.
+    #[error("output size {wanted} on spatial axis {axis} is not possible: {convention} allows {min} to {max}")]
+    OutputSize {
+        /// The spatial axis, from 0.
+        axis: usize,
+        /// The size asked for.
+        wanted: usize,
+        /// The smallest size that the convention allows.
+        min: i128,
+        /// The largest size that the convention allows.
+        max: i128,
+        /// Whose rule it is.
+        convention: &'static str,
+    },
+    /// A number is past what the shaders' 32-bit coordinates, or this machine's memory, can hold.
+    #[error("{what} is {value}, past the limit of {limit}")]
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// Its value.
+        value: u128,
+        /// The largest value allowed.
+        limit: u128,
+    },
+    /// A real-valued parameter is not finite, or out of range.
+    #[error("{what} is {value}; it must be {must}")]
+    Number {
+        /// The parameter.
+        what: &'static str,
+        /// Its value.
+        value: f64,
+        /// The rule.
+        must: &'static str,
+    },
+    /// A tensor's shape is not the one that the descriptor gives.
+    #[error("{operand} has shape {actual:?}; the descriptor says {expected:?}")]
+    Shape {
+        /// Which tensor.
+        operand: &'static str,
+        /// The descriptor's shape.
+        expected: Vec<usize>,
+        /// The tensor's shape.
+        actual: Vec<usize>,
+    },
+    /// A tensor's elements are not of the op's type.
+    #[error("{operand} holds {actual:?} elements; the op takes {expected:?}")]
+    DataType {
+        /// Which tensor.
+        operand: &'static str,
+        /// The op's type.
+        expected: DataType,
+        /// The tensor's type.
+        actual: DataType,
+    },
+    /// A shape has the wrong number of axes.
+    #[error("{operand} has {actual} axes, {expected} are expected")]
+    Rank {
+        /// Which tensor.
+        operand: &'static str,
+        /// Batch, channels and spatial axes.
+        expected: usize,
+        /// The shape's length.
+        actual: usize,
+    },
+    /// The number of tensors is not the op's.
+    #[error("{op} takes {expected} input tensors, {actual} were given")]
+    OperandCount {
+        /// The op.
+        op: &'static str,
+        /// How many it takes.
+        expected: usize,
+        /// How many were given.
+        actual: usize,
+    },
+    /// A layout was given for a tensor that the op does not have.
+    #[error("{op} has no tensor \"{operand}\" to lay out")]
+    UnknownOperand {
+        /// The op.
+        op: &'static str,
+        /// The tensor named.
+        operand: &'static str,
+    },
+    /// A layout's shape and strides have different lengths.
+    #[error("a layout of {axes} axes has {strides} strides")]
+    LayoutRank {
+        /// Length of the shape.
+        axes: usize,
+        /// Length of the strides.
+        strides: usize,
+    },
+    /// Two elements of an output layout share an address.
+    #[error("the output layout (shape {shape:?}, strides {strides:?}) puts two elements at one address")]
+    LayoutOverlap {
+        /// The layout's shape.
+        shape: Vec<usize>,
+        /// The layout's strides, in elements.
+        strides: Vec<usize>,
+    },
+    /// A buffer slice is smaller than its layout reaches.
+    #[error("{operand}: the layout reaches {needed} bytes, the buffer slice has {available}")]
+    BufferTooSmall {
+        /// Which tensor.
+        operand: &'static str,
+        /// Bytes from the slice's start to the end of the last element.
+        needed: u64,
+        /// Bytes in the slice.
+        available: u64,
+    },
+    /// A buffer slice does not start where the device lets a storage binding start.
+    #[error(
+        "{operand}: the slice starts at byte {offset}, not a multiple of min_storage_buffer_offset_alignment = {alignment}; \
+         put the rest into the layout's offset"
+    )]
+    Misaligned {
+        /// Which tensor.
+        operand: &'static str,
+        /// The slice's byte offset.
+        offset: u64,
+        /// The device's alignment, in bytes.
+        alignment: u64,
+    },
+    /// A buffer or a texture lacks a usage.
+    #[error("{operand}: it was created without the usage {usage}")]
+    MissingUsage {
+        /// Which tensor.
+        operand: &'static str,
+        /// The usage's name in wgpu.
+        usage: &'static str,
+    },
+    /// Two tensors, of which one is written, lie in the same buffer.
+    #[error(
+        "{operand} and {output} lie in the same buffer; a dispatch that writes a buffer may not use it twice, at any offset"
+    )]
+    Aliased {
+        /// The one.
+        operand: &'static str,
+        /// The one that is written.
+        output: &'static str,
+    },
+    /// A texture that a plan cannot have at this end.
+    #[error("{operand}: {mistake}")]
+    Texture {
+        /// Which texture.
+        operand: &'static str,
+        /// What is wrong with it.
+        mistake: TextureMistake,
+    },
+    /// An op between textures is of one image.
+    #[error("{op} between textures takes a batch of 1; the descriptor says {batch}")]
+    TextureBatch {
+        /// The op.
+        op: &'static str,
+        /// The descriptor's batch.
+        batch: usize,
+    },
+    /// Input and output are one picture, or through OpenGL one texture.
+    #[error("input and output are the same texture; the input is its mip level {level} of array layer {layer}")]
+    SameTexture {
+        /// The mip level.
+        level: u32,
+        /// The array layer.
+        layer: u32,
+    },
+    /// One output element alone needs more of a tensor than a binding can hold.
+    #[error(
+        "{operand}: the smallest window that can be dispatched is {needed} bytes, more than {limit_name} = {limit}"
+    )]
+    WindowTooLarge {
+        /// Which tensor.
+        operand: &'static str,
+        /// Bytes of the smallest window.
+        needed: u64,
+        /// The limit in bytes.
+        limit: u64,
+        /// The limit's name in wgpu.
+        limit_name: &'static str,
+    },
+    /// The split into windows would need too many dispatches.
+    #[error("splitting to keep {limit_name} = {limit} would take more than {max} dispatches")]
+    TooManyWindows {
+        /// The limit's name in wgpu.
+        limit_name: &'static str,
+        /// The limit.
+        limit: u64,
+        /// The largest number of dispatches that one plan may hold.
+        max: usize,
+    },
+    /// A recipe that does not exist for this op.
+    #[error("{op} has no recipe \"{recipe}\"")]
+    RecipeUnknown {
+        /// The op.
+        op: &'static str,
+        /// The recipe asked for.
+        recipe: String,
+    },
+    /// Choices that were measured on another adapter or driver.
+    #[error("the choices are those of \"{actual}\", this is \"{expected}\"")]
+    ForeignChoices {
+        /// This adapter and driver.
+        expected: String,
+        /// Those in the text.
+        actual: String,
+    },
+    /// A text that does not hold choices.
+    #[error("line {line} of the choices is not \"{expected}\"")]
+    ChoicesText {
+        /// Counted from 1.
+        line: usize,
+        /// What should be there.
+        expected: &'static str,
+    },
+    /// A forced recipe that the problem or the device cannot run.
+    #[error("recipe \"{recipe}\" is refused: it wants {what} {wanted}, there is {available}")]
+    RecipeRefused {
+        /// The recipe asked for.
+        recipe: String,
+        /// The limit or property.
+        what: &'static str,
+        /// What the recipe wants.
+        wanted: u64,
+        /// What there is.
+        available: u64,
+    },
+    /// The device was made without a feature that the plan needs.
+    #[error("{what} needs the device feature {feature}, which this device was made without")]
+    MissingFeature {
+        /// What needs it.
+        what: &'static str,
+        /// The feature's name in wgpu.
+        feature: &'static str,
+    },
+    /// The op has no shader for tensors stored so.
+    #[error("{op} takes no tensors stored as {storage:?}")]
+    StorageUnsupported {
+        /// The op.
+        op: &'static str,
+        /// The storage asked for.
+        storage: FloatType,
+    },
+    /// Some of an op's inputs are stored as f32, some as f16.
+    #[error("{singles} inputs hold f32 and {halves} f16; one op's numbers are stored alike")]
+    MixedStorage {
+        /// Inputs of f32.
+        singles: usize,
+        /// Inputs of f16.
+        halves: usize,
+    },
+    /// This machine has no memory for a result.
+    #[error("{what} would take {bytes} bytes, more than this machine gives")]
+    NoMemory {
+        /// What is too large.
+        what: &'static str,
+        /// Its size.
+        bytes: u128,
+    },
+    /// Indices that lie outside the tensor that they are to be written to.
+    #[error("{count} indices lie outside their plane; their samples were left out")]
+    IndexOutOfRange {
+        /// How many.
+        count: u32,
+    },
+    /// No adapter answers.
+    #[error("no GPU adapter: {0}")]
+    NoAdapter(String),
+    /// The adapter gave no device.
+    #[error("the adapter gave no device: {0}")]
+    NoDevice(String),
+    /// The device was lost.
+    #[error("the GPU device was lost: {0}")]
+    DeviceLost(String),
+    /// The device has no memory left for this.
+    #[error("the GPU is out of memory: {0}")]
+    OutOfMemory(String),
+    /// The device refused or failed at something else.
+    #[error("the GPU reported an error: {0}")]
+    Device(String),
+}
+
+/// `Result` with this crate's [`enum@Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;

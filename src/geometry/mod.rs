@@ -1,0 +1,376 @@
+//! The one relation behind convolution, its transpose and their gradients, with every size formula.
+//!
+//! Per spatial axis a *wide* and a *narrow* index and a kernel *tap* belong together when
+//!
+//! ```text
+//! wide = narrow * stride + tap * dilation - pad
+//! ```
+//!
+//! A convolution reads wide and writes narrow, a transposed convolution reads narrow and writes wide. Everything that
+//! frameworks say differently (`pe`, output padding, output shapes, SAME, VALID) only chooses the sizes and `pad`, and
+//! is resolved on the host into a [`Geometry`]; shaders and references see nothing else.
+
+pub(crate) mod color;
+
+use std::ops::Range;
+
+use crate::error::{Error, Result};
+
+/// Largest coordinate (index, padded size, kernel span) that the shaders' signed 32-bit arithmetic holds with room for
+/// one step of [`MAX_STEP`].
+pub const MAX_COORDINATE: usize = i32::MAX as usize - MAX_STEP - 1;
+
+/// Largest stride and largest dilation: the product of two residues must fit 32 bits.
+pub const MAX_STEP: usize = u16::MAX as usize;
+
+/// Elements of a tensor whose bytes a `usize` counts.
+pub(crate) const MAX_ELEMENTS: usize = usize::MAX / 4 - 1;
+
+/// Explicit padding: samples `[before, after]` on each spatial axis. Negative values crop.
+pub type Pads<const R: usize> = [[i64; 2]; R];
+
+/// How a convolution's input is padded.
+///
+/// SAME and VALID are TensorFlow's and ONNX's words; SAME makes `output = ceil(input / stride)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Padding<const R: usize> {
+    /// These many zeros before and after each axis; negative values crop.
+    Explicit(Pads<R>),
+    /// No padding.
+    Valid,
+    /// As much as SAME needs, the odd sample after (TensorFlow's SAME, ONNX's SAME_UPPER).
+    SameUpper,
+    /// As much as SAME needs, the odd sample before (ONNX's SAME_LOWER).
+    SameLower,
+}
+
+impl<const R: usize> Default for Padding<R> {
+    fn default() -> Self {
+        Self::Explicit([[0; 2]; R])
+    }
+}
+
+/// PyTorch's form: the same on both sides of an axis.
+impl<const R: usize> From<[u32; R]> for Padding<R> {
+    fn from(padding: [u32; R]) -> Self {
+        Self::Explicit(padding.map(|p| [p.into(); 2]))
+    }
+}
+
+/// The relation on one axis, as a [`Geometry`] holds it: sizes, kernel, stride and dilation are at least 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Axis {
+    /// Samples on the wide side: a convolution's input, a transposed convolution's output.
+    pub wide: usize,
+    /// Samples on the narrow side.
+    pub narrow: usize,
+    /// Kernel taps.
+    pub kernel: usize,
+    /// Wide samples from one narrow index to the next.
+    pub stride: usize,
+    /// Wide samples from one tap to the next; 1 is an ordinary kernel.
+    pub dilation: usize,
+    /// Zeros before the wide side; negative crops.
+    pub pad: i64,
+}
+
+impl Axis {
+    /// An axis on which nothing happens, standing in for those that a lower-dimensional problem lacks.
+    pub(crate) const UNIT: Self = Self { wide: 1, narrow: 1, kernel: 1, stride: 1, dilation: 1, pad: 0 };
+
+    /// Wide samples that the kernel spans: `dilation * (kernel - 1) + 1`.
+    pub fn span(&self) -> usize {
+        span(self.kernel, self.dilation)
+    }
+
+    /// Taps from one that meets a given wide index to the next: `stride / gcd(stride, dilation)`.
+    pub fn tap_step(&self) -> usize {
+        self.stride / gcd(self.stride, self.dilation)
+    }
+
+    /// The narrow indices for which `tap` meets a wide sample; consecutive ones meet samples `stride` apart.
+    pub fn narrow_range(&self, tap: usize) -> Range<usize> {
+        let shift = self.pad - (tap * self.dilation) as i64;
+        self.clip_narrow(div_ceil(shift, self.stride), (self.wide as i64 - 1 + shift).div_euclid(self.stride as i64))
+    }
+
+    /// The wide index that `narrow` and `tap` meet, where `narrow` is in [`Self::narrow_range`] of that tap.
+    pub fn wide_index(&self, narrow: usize, tap: usize) -> usize {
+        (self.relation(narrow, tap)) as usize
+    }
+
+    fn relation(&self, narrow: usize, tap: usize) -> i64 {
+        (narrow * self.stride + tap * self.dilation) as i64 - self.pad
+    }
+
+    /// The wide samples from the first to the last that any of these taps of these narrow indices meets.
+    pub fn wide_window(&self, narrow: &Range<usize>, taps: &Range<usize>) -> Range<usize> {
+        let first = self.relation(narrow.start, taps.start).max(0);
+        let last = self.relation(narrow.end - 1, taps.end - 1).min(self.wide as i64 - 1);
+        if last < first { 0..0 } else { first as usize..last as usize + 1 }
+    }
+
+    /// The narrow samples from the first to the last that any tap of these wide indices meets.
+    pub fn narrow_window(&self, wide: &Range<usize>) -> Range<usize> {
+        let reach = (self.span() - 1) as i64;
+        let first = div_ceil(wide.start as i64 + self.pad - reach, self.stride);
+        self.clip_narrow(first, (wide.end as i64 - 1 + self.pad).div_euclid(self.stride as i64))
+    }
+
+    /// `first..=last` without what lies outside the narrow side.
+    fn clip_narrow(&self, first: i64, last: i64) -> Range<usize> {
+        let (first, last) = (first.max(0), last.min(self.narrow as i64 - 1));
+        if last < first { 0..0 } else { first as usize..last as usize + 1 }
+    }
+
+    /// Refuses what 32-bit coordinates cannot hold.
+    pub(crate) fn check(&self) -> Result<()> {
+        let limit = MAX_COORDINATE as u128;
+        let steps = |n: usize, step: usize| (n.max(1) as u128 - 1) * step as u128;
+        at_most("the kernel's span", steps(self.kernel, self.dilation) + 1, limit)?;
+        at_most("a padded size", self.wide as u128 + u128::from(self.pad.unsigned_abs()), limit)?;
+        let reach = steps(self.narrow, self.stride) + steps(self.kernel, self.dilation);
+        at_most("a padded size", reach + u128::from(self.pad.unsigned_abs()), limit)
+    }
+}
+
+/// The canonical form that every framework's parameters resolve to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Geometry<const R: usize> {
+    /// Images.
+    pub batch: usize,
+    /// Groups of channels that do not see each other.
+    pub groups: usize,
+    /// Channels on the wide side.
+    pub wide_channels: usize,
+    /// Channels on the narrow side.
+    pub narrow_channels: usize,
+    /// The spatial axes, outermost first.
+    pub axes: [Axis; R],
+}
+
+impl<const R: usize> Geometry<R> {
+    /// Shape of the wide tensor: (N, C, spatial...).
+    pub fn wide_shape(&self) -> Vec<usize> {
+        [self.batch, self.wide_channels].into_iter().chain(self.axes.iter().map(|axis| axis.wide)).collect()
+    }
+
+    /// Shape of the narrow tensor: (N, C, spatial...).
+    pub fn narrow_shape(&self) -> Vec<usize> {
+        [self.batch, self.narrow_channels].into_iter().chain(self.axes.iter().map(|axis| axis.narrow)).collect()
+    }
+
+    /// Shape of the weight: (narrow channels, wide channels / groups, kernel...). That is PyTorch's (Cout, Cin/g, k...)
+    /// for a convolution and its (Cin, Cout/g, k...) for a transposed one.
+    pub fn weight_shape(&self) -> Vec<usize> {
+        let channels = [self.narrow_channels, self.wide_per_group()];
+        channels.into_iter().chain(self.axes.iter().map(|axis| axis.kernel)).collect()
+    }
+
+    /// Wide channels in one group.
+    pub fn wide_per_group(&self) -> usize {
+        self.wide_channels / self.groups
+    }
+
+    /// Narrow channels in one group.
+    pub fn narrow_per_group(&self) -> usize {
+        self.narrow_channels / self.groups
+    }
+
+    /// Products of an input sample and a weight that are summed, not counting taps that fall into the padding.
+    pub fn multiply_adds(&self) -> u128 {
+        let pairs = |axis: &Axis| (0..axis.kernel).map(|tap| axis.narrow_range(tap).len() as u128).sum::<u128>();
+        let channels = self.batch as u128 * self.narrow_channels as u128 * self.wide_per_group() as u128;
+        self.axes.iter().fold(channels, |n, axis| n.saturating_mul(pairs(axis)))
+    }
+
+    /// Refuses channel counts that groups do not divide and sizes past a limit.
+    pub(crate) fn check(&self, wide_name: &'static str, narrow_name: &'static str) -> Result<()> {
+        let counts = [("groups", self.groups), (wide_name, self.wide_channels), (narrow_name, self.narrow_channels)];
+        for (what, channels) in counts {
+            if channels == 0 {
+                return Err(Error::NoChannels { what });
+            }
+            at_most(what, channels as u128, MAX_COORDINATE as u128)?;
+            if channels % self.groups != 0 {
+                return Err(Error::Groups { groups: self.groups, what, channels });
+            }
+        }
+        self.axes.iter().try_for_each(Axis::check)?;
+        for shape in [self.wide_shape(), self.narrow_shape(), self.weight_shape()] {
+            check_elements(&shape)?;
+        }
+        Ok(())
+    }
+
+    /// The three axes that the shaders and references loop over; those that the problem lacks come first.
+    pub(crate) fn axes3(&self) -> [Axis; 3] {
+        three(Axis::UNIT, &self.axes)
+    }
+}
+
+/// What is said of one to three axes, as said of three: those that a problem lacks come first.
+pub(crate) fn three<T: Copy>(lacking: T, axes: &[T]) -> [T; 3] {
+    std::array::from_fn(|i| (i + axes.len()).checked_sub(3).map_or(lacking, |axis| axes[axis]))
+}
+
+impl<const R: usize> Padding<R> {
+    /// What it comes to before and after an axis of so many samples.
+    pub(crate) fn on_axis(&self, axis: usize, input: usize, span: usize, stride: usize) -> Result<[i64; 2]> {
+        match self {
+            Self::Explicit(pads) => Ok(pads[axis]),
+            Self::Valid => Ok([0; 2]),
+            Self::SameUpper => split_padding(same_total(input, span, stride), true),
+            Self::SameLower => split_padding(same_total(input, span, stride), false),
+        }
+    }
+}
+
+/// Refuses a field that is 0 or past its limit on any axis, before any formula multiplies it.
+pub(crate) fn check_fields<const R: usize>(fields: &[(&'static str, [usize; R], usize)]) -> Result<()> {
+    const { assert!(R >= 1 && R <= 3, "there are ops of one, two and three spatial axes") };
+    for &(what, values, limit) in fields {
+        if let Some(axis) = values.iter().position(|&value| value == 0) {
+            return Err(Error::Zero { what, axis });
+        }
+        values.iter().try_for_each(|&value| at_most(what, value as u128, limit as u128))?;
+    }
+    Ok(())
+}
+
+/// The fields that a convolution and its transpose share.
+pub(crate) fn check_layer<const R: usize>(
+    input_size: [usize; R],
+    kernel_size: [usize; R],
+    stride: [usize; R],
+    dilation: [usize; R],
+) -> Result<()> {
+    check_fields(&[
+        ("input_size", input_size, MAX_COORDINATE),
+        ("kernel_size", kernel_size, MAX_COORDINATE),
+        ("stride", stride, MAX_STEP),
+        ("dilation", dilation, MAX_STEP),
+    ])
+}
+
+/// Refuses a tensor whose bytes this machine cannot count. An empty batch counts as one image.
+pub(crate) fn check_elements(shape: &[usize]) -> Result<()> {
+    let elements = shape.iter().try_fold(1u128, |n, &axis| n.checked_mul(axis.max(1) as u128));
+    at_most("a tensor's element count", elements.unwrap_or(u128::MAX), MAX_ELEMENTS as u128)
+}
+
+pub(crate) fn at_most(what: &'static str, value: u128, limit: u128) -> Result<()> {
+    if value <= limit { Ok(()) } else { Err(Error::TooLarge { what, value, limit }) }
+}
+
+/// Wide samples that a kernel spans: `dilation * (kernel - 1) + 1`. Saturates.
+pub(crate) fn span(kernel: usize, dilation: usize) -> usize {
+    dilation.saturating_mul(kernel.saturating_sub(1)).saturating_add(1)
+}
+
+/// A convolution's output size: `floor((wide + before + after - span) / stride) + 1`.
+pub(crate) fn conv_size(wide: usize, pads: [i64; 2], span: usize, stride: usize) -> i128 {
+    (wide as i128 + i128::from(pads[0]) + i128::from(pads[1]) - span as i128).div_euclid(stride as i128) + 1
+}
+
+/// A transposed convolution's output size without output padding: `(narrow - 1) * stride + span - before - after`.
+pub(crate) fn conv_transpose_size(narrow: usize, pads: [i64; 2], span: usize, stride: usize) -> i128 {
+    (narrow as i128 - 1) * stride as i128 + span as i128 - i128::from(pads[0]) - i128::from(pads[1])
+}
+
+/// A convolution's SAME padding in all: `max(0, (ceil(wide / stride) - 1) * stride + span - wide)`.
+pub(crate) fn same_total(wide: usize, span: usize, stride: usize) -> i128 {
+    ((wide.div_ceil(stride) as i128 - 1) * stride as i128 + span as i128 - wide as i128).max(0)
+}
+
+/// `total` split into before and after, the odd sample after (`upper`) or before. A negative total crops.
+pub(crate) fn split_padding(total: i128, upper: bool) -> Result<[i64; 2]> {
+    let limit = MAX_COORDINATE as i128;
+    if total.abs() > limit {
+        return Err(Error::TooLarge { what: "padding", value: total.unsigned_abs(), limit: limit as u128 });
+    }
+    let (smaller, larger) = (total.div_euclid(2) as i64, (total - total.div_euclid(2)) as i64);
+    Ok(if upper { [smaller, larger] } else { [larger, smaller] })
+}
+
+/// Greatest common divisor.
+pub(crate) fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+fn div_ceil(a: i64, b: usize) -> i64 {
+    -(-a).div_euclid(b as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every axis with small numbers, some of them absurd.
+    fn axes() -> impl Iterator<Item = Axis> {
+        let sizes = [1usize, 2, 5, 8];
+        sizes.into_iter().flat_map(move |wide| {
+            sizes.into_iter().flat_map(move |narrow| {
+                (1..=4).flat_map(move |kernel| {
+                    (1..=4).flat_map(move |stride| {
+                        (1..=3).flat_map(move |dilation| {
+                            (-3..=6).map(move |pad| Axis { wide, narrow, kernel, stride, dilation, pad })
+                        })
+                    })
+                })
+            })
+        })
+    }
+
+    #[test]
+    fn ranges_and_windows_match_the_relation_by_brute_force() {
+        for axis in axes() {
+            let meets = |n: usize, t: usize| (0..axis.wide as i64).contains(&axis.relation(n, t));
+            for t in 0..axis.kernel {
+                let brute: Vec<usize> = (0..axis.narrow).filter(|&n| meets(n, t)).collect();
+                assert_eq!(axis.narrow_range(t).collect::<Vec<_>>(), brute, "{axis:?} tap {t}");
+            }
+            for n in 0..axis.narrow {
+                let window = axis.wide_window(&(n..n + 1), &(0..axis.kernel));
+                let inside = |t: &usize| meets(n, *t);
+                assert!(
+                    (0..axis.kernel).filter(inside).all(|t| window.contains(&axis.wide_index(n, t))),
+                    "{axis:?} {n}"
+                );
+            }
+            for q in 0..axis.wide {
+                let window = axis.narrow_window(&(q..q + 1));
+                let met = (0..axis.narrow).filter(|&n| (0..axis.kernel).any(|t| axis.relation(n, t) == q as i64));
+                assert!(met.into_iter().all(|n| window.contains(&n)), "{axis:?} {q}");
+            }
+        }
+    }
+
+    #[test]
+    fn multiply_adds_count_what_is_summed() {
+        let axis = Axis { wide: 4, narrow: 4, kernel: 3, stride: 1, dilation: 1, pad: 1 };
+        let geometry = Geometry { batch: 2, groups: 3, wide_channels: 6, narrow_channels: 3, axes: [axis] };
+        assert_eq!(geometry.multiply_adds(), 2 * 3 * 2 * (3 + 4 + 3));
+        assert_eq!(geometry.weight_shape(), [3, 2, 3]);
+    }
+
+    #[test]
+    fn padding_splits_round_as_named() {
+        assert_eq!(split_padding(3, true), Ok([1, 2]));
+        assert_eq!(split_padding(3, false), Ok([2, 1]));
+        assert_eq!(split_padding(-1, true), Ok([-1, 0]));
+        assert_eq!(same_total(5, 3, 2), 2);
+        assert_eq!(same_total(4, 1, 3), 0);
+    }
+
+    #[test]
+    fn coordinates_past_32_bits_are_refused() {
+        let fine = Axis { wide: 8, narrow: 8, kernel: 3, stride: 1, dilation: 1, pad: 1 };
+        fine.check().unwrap();
+        for broken in
+            [Axis { wide: usize::MAX, ..fine }, Axis { kernel: usize::MAX, ..fine }, Axis { pad: i64::MIN, ..fine }]
+        {
+            assert!(matches!(broken.check(), Err(Error::TooLarge { .. })), "{broken:?}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Which of the recipes of a convolution or its transpose is the fastest: a pure function of the problem and the kind of
+//! adapter, from a table of what a recipe's parts cost there.
+
+use std::time::Duration;
+
+use wgpu::DeviceType;
+
+use super::gemm;
+use super::implicit_gemm::Product;
+use super::layer::{Direction, Layer};
+use super::row_blocks::{self, ROWS};
+use crate::geometry::Axis;
+use crate::gpu::program::recipe::Candidate;
+use crate::gpu::program::region::outputs;
+
+/// What the parts of a recipe cost on a kind of adapter, in nanoseconds of one workgroup.
+pub(crate) struct Rates {
+    /// Workgroups that run at once.
+    parallel: f64,
+    /// 64 outputs of the direct shader: as such, and for each product.
+    pub(crate) direct: [f64; 2],
+    /// 64 threads of two rows of eight outputs: as such, for each row of samples, and for each of its taps.
+    rows: [f64; 3],
+    /// A tile of a subgroup, by 32 columns: as such, for 4 rows, for each tap, for each term of the sum, and for each term
+    /// and 4 rows.
+    subgroup: [f64; 5],
+    /// A tile of a workgroup: as such, for each tap, for each term, and for each product of a term.
+    workgroup: [f64; 4],
+    /// The same of cooperative matrices.
+    cooperative: [f64; 4],
+}
+
+/// Measured on llvmpipe (Mesa 22.3.6 on 2 cores of an AVX-512 Xeon, 2026-11-22) on the benchmark's problems. SwiftShader
+/// takes some four times as long for each part, so that the order is the same. Cooperative matrices are those of Mesa 26.2.6.
+const SOFTWARE: Rates = Rates {
+    parallel: 2.0,
+    direct: [1000.0, 272.0],
+    rows: [3000.0, 2450.0, 283.0],
+    subgroup: [400.0, 600.0, 150.0, 86.0, 11.2],
+    workgroup: [40_000.0, 6_000.0, 60.0, 0.48],
+    cooperative: [0.0, 0.0, 0.0, 0.8],
+};
+
+/// Not measured: from what a GPU is known to do with loads and products, on one with room for some 500 workgroups.
+const HARDWARE: Rates = Rates {
+    parallel: 500.0,
+    direct: [500.0, 24.0],
+    rows: [500.0, 100.0, 60.0],
+    subgroup: [1000.0, 100.0, 40.0, 16.0, 16.0],
+    workgroup: [4000.0, 200.0, 20.0, 0.02],
+    cooperative: [4000.0, 200.0, 20.0, 0.005],
+};
+
+/// Taps from which on those in the padding are not looked for.
+const LONG: usize = 4096;
+
+/// Sorts the candidates, the one predicted to be the fastest first.
+pub(crate) fn rank(layer: &Layer, candidates: &mut [Candidate], device_type: DeviceType) {
+    candidates.sort_by_cached_key(|candidate| predict(layer, candidate, device_type));
+}
+
+/// How long a candidate will take.
+pub(crate) fn predict(layer: &Layer, candidate: &Candidate, device_type: DeviceType) -> Duration {
+    Duration::from_nanos(cost(layer, candidate, rates(device_type)) as u64)
+}
+
+pub(crate) fn rates(device_type: DeviceType) -> &'static Rates {
+    if device_type == DeviceType::Cpu { &SOFTWARE } else { &HARDWARE }
+}
+
+/// The predicted time in nanoseconds.
+fn cost(layer: &Layer, candidate: &Candidate, rates: &Rates) -> f64 {
+    let ins = layer.channels.ins as f64;
+    let (workgroups, each) = if candidate.shader.name == ROWS.name {
+        let [fixed, row, tap] = rates.rows;
+        let [d, h, w] = layer.axes.map(|axis| axis.kernel as f64);
+        (row_blocks::workgroups(&layer.tile()) as f64, fixed + ins * d * (h + 1.0) * (row + w * tap))
+    } else if candidate.tile == [0; 2] {
+        // Taps in the padding are skipped.
+        let met = |axis: &Axis| {
+            if axis.kernel > LONG {
+                axis.narrow as f64 * axis.kernel as f64
+            } else {
+                (0..axis.kernel).map(|tap| axis.narrow_range(tap).len() as f64).sum::<f64>()
+            }
+        };
+        let outputs_of = |axis: &Axis| match layer.direction {
+            Direction::WideToNarrow => axis.narrow as f64,
+            Direction::NarrowToWide => axis.wide as f64,
+        };
+        let products = layer.axes.iter().map(|axis| met(axis) / outputs_of(axis)).product::<f64>() * ins;
+        let [fixed, product] = rates.direct;
+        // In a plane smaller than a workgroup, neighbouring threads read weights of their own.
+        let plane: f64 = layer.axes.iter().map(outputs_of).product();
+        let product = if plane < 64.0 { 3.0 * product } else { product };
+        (outputs(&layer.tile()) as f64 / 64.0, fixed + product * products)
+    } else {
+        let recipe = candidate.recipe(candidate.workgroup_size.unwrap_or(64));
+        let product = Product::new(layer, &recipe);
+        let chunks = layer.chunk_by(candidate.tile, candidate.passes).map_or(1.0, |chunk| (ins / chunk as f64).ceil());
+        let taps = product.taps() * (ins / chunks / gemm::CHANNELS as f64).ceil();
+        let each = rates.tile(candidate, taps, product.taps() * ins / chunks);
+        let first = rates.at_once(product.workgroups(&layer.tile()) as f64, each);
+        let second = if chunks > 1.0 { rates.second_pass(outputs(&layer.tile()) as f64, chunks) } else { 0.0 };
+        return first + second;
+    };
+    rates.at_once(workgroups, each)
+}
+
+impl Rates {
+    /// A tile's time: `taps` times the shader turns to other addresses, and sums `terms` in all.
+    pub(crate) fn tile(&self, candidate: &Candidate, taps: f64, terms: f64) -> f64 {
+        let [rows, columns] = candidate.tile.map(f64::from);
+        let cooperative = candidate.shader.cooperative();
+        if candidate.shader.subgroups && !cooperative {
+            let [fixed, row, tap, term, quad] = self.subgroup;
+            return (fixed + taps * tap + terms * term + rows / 4.0 * (row + terms * quad)) * columns / 32.0;
+        }
+        let [fixed, tap, term, product] = if cooperative { self.cooperative } else { self.workgroup };
+        fixed + taps * tap + terms * (term + product * rows * columns)
+    }
+
+    /// The sum of so many chunks for each output.
+    pub(crate) fn second_pass(&self, outputs: f64, chunks: f64) -> f64 {
+        let [fixed, product] = self.direct;
+        self.at_once(outputs / 64.0, fixed + product * chunks)
+    }
+
+    pub(crate) fn at_once(&self, workgroups: f64, each: f64) -> f64 {
+        (workgroups / self.parallel).max(1.0) * each
+    }
+}

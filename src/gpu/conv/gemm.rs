@@ -1,0 +1,173 @@
+//! Convolution and its transpose as a matrix product per group: rows are output channels, or pairs of a channel and a
+//! phase; columns are blocks of output positions.
+
+use wgpu::{CooperativeMatrixProperties, CooperativeScalarType};
+
+use super::gemm_params::GemmParams;
+use super::gemm_tiles;
+use super::layer::{Direction, Layer};
+use super::split_k::Chunks;
+use crate::dtype::FloatType;
+use crate::geometry::Axis;
+use crate::gpu::program::recipe::{Candidate, Capabilities};
+use crate::gpu::program::region::outputs;
+use crate::gpu::program::shader::{Shader, with_matrices, with_storage};
+
+/// Subgroups share the weights.
+pub(crate) static SUBGROUP: Shader = Shader {
+    name: "conv_gemm_subgroup",
+    texts: with_storage!(
+        "conv/gemm_subgroup.wgsl",
+        "conv/shared/implicit_gemm.wgsl",
+        "conv/shared/outer_product.wgsl",
+        "shared/activation.wgsl"
+    ),
+    reads: 3,
+    writes: 1,
+    fields: GemmParams::FIELDS,
+    params_size: size_of::<GemmParams>() as u64,
+    subgroups: true,
+    overrides: &["workgroup_size", "quads", "split", "merged", "has_bias", "activation"],
+};
+
+/// Workgroups share weights and samples.
+pub(crate) static WORKGROUP: Shader = Shader {
+    name: "conv_gemm_workgroup",
+    texts: with_storage!(
+        "conv/gemm_workgroup.wgsl",
+        "conv/shared/implicit_gemm.wgsl",
+        "conv/shared/outer_product.wgsl",
+        "shared/activation.wgsl"
+    ),
+    reads: 3,
+    writes: 1,
+    fields: GemmParams::FIELDS,
+    params_size: size_of::<GemmParams>() as u64,
+    subgroups: false,
+    overrides: &[
+        "workgroup_size",
+        "staged_rows",
+        "staged_columns",
+        "quads",
+        "split",
+        "merged",
+        "has_bias",
+        "activation",
+    ],
+};
+
+/// Cooperative matrices of 8 by 8.
+pub(crate) static COOPERATIVE_8: Shader = Shader {
+    name: "conv_gemm_cooperative",
+    texts: with_matrices!(
+        "8",
+        "conv/gemm_cooperative.wgsl",
+        "conv/shared/implicit_gemm.wgsl",
+        "conv/shared/outer_product.wgsl",
+        "shared/activation.wgsl"
+    ),
+    overrides: &["workgroup_size", "merged", "has_bias", "activation"],
+    ..SUBGROUP
+};
+
+/// Cooperative matrices of 16 by 16.
+pub(crate) static COOPERATIVE_16: Shader = Shader {
+    texts: with_matrices!(
+        "16",
+        "conv/gemm_cooperative.wgsl",
+        "conv/shared/implicit_gemm.wgsl",
+        "conv/shared/outer_product.wgsl",
+        "shared/activation.wgsl"
+    ),
+    ..COOPERATIVE_8
+};
+
+/// Input channels that the shaders sum for one tap before the next, so that a sum may only be split there.
+pub(crate) const CHANNELS: usize = 32;
+
+/// Most rows that 32 bits count with room for a tile.
+const MOST_ROWS: usize = 1 << 31;
+
+/// Most places in a block.
+const MOST_PLACES: usize = 256;
+
+/// The products that this problem can be run as, on such a device.
+pub(crate) fn candidates(layer: &Layer, capabilities: &Capabilities, storage: FloatType) -> Vec<Candidate> {
+    let mut candidates = Vec::new();
+    for block in blocks(layer) {
+        let rows = block.iter().fold(layer.channels.outs, |rows, &places| rows.saturating_mul(places as usize));
+        if rows > MOST_ROWS {
+            continue;
+        }
+        let tiles = gemm_tiles::candidates([&SUBGROUP, &WORKGROUP], rows, capabilities);
+        for tile in tiles.into_iter().chain(cooperative(capabilities, storage)) {
+            let whole = Candidate { block, ..tile };
+            candidates.push(whole);
+            candidates.extend(layer.chunk().map(|_| Candidate { passes: 2, ..whole }));
+        }
+    }
+    candidates
+}
+
+/// By the largest cooperative matrices that sum such numbers in f32, where all subgroups have the same size.
+fn cooperative(capabilities: &Capabilities, storage: FloatType) -> Option<Candidate> {
+    let number = if storage == FloatType::F16 { CooperativeScalarType::F16 } else { CooperativeScalarType::F32 };
+    let fits = |matrix: &&CooperativeMatrixProperties| {
+        let types = (matrix.ab_type, matrix.cr_type) == (number, CooperativeScalarType::F32);
+        types && matrix.m_size == matrix.n_size && matrix.n_size == matrix.k_size
+    };
+    let sides = capabilities.matrices.iter().filter(fits).map(|matrix| matrix.m_size);
+    let side = sides.filter(|side| [8, 16].contains(side)).max()?;
+    let [smallest, threads] = capabilities.subgroup_sizes;
+    let shader = if side == 16 { &COOPERATIVE_16 } else { &COOPERATIVE_8 };
+    let tile = [4 * side; 2];
+    // Four subgroups, whose threads stage as many rows and columns at a time as the matrices have.
+    let even = smallest == threads && (4 * threads).is_multiple_of(side);
+    let workgroup_size = Some(4 * threads);
+    even.then(|| Candidate { tile, workgroup_size, subgroup_size: threads, ..Candidate::new(shader) })
+}
+
+/// The blocks of outputs that can be rows of one product. A transposed convolution's places in a block are its phases;
+/// they read the same samples where the dilation is 1. So do the neighbours that a convolution makes a block of, which
+/// pays where there are few channels; some of the products are with no weight then.
+fn blocks(layer: &Layer) -> Vec<[u32; 3]> {
+    let (axes, outs) = (&layer.axes, layer.channels.outs);
+    let strides: usize = axes.iter().map(|axis| axis.stride).fold(1, usize::saturating_mul);
+    let one = [1; 3];
+    if layer.direction == Direction::NarrowToWide {
+        let shared = axes.iter().all(|axis| axis.stride == 1 || axis.dilation == 1);
+        let merged = axes.each_ref().map(|axis| axis.stride as u32);
+        return match (strides <= MOST_PLACES, shared && strides > 1) {
+            (false, _) => vec![],
+            (true, false) => vec![one],
+            (true, true) => vec![merged, one],
+        };
+    }
+    let side = if outs <= 2 { 4 } else { 2 };
+    let fits = |axis: &Axis| axis.dilation == 1 && axis.stride < axis.kernel && axis.narrow >= side;
+    let block = axes.each_ref().map(|axis| if fits(axis) { side as u32 } else { 1 });
+    if outs <= 8 && block != one { vec![block, one] } else { vec![one] }
+}
+
+impl Layer {
+    /// Input channels of a chunk where there are so few outputs that several workgroups can share in the sum of each.
+    fn chunk(&self) -> Option<usize> {
+        let outputs = usize::try_from(outputs(&self.tile())).ok()?;
+        let ins = self.channels.ins;
+        let taps = self.axes.iter().map(|axis| axis.kernel.div_ceil(self.phases_of(axis)));
+        let terms = taps.fold(ins, usize::saturating_mul);
+        let chunks = Chunks::of_tiles(outputs, terms);
+        let chunk = ins.div_ceil(chunks.count).next_multiple_of(CHANNELS);
+        (chunk < ins).then_some(chunk)
+    }
+
+    /// The same for a recipe, if it has chunks.
+    pub(crate) fn chunk_by(&self, tile: [u32; 2], passes: u32) -> Option<usize> {
+        if tile != [0; 2] && passes > 1 { self.chunk() } else { None }
+    }
+
+    /// Phases of an output index, each of which meets its own taps.
+    fn phases_of(&self, axis: &Axis) -> usize {
+        if self.direction == Direction::NarrowToWide { axis.tap_step() } else { 1 }
+    }
+}

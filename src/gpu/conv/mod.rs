@@ -1,0 +1,18 @@
+//! How the GPU runs convolutions, their transposes and their gradients.
+
+pub(crate) mod bias_grad;
+pub(crate) mod conv;
+pub(crate) mod conv_transpose;
+pub(crate) mod cost_model;
+pub(crate) mod gemm;
+pub(crate) mod gemm_params;
+pub(crate) mod gemm_tiles;
+pub(crate) mod implicit_gemm;
+pub(crate) mod layer;
+pub(crate) mod lower;
+pub(crate) mod operands;
+pub(crate) mod resize_conv;
+pub(crate) mod row_blocks;
+pub(crate) mod split_k;
+pub(crate) mod texture;
+pub(crate) mod weight_grad;

@@ -1,0 +1,374 @@
+//! A small host for those who have no wgpu device of their own: find an adapter, upload, run, read back.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_intrusive::channel::shared::{OneshotReceiver, oneshot_channel};
+use ndarray::{ArrayView, Dimension};
+use wgpu::{
+    Adapter, AdapterInfo, Backends, Buffer, BufferUsages, Device, ErrorFilter, Features, Instance, InstanceDescriptor,
+    Limits, MapMode, Queue,
+};
+
+use crate::error::{Error, Result};
+use crate::geometry::at_most;
+use crate::gpu::plan::planner::Planner;
+use crate::tensor::element::{Element, TensorView};
+
+/// A GPU device of the library's own.
+///
+/// The environment chooses among several: `WGPU_BACKEND` (such as `vulkan` or `metal,gl`) limits the back ends, and
+/// `WGPU_ADAPTER_NAME` names a part of the adapter's name, in any case.
+///
+/// Whatever goes wrong on the device (it is lost, or out of memory) comes back as an error value; a new `Gpu` can be
+/// made afterwards.
+///
+/// ```no_run
+/// # use upconv::{ConvTranspose2d, Gpu, ndarray::Array4};
+/// let (x, w) = (Array4::<f32>::ones((1, 8, 32, 32)), Array4::<f32>::ones((8, 3, 4, 4)));
+/// let base = ConvTranspose2d::from_shapes(x.shape(), w.shape(), 1)?;
+/// let up = ConvTranspose2d { stride: [2, 2], padding: [[1, 1]; 2], ..base };
+/// let y = Gpu::new()?.run(&up, &[x.view(), w.view()])?;
+/// assert_eq!(y.dim(), (1, 3, 64, 64));
+/// # Ok::<(), upconv::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Gpu {
+    device: Device,
+    queue: Queue,
+    info: AdapterInfo,
+    planner: Planner,
+    lost: Arc<Mutex<Option<String>>>,
+}
+
+/// The experimental features that are asked for where the adapter has them.
+#[cfg(feature = "cooperative-matrix")]
+const EXPERIMENTAL: Features = Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+#[cfg(not(feature = "cooperative-matrix"))]
+const EXPERIMENTAL: Features = Features::empty();
+
+#[cfg(feature = "cooperative-matrix")]
+fn experimental() -> wgpu::ExperimentalFeatures {
+    // SAFETY: wgpu's validation of experimental features may have holes. This crate's shaders use the one asked for with the
+    // sizes and types that the adapter lists; whoever turned the cargo feature on answers for other shaders on the device.
+    #[allow(unsafe_code)]
+    unsafe {
+        wgpu::ExperimentalFeatures::enabled()
+    }
+}
+
+#[cfg(not(feature = "cooperative-matrix"))]
+fn experimental() -> wgpu::ExperimentalFeatures {
+    wgpu::ExperimentalFeatures::disabled()
+}
+
+impl Gpu {
+    /// The adapter that the environment asks for, or the fastest one.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn new() -> Result<Self> {
+        pollster::block_on(Self::request())
+    }
+
+    /// Every adapter that the environment lets through and that gives a device with wgpu's default limits.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn all() -> Result<Vec<Self>> {
+        pollster::block_on(async {
+            let mut gpus = Vec::new();
+            for adapter in named(instance(Backends::all())?.enumerate_adapters(Backends::all()).await) {
+                gpus.extend(Self::from_adapter(&adapter).await);
+            }
+            Ok(gpus)
+        })
+    }
+
+    /// [`Gpu::new`] as a future. OpenGL is asked only where no other back end has an adapter.
+    pub async fn request() -> Result<Self> {
+        let adapter = match Self::adapter(Backends::PRIMARY).await {
+            Ok(adapter) => adapter,
+            Err(_) => Self::adapter(Backends::all()).await?,
+        };
+        Self::from_adapter(&adapter).await
+    }
+
+    async fn adapter(backends: Backends) -> Result<Adapter> {
+        let instance = instance(backends)?;
+        if let Some(name) = adapter_name() {
+            let found = named(instance.enumerate_adapters(Backends::all()).await);
+            let missing = || Error::NoAdapter(format!("none has \"{name}\" (WGPU_ADAPTER_NAME) in its name"));
+            return found.into_iter().next().ok_or_else(missing);
+        }
+        let options = wgpu::RequestAdapterOptions {
+            power_preference: wgpu::PowerPreference::HighPerformance,
+            ..Default::default()
+        };
+        instance.request_adapter(&options).await.map_err(|error| Error::NoAdapter(error.to_string()))
+    }
+
+    /// A device of this adapter, with its largest buffers, and of timestamp queries, f16, subgroups and storage textures what it has.
+    pub async fn from_adapter(adapter: &Adapter) -> Result<Self> {
+        let offered = adapter.limits();
+        let wanted = Features::TIMESTAMP_QUERY
+            | Features::SHADER_F16
+            | Features::SUBGROUP
+            | Features::BGRA8UNORM_STORAGE
+            | Features::TEXTURE_FORMAT_16BIT_NORM
+            | EXPERIMENTAL;
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("upconv::host::device"),
+            required_features: adapter.features() & wanted,
+            experimental_features: experimental(),
+            required_limits: Limits {
+                max_buffer_size: offered.max_buffer_size,
+                max_storage_buffer_binding_size: offered.max_storage_buffer_binding_size,
+                max_texture_dimension_2d: offered.max_texture_dimension_2d,
+                ..Limits::default()
+            },
+            ..Default::default()
+        };
+        let refused = |error: wgpu::RequestDeviceError| Error::NoDevice(error.to_string());
+        let (device, queue) = adapter.request_device(&descriptor).await.map_err(refused)?;
+        let lost = Arc::new(Mutex::new(None));
+        let told = lost.clone();
+        device.set_device_lost_callback(move |reason, message| {
+            let text = if message.is_empty() { format!("{reason:?}") } else { message };
+            told.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(text);
+        });
+        let planner = Planner::new(&device);
+        #[cfg(feature = "cooperative-matrix")]
+        let planner = planner.with_cooperative_matrices(&adapter.cooperative_matrix_properties());
+        Ok(Self { planner, info: adapter.get_info(), device, queue, lost })
+    }
+
+    /// The host's conveniences on a device that the caller made. Whoever made it hears of its loss, not the host.
+    pub fn from_device(device: &Device, queue: &Queue) -> Self {
+        let (device, queue) = (device.clone(), queue.clone());
+        Self { planner: Planner::new(&device), info: device.adapter_info(), device, queue, lost: Default::default() }
+    }
+
+    /// See [`Planner::with_cooperative_matrices`].
+    #[cfg(feature = "cooperative-matrix")]
+    pub fn with_cooperative_matrices(mut self, matrices: &[wgpu::CooperativeMatrixProperties]) -> Self {
+        self.planner = self.planner.with_cooperative_matrices(matrices);
+        self
+    }
+
+    /// The device.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Its queue.
+    pub fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    /// The adapter's name, driver and kind.
+    pub fn info(&self) -> &AdapterInfo {
+        &self.info
+    }
+
+    /// The planner, whose pipelines [`Gpu::run`] uses too.
+    pub fn planner(&self) -> &Planner {
+        &self.planner
+    }
+
+    /// A storage buffer that holds a tensor row-major, whatever the view's strides. A buffer is never empty: it holds at
+    /// least one element.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn upload<'a>(&self, tensor: impl Into<TensorView<'a>>) -> Result<Buffer> {
+        let view = tensor.into();
+        let (buffer, failure) = self.scoped(|| self.fill(&view));
+        pollster::block_on(async { self.outcome(buffer, failure.await) })
+    }
+
+    /// A storage buffer of zeros that can be copied to and from.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn buffer(&self, name: &str, bytes: u64) -> Result<Buffer> {
+        let (buffer, failure) = self.scoped(|| self.allocate(name, bytes));
+        pollster::block_on(async { self.outcome(buffer, failure.await) })
+    }
+
+    pub(super) fn fill(&self, view: &TensorView) -> Result<Buffer> {
+        match view {
+            TensorView::F32(view) => self.fill_with(view.view()),
+            TensorView::F16(view) => self.fill_with(view.view()),
+            TensorView::I32(view) => self.fill_with(view.view()),
+        }
+    }
+
+    fn fill_with<T: Element, D: Dimension>(&self, view: ArrayView<T, D>) -> Result<Buffer> {
+        let standard = view.as_standard_layout();
+        let bytes: &[u8] = standard.as_slice().map(bytemuck::cast_slice).unwrap_or_default();
+        let buffer = self.allocate("input", bytes.len() as u64)?;
+        // A queue writes whole words: an odd number of f16 has its last one written with a zero.
+        let (words, rest) = bytes.split_at(bytes.len() / 4 * 4);
+        self.queue.write_buffer(&buffer, 0, words);
+        if !rest.is_empty() {
+            let last = [rest[0], rest[1], 0, 0];
+            self.queue.write_buffer(&buffer, words.len() as u64, &last);
+        }
+        Ok(buffer)
+    }
+
+    pub(super) fn allocate(&self, name: &str, bytes: u64) -> Result<Buffer> {
+        let limit = self.device.limits().max_buffer_size;
+        at_most("a buffer's size in bytes (max_buffer_size)", bytes.into(), limit.into())?;
+        Ok(self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(&format!("upconv::host::{name}")),
+            size: bytes.next_multiple_of(4).max(4),
+            usage: BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        }))
+    }
+
+    /// Reads bytes of a buffer with `COPY_SRC` back, waiting for the work submitted before. Offset and length are
+    /// multiples of four bytes, and the length of `T`'s size.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn download<T: bytemuck::Pod>(&self, buffer: &Buffer, offset: u64, bytes: u64) -> Result<Vec<T>> {
+        let Some(reading) = pollster::block_on(self.read_back(buffer, offset, bytes))? else { return Ok(Vec::new()) };
+        self.poll()?;
+        pollster::block_on(self.finish(reading))
+    }
+
+    /// [`Gpu::download`] as a future.
+    pub async fn download_async<T: bytemuck::Pod>(&self, buffer: &Buffer, offset: u64, bytes: u64) -> Result<Vec<T>> {
+        let Some(reading) = self.read_back(buffer, offset, bytes).await? else { return Ok(Vec::new()) };
+        self.drive();
+        self.finish(reading).await
+    }
+
+    /// Copies into a staging buffer, submits, and asks for its mapping; nothing to do for no bytes.
+    async fn read_back(&self, buffer: &Buffer, offset: u64, bytes: u64) -> Result<Option<Reading>> {
+        let needed = offset.saturating_add(bytes);
+        if needed > buffer.size() {
+            return Err(Error::BufferTooSmall { operand: "download", needed, available: buffer.size() });
+        }
+        if bytes == 0 {
+            return Ok(None);
+        }
+        let (reading, failure) = self.scoped(|| {
+            let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("upconv::host::read_back"),
+                size: bytes,
+                usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            });
+            let mut encoder = self.encoder();
+            encoder.copy_buffer_to_buffer(buffer, offset, &staging, 0, bytes);
+            self.queue.submit([encoder.finish()]);
+            let (sender, mapped) = oneshot_channel();
+            staging.slice(..).map_async(MapMode::Read, move |result| {
+                // The receiver is gone only if the caller dropped the future.
+                let _ = sender.send(result);
+            });
+            Ok(Some(Reading { staging, mapped }))
+        });
+        self.outcome(reading, failure.await)
+    }
+
+    async fn finish<T: bytemuck::Pod>(&self, reading: Reading) -> Result<Vec<T>> {
+        if !matches!(reading.mapped.receive().await, Some(Ok(()))) {
+            return Err(self.lost_or(Error::Device("the read-back buffer could not be mapped".into())));
+        }
+        let view = reading.staging.slice(..).get_mapped_range();
+        let view = view.map_err(|error| self.lost_or(Error::Device(error.to_string())))?;
+        Ok(bytemuck::pod_collect_to_vec(&view))
+    }
+
+    pub(super) fn enqueue(&self, encoder: wgpu::CommandEncoder) {
+        self.queue.submit([encoder.finish()]);
+    }
+
+    pub(super) fn encoder(&self) -> wgpu::CommandEncoder {
+        let label = Some("upconv::host::encoder");
+        self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label })
+    }
+
+    /// Makes the device finish what was submitted, beside the caller. Browsers do it by themselves.
+    fn drive(&self) {
+        #[cfg(not(target_arch = "wasm32"))]
+        {
+            let device = self.device.clone();
+            std::thread::spawn(move || device.poll(wgpu::PollType::wait_indefinitely()));
+        }
+    }
+
+    /// Submits what `record` records and waits for its end.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn submit_and_wait<T>(&self, record: impl FnOnce(&mut wgpu::CommandEncoder) -> Result<T>) -> Result<T> {
+        let (value, failure) = self.scoped(|| {
+            let mut encoder = self.encoder();
+            let value = record(&mut encoder)?;
+            self.queue.submit([encoder.finish()]);
+            Ok(value)
+        });
+        let value = pollster::block_on(async { self.outcome(value, failure.await) })?;
+        self.poll()?;
+        Ok(value)
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn poll(&self) -> Result<()> {
+        let failed = |error: wgpu::PollError| self.lost_or(Error::Device(error.to_string()));
+        self.device.poll(wgpu::PollType::wait_indefinitely()).map(|_| ()).map_err(failed)
+    }
+
+    /// Does some work and catches what the device says of it.
+    pub(super) fn scoped<T, F: FnOnce() -> T>(
+        &self,
+        work: F,
+    ) -> (T, impl Future<Output = Option<wgpu::Error>> + use<T, F>) {
+        let filters = [ErrorFilter::OutOfMemory, ErrorFilter::Internal, ErrorFilter::Validation];
+        let [memory, internal, validation] = filters.map(|filter| self.device.push_error_scope(filter));
+        let value = work();
+        let caught = (validation.pop(), internal.pop(), memory.pop());
+        let first = async move {
+            let (validation, internal, memory) = (caught.0.await, caught.1.await, caught.2.await);
+            memory.or(internal).or(validation)
+        };
+        (value, first)
+    }
+
+    /// The value, unless the device was lost or failed.
+    pub(super) fn outcome<T>(&self, value: Result<T>, failure: Option<wgpu::Error>) -> Result<T> {
+        match failure {
+            Some(wgpu::Error::OutOfMemory { source }) => Err(self.lost_or(Error::OutOfMemory(source.to_string()))),
+            Some(error) => Err(self.lost_or(Error::Device(error.to_string()))),
+            None => value,
+        }
+    }
+
+    /// The loss of the device if it is lost, which explains any other error.
+    fn lost_or(&self, error: Error) -> Error {
+        // The loss is told while polling; a failure of the poll itself says no more than the error at hand.
+        let _ = self.device.poll(wgpu::PollType::Poll);
+        let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        lost.clone().map_or(error, Error::DeviceLost)
+    }
+}
+
+/// A read-back under way.
+struct Reading {
+    staging: Buffer,
+    mapped: OneshotReceiver<Result<(), wgpu::BufferAsyncError>>,
+}
+
+/// Those of these back ends that the environment and the build let through.
+fn instance(backends: Backends) -> Result<Instance> {
+    if Instance::enabled_backend_features().is_empty() {
+        return Err(Error::NoAdapter("this build has no wgpu back end; enable one of the crate's features".into()));
+    }
+    let mut descriptor = InstanceDescriptor::new_without_display_handle_from_env();
+    descriptor.backends &= backends;
+    Ok(Instance::new(descriptor))
+}
+
+fn adapter_name() -> Option<String> {
+    std::env::var("WGPU_ADAPTER_NAME").ok().filter(|name| !name.is_empty()).map(|name| name.to_lowercase())
+}
+
+/// Those adapters that bear the name asked for, or all.
+fn named(adapters: Vec<Adapter>) -> Vec<Adapter> {
+    let name = adapter_name().unwrap_or_default();
+    adapters.into_iter().filter(|adapter| adapter.get_info().name.to_lowercase().contains(&name)).collect()
+}

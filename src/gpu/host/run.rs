@@ -1,0 +1,145 @@
+//! From arrays to arrays: one op run by the host.
+
+use ndarray::{Array, ArrayD, ArrayView, Dimension};
+use wgpu::Buffer;
+
+use super::gpu::Gpu;
+use crate::dtype::{DataType, FloatType};
+use crate::error::{Error, Result};
+use crate::gpu::plan::plan::Buffers;
+use crate::gpu::program::options::PlanOptions;
+use crate::gpu::program::request::GpuOp;
+use crate::tensor::element::{Element, Tensor, TensorView};
+use crate::tensor::operand::Operand;
+
+impl Gpu {
+    /// Uploads the inputs, runs the op and reads its (first) output back, waiting for it. Inputs are those of
+    /// [`Op::inputs`](crate::Op::inputs), of any strides; the output is row-major. Numbers are stored as they come: f16
+    /// inputs give an f16 output, on a device with `SHADER_F16`.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn run<O: GpuOp, T: Element, D: Dimension>(&self, op: &O, inputs: &[ArrayView<T, D>]) -> Result<Array<T, D>> {
+        first(self.run_tensors(op, &views(inputs))?)
+    }
+
+    /// [`Gpu::run`] as a future. The work is submitted at the first poll.
+    pub async fn run_async<O: GpuOp, T: Element, D: Dimension>(
+        &self,
+        op: &O,
+        inputs: &[ArrayView<'_, T, D>],
+    ) -> Result<Array<T, D>> {
+        first(self.run_tensors_async(op, &views(inputs)).await?)
+    }
+
+    /// [`Gpu::run`] for inputs of several types and for every output: those of [`Op::outputs`](crate::Op::outputs).
+    /// Where an unpooling meets indices out of range, it is an error that says how many.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn run_tensors<O: GpuOp>(&self, op: &O, inputs: &[TensorView]) -> Result<Vec<Tensor>> {
+        let outputs = pollster::block_on(self.dispatch(op, inputs))?.into_iter();
+        let tensors = outputs.map(|output| output.take(self.download(&output.buffer, 0, output.bytes)?));
+        judged(op, tensors.collect::<Result<_>>()?)
+    }
+
+    /// [`Gpu::run_tensors`] as a future.
+    pub async fn run_tensors_async<O: GpuOp>(&self, op: &O, inputs: &[TensorView<'_>]) -> Result<Vec<Tensor>> {
+        let mut tensors = Vec::new();
+        for output in self.dispatch(op, inputs).await? {
+            tensors.push(output.take(self.download_async(&output.buffer, 0, output.bytes).await?)?);
+        }
+        judged(op, tensors)
+    }
+
+    /// Uploads and submits; gives the outputs.
+    async fn dispatch<O: GpuOp>(&self, op: &O, inputs: &[TensorView<'_>]) -> Result<Vec<Output>> {
+        op.check_inputs(inputs)?;
+        let storage = storage_of(inputs)?;
+        let operands = op.outputs()?;
+        let (outputs, failure) = self.scoped(|| {
+            let plan = self.planner().plan(op, &PlanOptions { storage, ..Default::default() })?;
+            let buffers = inputs.iter().map(|view| self.fill(view)).collect::<Result<Vec<_>>>()?;
+            let output = |operand| Output::new(self, operand, storage);
+            let outputs = operands.into_iter().map(output).collect::<Result<Vec<_>>>()?;
+            let inputs: Vec<_> = buffers.iter().map(|buffer| buffer.slice(..)).collect();
+            let slices: Vec<_> = outputs.iter().map(|output| output.buffer.slice(..)).collect();
+            let bound = plan.bind_buffers(Buffers { inputs: &inputs, outputs: &slices, workspaces: &[] })?;
+            let mut encoder = self.encoder();
+            let label = Some("upconv::host::pass");
+            bound.encode(
+                &mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label, timestamp_writes: None }),
+            );
+            self.enqueue(encoder);
+            Ok(outputs)
+        });
+        self.outcome(outputs, failure.await)
+    }
+}
+
+/// An output on its way back.
+struct Output {
+    shape: Vec<usize>,
+    integers: bool,
+    storage: FloatType,
+    buffer: Buffer,
+    bytes: u64,
+}
+
+impl Output {
+    fn new(gpu: &Gpu, operand: Operand, storage: FloatType) -> Result<Self> {
+        let integers = operand.data_type == DataType::I32;
+        let element = if storage == FloatType::F16 && !integers { 2 } else { 4 };
+        let bytes = (operand.shape.iter().product::<usize>() as u64 * element).next_multiple_of(4);
+        let buffer = gpu.allocate(operand.name, bytes)?;
+        Ok(Self { shape: operand.shape, integers, storage, buffer, bytes })
+    }
+
+    fn take(&self, bytes: Vec<u8>) -> Result<Tensor> {
+        match (self.integers, self.storage) {
+            (true, _) => self.array(&bytes).map(Tensor::I32),
+            (false, FloatType::F32) => self.array(&bytes).map(Tensor::F32),
+            (false, FloatType::F16) => self.array(&bytes).map(Tensor::F16),
+        }
+    }
+
+    fn array<T: Element>(&self, bytes: &[u8]) -> Result<ArrayD<T>> {
+        let mut values = bytemuck::pod_collect_to_vec(bytes);
+        // An odd number of f16 was read with what fills its last word.
+        values.truncate(self.shape.iter().product());
+        let count = values.len();
+        ArrayD::from_shape_vec(self.shape.clone(), values).map_err(|_| Error::Shape {
+            operand: "output",
+            expected: self.shape.clone(),
+            actual: vec![count],
+        })
+    }
+}
+
+fn views<'a, T: Element, D: Dimension>(inputs: &'a [ArrayView<T, D>]) -> Vec<TensorView<'a>> {
+    inputs.iter().map(|view| view.view().into()).collect()
+}
+
+/// What the numbers among the inputs are stored as: all the same.
+fn storage_of(inputs: &[TensorView]) -> Result<FloatType> {
+    let count = |wanted: fn(&TensorView) -> bool| inputs.iter().filter(|view| wanted(view)).count();
+    let singles = count(|view| matches!(view, TensorView::F32(_)));
+    let halves = count(|view| matches!(view, TensorView::F16(_)));
+    match (singles, halves) {
+        (_, 0) => Ok(FloatType::F32),
+        (0, _) => Ok(FloatType::F16),
+        (singles, halves) => Err(Error::MixedStorage { singles, halves }),
+    }
+}
+
+/// The outputs, unless those of integers tell of an error.
+fn judged<O: GpuOp>(op: &O, outputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
+    let integers = outputs.iter().filter_map(|tensor| if let Tensor::I32(array) = tensor { Some(array) } else { None });
+    op.verdict(&integers.collect::<Vec<_>>())?;
+    Ok(outputs)
+}
+
+/// The first output, of the type and rank that the caller wants.
+fn first<T: Element, D: Dimension>(outputs: Vec<Tensor>) -> Result<Array<T, D>> {
+    let none = || Error::Rank { operand: "output", expected: 0, actual: D::NDIM.unwrap_or(0) };
+    let array = outputs.into_iter().next().and_then(T::take).ok_or_else(none)?;
+    let expected = array.ndim();
+    let actual = D::NDIM.unwrap_or(expected);
+    array.into_dimensionality().map_err(|_| Error::Rank { operand: "output", expected, actual })
+}

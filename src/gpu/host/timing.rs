@@ -1,0 +1,79 @@
+//! How long a bound plan takes on the host's device.
+
+use std::time::{Duration, Instant};
+
+use wgpu::{BufferUsages, Device, Features, QuerySet};
+
+use super::gpu::Gpu;
+use crate::error::Result;
+use crate::gpu::plan::plan::Bound;
+
+/// How long a run took.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Timing {
+    /// On the GPU, from the pass's begin to its end, where the device has timestamp queries.
+    pub gpu: Option<Duration>,
+    /// From the submission to its end, as the host saw it.
+    pub wall: Duration,
+}
+
+/// Two timestamps and where they are resolved to.
+struct Stamps {
+    queries: QuerySet,
+    resolved: wgpu::Buffer,
+}
+
+impl Stamps {
+    /// None where the device has no timestamp queries.
+    fn new(device: &Device) -> Option<Self> {
+        if !device.features().contains(Features::TIMESTAMP_QUERY) {
+            return None;
+        }
+        let queries = device.create_query_set(&wgpu::QuerySetDescriptor {
+            label: Some("upconv::host::timestamps"),
+            ty: wgpu::QueryType::Timestamp,
+            count: 2,
+        });
+        let resolved = device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("upconv::host::timestamps"),
+            size: 16,
+            usage: BufferUsages::QUERY_RESOLVE | BufferUsages::COPY_SRC,
+            mapped_at_creation: false,
+        });
+        Some(Self { queries, resolved })
+    }
+
+    fn around_pass(&self) -> wgpu::ComputePassTimestampWrites<'_> {
+        wgpu::ComputePassTimestampWrites {
+            query_set: &self.queries,
+            beginning_of_pass_write_index: Some(0),
+            end_of_pass_write_index: Some(1),
+        }
+    }
+}
+
+impl Gpu {
+    /// Runs a bound plan once, alone in its submission, and measures it.
+    pub fn time(&self, bound: &Bound) -> Result<Timing> {
+        let begin = Instant::now();
+        let stamps = self.submit_and_wait(|encoder| {
+            let stamps = Stamps::new(self.device());
+            let timestamp_writes = stamps.as_ref().map(Stamps::around_pass);
+            let label = Some("upconv::host::time");
+            bound.encode(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label, timestamp_writes }));
+            if let Some(stamps) = &stamps {
+                encoder.resolve_query_set(&stamps.queries, 0..2, &stamps.resolved, 0);
+            }
+            Ok(stamps)
+        })?;
+        let wall = begin.elapsed();
+        let gpu = stamps.map(|stamps| self.between(&stamps)).transpose()?;
+        Ok(Timing { gpu, wall })
+    }
+
+    fn between(&self, stamps: &Stamps) -> Result<Duration> {
+        let ticks: Vec<u64> = self.download(&stamps.resolved, 0, 16)?;
+        let period = f64::from(self.queue().get_timestamp_period());
+        Ok(Duration::from_nanos((ticks[1].saturating_sub(ticks[0]) as f64 * period) as u64))
+    }
+}

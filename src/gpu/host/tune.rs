@@ -1,0 +1,83 @@
+//! Measuring which recipe is the fastest on the host's device.
+
+use std::time::Duration;
+
+use super::gpu::Gpu;
+use crate::error::Result;
+use crate::gpu::plan::plan::Buffers;
+use crate::gpu::program::options::PlanOptions;
+use crate::gpu::program::recipe::Recipe;
+use crate::gpu::program::request::GpuOp;
+
+/// A recipe is repeated this often, if one run takes no longer than [`PATIENCE`].
+const REPETITIONS: usize = 5;
+
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// A recipe that was measured by [`Gpu::measure`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    /// The recipe.
+    pub recipe: Recipe,
+    /// Median time on the GPU, or as the host saw it where the device has no timestamp queries.
+    pub time: Duration,
+    /// Workgroups of all its dispatches.
+    pub workgroups: u64,
+}
+
+impl Gpu {
+    /// Measures the recipes of a problem on tensors of zeros, keeps the fastest for the planner's later plans of the same
+    /// problem (see [`Planner::choices`](crate::Planner::choices)), and returns it.
+    pub fn tune<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Recipe> {
+        let measured = self.measure(op, options)?;
+        let fastest = measured.into_iter().min_by_key(|measured| measured.time).map(|measured| measured.recipe);
+        // Where no recipe runs, the plan says why.
+        let recipe = fastest.map_or_else(|| Ok(self.planner().plan(op, options)?.recipe().clone()), Ok)?;
+        self.planner().remember(op, options, &recipe);
+        Ok(recipe)
+    }
+
+    /// Measures every recipe that runs on this device, in the planner's order, one workgroup size of each kind.
+    pub fn measure<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Vec<Measured>> {
+        let mut recipes = op.recipes(self.planner().capabilities(), options.storage);
+        recipes.dedup_by_key(|recipe| (recipe.shader, recipe.passes, recipe.tile, recipe.block));
+        let mut measured = Vec::new();
+        for recipe in recipes {
+            let options = PlanOptions { recipe: Some(recipe), ..options.clone() };
+            // One that this device cannot hold, or that fails on it, is no candidate.
+            measured.extend(self.measure_one(op, &options));
+        }
+        Ok(measured)
+    }
+
+    fn measure_one<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Measured> {
+        let inputs = op.inputs()?.len();
+        let (bound, failure) = self.scoped(|| {
+            let plan = self.planner().plan(op, options)?;
+            let bytes = plan.operand_bytes();
+            let buffers = bytes.iter().map(|&bytes| self.allocate("tune", bytes)).collect::<Result<Vec<_>>>()?;
+            let slices: Vec<_> = buffers.iter().map(|buffer| buffer.slice(..)).collect();
+            let (inputs, outputs) = slices.split_at(inputs);
+            Ok((plan.bind_buffers(Buffers { inputs, outputs, workspaces: &[] })?, plan))
+        });
+        let (bound, plan) = pollster::block_on(async { self.outcome(bound, failure.await) })?;
+        let mut times = Vec::new();
+        // The first run pays for what the driver puts off until then.
+        for _ in 0..=REPETITIONS {
+            let timing = self.time(&bound)?;
+            times.push(timing.gpu.unwrap_or(timing.wall));
+            if times.len() > 1 && timing.wall > PATIENCE {
+                break;
+            }
+        }
+        let kept = &mut times[1..];
+        kept.sort();
+        let dispatches = plan.dispatches();
+        let workgroups = dispatches.iter().map(|dispatch| dispatch.workgroups.map(u64::from));
+        Ok(Measured {
+            recipe: options.recipe.clone().unwrap_or_else(|| plan.recipe().clone()),
+            time: kept[kept.len() / 2],
+            workgroups: workgroups.map(|[x, y]| x * y).sum(),
+        })
+    }
+}

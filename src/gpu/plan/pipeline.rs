@@ -1,0 +1,186 @@
+//! From a shader's text and a program's data to GPU objects: the only place where the ops create any.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use wgpu::{BindGroup, BindGroupLayout, BindingResource, Buffer, BufferUsages, ComputePipeline, Device, PipelineCache};
+
+use crate::gpu::program::program::{Program, Step};
+use crate::gpu::program::shader::Shader;
+
+/// A compiled shader and the layout of its bindings.
+#[derive(Clone, Debug)]
+pub(crate) struct Kernel {
+    pub(crate) pipeline: ComputePipeline,
+    layout: BindGroupLayout,
+}
+
+/// Pipelines that were made before.
+#[derive(Debug, Default)]
+pub(crate) struct KernelCache {
+    cache: Option<PipelineCache>,
+    kernels: Mutex<HashMap<Key, Arc<Kernel>>>,
+}
+
+/// Where the text lies, and the constants.
+type Key = (usize, Vec<(&'static str, u64)>);
+
+impl KernelCache {
+    pub(crate) fn through(cache: PipelineCache) -> Self {
+        Self { cache: Some(cache), ..Default::default() }
+    }
+
+    pub(crate) fn get(&self, device: &Device, op: &str, step: &Step) -> Arc<Kernel> {
+        let constants = step.constants.iter().map(|&(name, value)| (name, value.to_bits())).collect();
+        let mut kernels = self.kernels.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || Arc::new(Kernel::new(device, op, step, self.cache.as_ref()));
+        let text = step.shader.text(step.storage).unwrap_or_default().as_ptr().addr();
+        kernels.entry((text, constants)).or_insert_with(make).clone()
+    }
+}
+
+impl Kernel {
+    fn new(device: &Device, op: &str, step: &Step, cache: Option<&PipelineCache>) -> Self {
+        let shader = step.shader;
+        let label = |object| label(op, shader, object);
+        let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some(&label("layout")),
+            entries: &layout_entries(step),
+        });
+        let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(&label("pipeline_layout")),
+            bind_group_layouts: &[Some(&layout)],
+            immediate_size: 0,
+        });
+        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: Some(&label("shader")),
+            source: wgpu::ShaderSource::Wgsl(shader.text(step.storage).unwrap_or_default().into()),
+        });
+        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(&label("pipeline")),
+            layout: Some(&pipeline_layout),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions { constants: &step.constants, ..Default::default() },
+            cache,
+        });
+        Self { pipeline, layout }
+    }
+
+    /// A group for one dispatch: the uniform, the bindings that are read, those that are written.
+    pub(crate) fn bind_group(&self, device: &Device, label: &str, bindings: &[BindingResource]) -> BindGroup {
+        let entries = bindings
+            .iter()
+            .enumerate()
+            .map(|(binding, resource)| wgpu::BindGroupEntry { binding: binding as u32, resource: resource.clone() });
+        device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(label),
+            layout: &self.layout,
+            entries: &entries.collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn layout_entries(step: &Step) -> Vec<wgpu::BindGroupLayoutEntry> {
+    let (shader, last) = (step.shader, step.shader.reads + step.shader.writes);
+    let buffer = |ty, min_size| wgpu::BindingType::Buffer {
+        ty,
+        has_dynamic_offset: false,
+        min_binding_size: wgpu::BufferSize::new(min_size),
+    };
+    let ty = |binding| match (binding, step.storage.texels) {
+        (0, _) => buffer(wgpu::BufferBindingType::Uniform, shader.params_size),
+        (1, Some(_)) => wgpu::BindingType::Texture {
+            sample_type: wgpu::TextureSampleType::Float { filterable: false },
+            view_dimension: wgpu::TextureViewDimension::D2,
+            multisampled: false,
+        },
+        (_, Some(format)) if binding == last => wgpu::BindingType::StorageTexture {
+            access: wgpu::StorageTextureAccess::WriteOnly,
+            format,
+            view_dimension: wgpu::TextureViewDimension::D2,
+        },
+        _ => buffer(wgpu::BufferBindingType::Storage { read_only: binding <= shader.reads }, 0),
+    };
+    let entry = |binding| wgpu::BindGroupLayoutEntry {
+        binding,
+        visibility: wgpu::ShaderStages::COMPUTE,
+        ty: ty(binding),
+        count: None,
+    };
+    (0..=last).map(entry).collect()
+}
+
+/// The buffers that a plan owns, filled at creation.
+#[derive(Debug)]
+pub(crate) struct PlanBuffers {
+    /// One uniform struct per dispatch of all steps, `pitch` bytes apart.
+    pub(crate) params: Buffer,
+    pub(crate) pitch: u64,
+    pub(crate) tables: Vec<Buffer>,
+}
+
+impl PlanBuffers {
+    pub(crate) fn new(device: &Device, program: &Program) -> Self {
+        let alignment = u64::from(device.limits().min_uniform_buffer_offset_alignment);
+        let largest = program.steps.iter().map(|step| step.shader.params_size).max();
+        let pitch = largest.unwrap_or(alignment).next_multiple_of(alignment);
+        let filled = |name, contents: &[u8], usage| filled(device, &program.label(name), contents, usage);
+        let dispatches = || program.steps.iter().flat_map(|step| &step.dispatches);
+        // A plan without dispatches keeps one unused, since a buffer cannot be empty.
+        let mut params = vec![0; pitch as usize * dispatches().count().max(1)];
+        for (slot, dispatch) in params.chunks_exact_mut(pitch as usize).zip(dispatches()) {
+            slot[..dispatch.params.len()].copy_from_slice(&dispatch.params);
+        }
+        Self {
+            params: filled("params", &params, BufferUsages::UNIFORM),
+            pitch,
+            tables: program.tables.iter().map(|table| filled("table", table, BufferUsages::STORAGE)).collect(),
+        }
+    }
+}
+
+fn filled(device: &Device, label: &str, contents: &[u8], usage: BufferUsages) -> Buffer {
+    let buffer = device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some(label),
+        size: contents.len() as u64,
+        usage,
+        mapped_at_creation: true,
+    });
+    // A device that is lost or out of memory gives a buffer that has no contents; it has told its owner so, and what is
+    // recorded with the buffer will not run.
+    if let Ok(mut view) = buffer.get_mapped_range_mut(..) {
+        view.copy_from_slice(contents);
+        drop(view);
+        buffer.unmap();
+    }
+    buffer
+}
+
+/// The workspaces of a plan that was given none.
+pub(crate) fn workspaces(device: &Device, program: &Program) -> Vec<Buffer> {
+    let make = |&size: &u64| {
+        device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(&program.label("workspace")),
+            size,
+            usage: BufferUsages::STORAGE,
+            mapped_at_creation: false,
+        })
+    };
+    program.workspaces.iter().map(make).collect()
+}
+
+impl Program {
+    pub(crate) fn label(&self, object: &str) -> String {
+        format!("upconv::{}::{}::{object}", self.op, algorithm(self.op, self.recipe.shader))
+    }
+}
+
+/// `upconv::<op>::<algorithm>::<object>`.
+pub(crate) fn label(op: &str, shader: &Shader, object: &str) -> String {
+    format!("upconv::{op}::{}::{object}", algorithm(op, shader.name))
+}
+
+fn algorithm<'a>(op: &str, shader: &'a str) -> &'a str {
+    shader.strip_prefix(op).unwrap_or(shader).trim_start_matches('_')
+}

@@ -1,0 +1,187 @@
+//! From an op to a plan: the recipe, its pipelines, and what a device must offer for them.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use wgpu::{Device, Features, Limits};
+
+use super::pipeline::{KernelCache, PlanBuffers};
+use super::plan::Plan;
+use super::tuned::Choices;
+use crate::dtype::FloatType;
+use crate::error::Result;
+use crate::gpu::program::operand::Placed;
+use crate::gpu::program::options::PlanOptions;
+use crate::gpu::program::program::Program;
+use crate::gpu::program::recipe::{Capabilities, Recipe};
+use crate::gpu::program::request::{GpuOp, Request};
+use crate::ops::conv::conv::Conv;
+use crate::ops::conv::conv_transpose::ConvTranspose;
+use crate::ops::op::Cost;
+use crate::ops::resample::upsample::Upsample;
+
+/// The limits that a device must offer for this op: wgpu's defaults, with `max_buffer_size` raised where a tensor needs
+/// a larger buffer. Larger tensors than a binding holds are split, so no other limit has to rise.
+pub fn required_limits<O: GpuOp>(op: &O, options: &PlanOptions) -> Result<Limits> {
+    let defaults = Limits::default();
+    let lower = |max_buffer_size| {
+        let limits = Limits { max_buffer_size, ..Limits::default() };
+        op.lower(Request { capabilities: &Capabilities::plain(limits, required_features(options)), options })
+    };
+    let unbounded = lower(u64::MAX)?;
+    let tensors = unbounded.operands.iter().map(Placed::bytes).fold(defaults.max_buffer_size, u64::max);
+    // Where buffers as large as the tensors will do, another recipe may need no larger workspace.
+    let program = lower(tensors).unwrap_or(unbounded);
+    let tables = program.tables.iter().map(|table| table.len() as u64);
+    let max_buffer_size = tables.chain(program.workspaces).fold(tensors, u64::max);
+    Ok(Limits { max_buffer_size, ..defaults })
+}
+
+/// The features that a device must have for these options: `SHADER_F16` for tensors stored as f16.
+pub fn required_features(options: &PlanOptions) -> Features {
+    if options.storage == FloatType::F16 { Features::SHADER_F16 } else { Features::empty() }
+}
+
+/// Makes plans for one device and keeps the pipelines that it compiled.
+#[derive(Debug)]
+pub struct Planner {
+    device: Device,
+    capabilities: Capabilities,
+    kernels: Arc<KernelCache>,
+    choices: Mutex<Choices>,
+}
+
+impl Planner {
+    /// A planner for the caller's device.
+    pub fn new(device: &Device) -> Self {
+        Self::with_limits(device, &device.limits())
+    }
+
+    /// A planner that keeps to smaller limits than the device's; larger ones are cut to the device's. Reads
+    /// `max_storage_buffer_binding_size`, `max_compute_workgroups_per_dimension`,
+    /// `max_compute_invocations_per_workgroup` and `max_compute_workgroup_size_x`.
+    pub fn with_limits(device: &Device, limits: &Limits) -> Self {
+        let capabilities = Capabilities::of(device);
+        let choices = Mutex::new(Choices::new(&device.adapter_info()));
+        Self { device: device.clone(), capabilities, kernels: Arc::default(), choices }.limited_to(limits)
+    }
+
+    /// Another planner for the same device, with the same pipelines and the choices of now, that keeps to smaller limits still, as
+    /// [`Planner::with_limits`] does.
+    pub fn limited_to(&self, limits: &Limits) -> Self {
+        let own = self.capabilities.limits.clone();
+        let limits = Limits {
+            max_storage_buffer_binding_size: limits
+                .max_storage_buffer_binding_size
+                .min(own.max_storage_buffer_binding_size),
+            max_compute_workgroups_per_dimension: limits
+                .max_compute_workgroups_per_dimension
+                .min(own.max_compute_workgroups_per_dimension),
+            max_compute_invocations_per_workgroup: limits
+                .max_compute_invocations_per_workgroup
+                .min(own.max_compute_invocations_per_workgroup),
+            max_compute_workgroup_size_x: limits.max_compute_workgroup_size_x.min(own.max_compute_workgroup_size_x),
+            ..own
+        };
+        let capabilities = Capabilities { limits, ..self.capabilities.clone() };
+        let (device, kernels, choices) = (self.device.clone(), self.kernels.clone(), Mutex::new(self.choices()));
+        Self { device, capabilities, kernels, choices }
+    }
+
+    /// What the device offers, within the planner's limits.
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// Compiles through the caller's pipeline cache, whose data the caller loads and saves
+    /// (`Features::PIPELINE_CACHE`).
+    pub fn with_pipeline_cache(mut self, cache: wgpu::PipelineCache) -> Self {
+        self.kernels = Arc::new(KernelCache::through(cache));
+        self
+    }
+
+    /// Lets products use these cooperative matrices, of which the adapter tells (`Adapter::cooperative_matrix_properties`);
+    /// the device must have `Features::EXPERIMENTAL_COOPERATIVE_MATRIX`. Where tensors are stored as f16 they are chosen by
+    /// themselves; with f32 a recipe has to name them.
+    #[cfg(feature = "cooperative-matrix")]
+    pub fn with_cooperative_matrices(mut self, matrices: &[wgpu::CooperativeMatrixProperties]) -> Self {
+        if self.capabilities.features.contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX) {
+            self.capabilities.matrices = matrices.to_vec();
+        }
+        self
+    }
+
+    /// The recipes that [`Gpu::tune`](crate::Gpu::tune) found to be the fastest, to be saved as text.
+    pub fn choices(&self) -> Choices {
+        self.locked_choices().clone()
+    }
+
+    /// From now on, plans are made by these recipes where they know the problem. Refuses those of another adapter or
+    /// driver.
+    pub fn choose_from(&self, choices: Choices) -> Result<()> {
+        choices.check(&self.device.adapter_info())?;
+        *self.locked_choices() = choices;
+        Ok(())
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn remember<O: GpuOp>(&self, op: &O, options: &PlanOptions, recipe: &Recipe) {
+        self.locked_choices().insert(op, options, recipe);
+    }
+
+    fn locked_choices(&self) -> MutexGuard<'_, Choices> {
+        self.choices.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a plan will do: by the forced recipe, by that of the choices, or by the one predicted to be the fastest.
+    fn program<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Program> {
+        let lower = |options: &PlanOptions| op.lower(Request { capabilities: &self.capabilities, options });
+        let chosen = match options.recipe {
+            Some(_) => None,
+            None => self.locked_choices().get(op, options, &self.capabilities),
+        };
+        let by_choice = chosen.map(|recipe| lower(&PlanOptions { recipe: Some(recipe), ..options.clone() }));
+        by_choice.and_then(Result::ok).map_or_else(|| lower(options), Ok)
+    }
+
+    /// Compiles what a plan will need, before it is needed.
+    pub fn prewarm<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<()> {
+        let program = self.program(op, options)?;
+        program.steps.iter().for_each(|step| drop(self.kernels.get(&self.device, program.op, step)));
+        Ok(())
+    }
+
+    /// A plan for any op, with layouts or a recipe of the caller's choice.
+    pub fn plan<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Plan> {
+        let program = self.program(op, options)?;
+        // As stored: an f16 has two bytes.
+        let bytes = program.operands.iter().map(|placed| (placed.layout.len() as u64).saturating_mul(placed.element));
+        let cost = Cost { bytes: bytes.fold(0, u64::saturating_add), ..op.cost()? };
+        Ok(self.compile(program, cost))
+    }
+
+    pub(crate) fn compile(&self, program: Program, cost: Cost) -> Plan {
+        Plan {
+            kernels: program.steps.iter().map(|step| self.kernels.get(&self.device, program.op, step)).collect(),
+            buffers: PlanBuffers::new(&self.device, &program),
+            alignment: self.capabilities.limits.min_storage_buffer_offset_alignment.into(),
+            device: self.device.clone(),
+            program,
+            cost,
+        }
+    }
+
+    /// A plan for a convolution of row-major tensors.
+    pub fn conv<const R: usize>(&self, op: &Conv<R>) -> Result<Plan> {
+        self.plan(op, &PlanOptions::default())
+    }
+
+    /// A plan for a transposed convolution of row-major tensors.
+    pub fn conv_transpose<const R: usize>(&self, op: &ConvTranspose<R>) -> Result<Plan> {
+        self.plan(op, &PlanOptions::default())
+    }
+
+    /// A plan for an upsampling of row-major tensors.
+    pub fn upsample<const R: usize>(&self, op: &Upsample<R>) -> Result<Plan> {
+        self.plan(op, &PlanOptions::default())
+    }
+}

@@ -1,0 +1,88 @@
+//! Which part of a texture is bound.
+
+use wgpu::{
+    Backend, Texture, TextureDimension, TextureFormat, TextureUsages, TextureView, TextureViewDescriptor,
+    TextureViewDimension,
+};
+
+use crate::error::texture::TextureMistake;
+use crate::error::{Error, Result};
+
+/// One picture in a texture: a level of one of its layers. A texture alone stands for the first of both.
+#[derive(Clone, Copy, Debug)]
+pub struct TextureLevel<'a> {
+    /// The texture; of two dimensions, and one sample.
+    pub texture: &'a Texture,
+    /// Which mip level.
+    pub mip_level: u32,
+    /// Which array layer.
+    pub array_layer: u32,
+}
+
+impl<'a> From<&'a Texture> for TextureLevel<'a> {
+    fn from(texture: &'a Texture) -> Self {
+        Self { texture, mip_level: 0, array_layer: 0 }
+    }
+}
+
+impl TextureLevel<'_> {
+    /// Refuses a texture that is not what the plan was made for.
+    pub(crate) fn check(&self, operand: &'static str, format: TextureFormat, size: [usize; 2]) -> Result<()> {
+        let texture = self.texture;
+        let refused = |mistake| Err(Error::Texture { operand, mistake });
+        let (usage, name) = match operand {
+            "output" => (TextureUsages::STORAGE_BINDING, "STORAGE_BINDING"),
+            _ => (TextureUsages::TEXTURE_BINDING, "TEXTURE_BINDING"),
+        };
+        if texture.format() != format {
+            let [expected, actual] = [format, texture.format()].map(|format| format!("{format:?}"));
+            return refused(TextureMistake::Format { expected, actual });
+        }
+        if !texture.usage().contains(usage) {
+            return Err(Error::MissingUsage { operand, usage: name });
+        }
+        if texture.dimension() != TextureDimension::D2 || texture.sample_count() != 1 {
+            let (dimension, samples) = (format!("{:?}", texture.dimension()), texture.sample_count());
+            return refused(TextureMistake::Kind { dimension, samples });
+        }
+        let parts = [
+            ("mip level", self.mip_level, texture.mip_level_count()),
+            ("array layer", self.array_layer, texture.depth_or_array_layers()),
+        ];
+        if let Some((what, number, count)) = parts.into_iter().find(|&(_, number, count)| number >= count) {
+            return refused(TextureMistake::Part { what, number, count });
+        }
+        let actual = [texture.width(), texture.height()].map(|side| (side >> self.mip_level).max(1));
+        let expected = size.map(|side| side as u32);
+        if actual != expected {
+            return refused(TextureMistake::Size { expected, actual });
+        }
+        Ok(())
+    }
+
+    /// Refuses to read a layer of several through OpenGL, where a texture is bound whole.
+    pub(crate) fn check_layers(&self, backend: Backend) -> Result<()> {
+        let layers = self.texture.depth_or_array_layers();
+        if backend == Backend::Gl && layers > 1 {
+            return Err(Error::Texture { operand: "input", mistake: TextureMistake::Layers { layers } });
+        }
+        Ok(())
+    }
+
+    /// Whether both are the same picture.
+    pub(crate) fn is(&self, other: &TextureLevel) -> bool {
+        self.texture == other.texture && (self.mip_level, self.array_layer) == (other.mip_level, other.array_layer)
+    }
+
+    pub(crate) fn view(&self, label: &str) -> TextureView {
+        self.texture.create_view(&TextureViewDescriptor {
+            label: Some(label),
+            dimension: Some(TextureViewDimension::D2),
+            base_mip_level: self.mip_level,
+            mip_level_count: Some(1),
+            base_array_layer: self.array_layer,
+            array_layer_count: Some(1),
+            ..Default::default()
+        })
+    }
+}

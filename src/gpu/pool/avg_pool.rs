@@ -1,0 +1,19 @@
+//! Average pooling on the GPU: a sum over tap tables.
+
+use crate::dtype::FloatType;
+use crate::error::Result;
+use crate::gpu::program::program::Program;
+use crate::gpu::program::recipe::{Capabilities, Recipe};
+use crate::gpu::program::request::{GpuOp, Request};
+use crate::gpu::resample::lower::Resample;
+use crate::ops::pool::avg_pool::AvgPool;
+
+impl<const R: usize> GpuOp for AvgPool<R> {
+    fn recipes(&self, capabilities: &Capabilities, _storage: FloatType) -> Vec<Recipe> {
+        Resample::recipes(self, capabilities)
+    }
+
+    fn lower(&self, request: Request<'_>) -> Result<Program> {
+        Resample::forward(self, &request)?.lower_sums()
+    }
+}

@@ -1,0 +1,19 @@
+//! Bed of nails on the GPU: a sum of one sample or none over tap tables.
+
+use super::lower::Resample;
+use crate::dtype::FloatType;
+use crate::error::Result;
+use crate::gpu::program::program::Program;
+use crate::gpu::program::recipe::{Capabilities, Recipe};
+use crate::gpu::program::request::{GpuOp, Request};
+use crate::ops::resample::bed_of_nails::BedOfNails;
+
+impl<const R: usize> GpuOp for BedOfNails<R> {
+    fn recipes(&self, capabilities: &Capabilities, _storage: FloatType) -> Vec<Recipe> {
+        Resample::recipes(self, capabilities)
+    }
+
+    fn lower(&self, request: Request<'_>) -> Result<Program> {
+        Resample::forward(self, &request)?.lower_sums()
+    }
+}

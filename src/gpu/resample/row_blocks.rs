@@ -1,0 +1,102 @@
+//! Resampling by blocks: four rows of one column in several channels a thread.
+
+use super::table::{UpsampleParams, row_length, touched};
+use crate::gpu::program::recipe::{Candidate, Recipe};
+use crate::gpu::program::region::Tile;
+use crate::gpu::program::shader::{Shader, with_storage};
+use crate::ops::resample::tap_table::TapTable;
+
+/// One thread sums the taps of a block of outputs.
+pub(crate) static TAPS_ROWS: Shader = Shader {
+    name: "resample_taps_row_blocks",
+    texts: with_storage!(
+        "resample/taps_row_blocks.wgsl",
+        "resample/shared/block.wgsl",
+        "resample/shared/params.wgsl",
+        "shared/tap_marks.wgsl"
+    ),
+    overrides: &["workgroup_size", "channels", "taps"],
+    ..NEAREST_ROWS
+};
+
+/// One thread copies a block of outputs.
+pub(crate) static NEAREST_ROWS: Shader = Shader {
+    name: "resample_nearest_row_blocks",
+    texts: with_storage!(
+        "resample/nearest_row_blocks.wgsl",
+        "resample/shared/block.wgsl",
+        "resample/shared/params.wgsl",
+        "shared/tap_marks.wgsl"
+    ),
+    reads: 4,
+    writes: 1,
+    fields: UpsampleParams::FIELDS,
+    params_size: size_of::<UpsampleParams>() as u64,
+    subgroups: false,
+    overrides: &["workgroup_size", "channels"],
+};
+
+/// Rows of a thread, as the shaders have them.
+const ROWS: usize = 4;
+
+/// Taps of a row or a column that the shader takes.
+const MOST_TAPS: usize = 4;
+
+/// Threads of a workgroup.
+pub(crate) const THREADS: u32 = 64;
+
+/// The way to run a problem by one of these shaders.
+pub(crate) const fn candidate(shader: &'static Shader) -> Candidate {
+    Candidate { block: [1, ROWS as u32, 1], workgroup_size: Some(THREADS), ..Candidate::new(shader) }
+}
+
+/// Whether the tables have few enough taps for the shader.
+pub(crate) fn fits(tables: &[TapTable; 3]) -> bool {
+    tables[1..].iter().all(|table| row_length(table) <= MOST_TAPS)
+}
+
+/// Channels of a thread, of so many. What the thread reads of the tables is worth two.
+pub(crate) fn channels(count: usize) -> usize {
+    (1..=4).min_by_key(|&block| count.div_ceil(block) * (block + 2)).unwrap_or(1)
+}
+
+/// Rows of samples that a thread reads, on average.
+pub(crate) fn rows_read(table: &TapTable) -> f64 {
+    let blocks = (0..table.len()).step_by(ROWS);
+    let read: usize = blocks.map(|first| touched(table, &(first..(first + ROWS).min(table.len()))).len()).sum();
+    read as f64 / table.len().div_ceil(ROWS).max(1) as f64
+}
+
+/// Workgroups for a part of a problem of so many channels.
+pub(crate) fn workgroups(tile: &Tile, of: usize) -> u128 {
+    let [batch, block, d, h, w, _] = tile.each_ref().map(|range| range.len() as u128);
+    let threads = batch * block.div_ceil(channels(of) as u128) * d * h.div_ceil(ROWS as u128) * w;
+    threads.div_ceil(THREADS.into())
+}
+
+/// The shaders' constants.
+pub(crate) fn constants(
+    recipe: &Recipe,
+    shader: &Shader,
+    of: usize,
+    tables: [&TapTable; 3],
+) -> Vec<(&'static str, f64)> {
+    let taps = tables[1..].iter().map(|table| row_length(table)).max().unwrap_or(1);
+    // One pipeline for three and four.
+    let taps = if taps > 2 { MOST_TAPS } else { taps };
+    let mut constants = vec![("workgroup_size", recipe.workgroup_size.into()), ("channels", channels(of) as f64)];
+    if shader.name == TAPS_ROWS.name {
+        constants.push(("taps", taps as f64));
+    }
+    constants
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::gpu::resample::row_blocks::channels;
+
+    #[test]
+    fn few_channels_idle() {
+        assert_eq!([1, 2, 3, 4, 5, 7, 64].map(channels), [1, 2, 3, 4, 3, 4, 4]);
+    }
+}

@@ -1,0 +1,113 @@
+//! What may be applied to a convolution's output before it is written.
+
+use super::reference::Reference;
+use crate::error::{Error, Result};
+
+/// A function of each output sample, applied in the same dispatch, after the bias.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Activation {
+    /// The sample as it is.
+    #[default]
+    None,
+    /// `max(x, 0)`.
+    Relu,
+    /// `x` where it is positive, else `slope * x`: leaky ReLU, and PReLU with one parameter.
+    LeakyRelu {
+        /// The factor of negative samples; finite.
+        slope: f32,
+    },
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
+    /// The hyperbolic tangent.
+    Tanh,
+    /// `min(max(x, min), max)`: ONNX's `Clip`; 0 and 6 make ReLU6.
+    Clip {
+        /// The smallest output; finite.
+        min: f32,
+        /// The largest output; finite, not less than `min`.
+        max: f32,
+    },
+}
+
+/// Error that a device may add where an exponential is taken: WGSL allows `exp(x)` 3 + 2|x| ulps and a division 2.5,
+/// which comes to less than this on outputs between -1 and 1.
+const TRANSCENDENTAL: f64 = 1e-6;
+
+impl Activation {
+    pub(crate) fn check(&self) -> Result<()> {
+        let finite = |what, value: f32| match value.is_finite() {
+            true => Ok(()),
+            false => Err(Error::Number { what, value: value.into(), must: "finite" }),
+        };
+        match *self {
+            Self::LeakyRelu { slope } => finite("the slope", slope),
+            Self::Clip { min, max } => {
+                finite("the clip's min", min)?;
+                finite("the clip's max", max)?;
+                let ordered = min <= max;
+                let refused = Error::Number { what: "the clip's max", value: max.into(), must: "at least its min" };
+                if ordered { Ok(()) } else { Err(refused) }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The function, in f64.
+    pub fn apply(&self, x: f64) -> f64 {
+        match *self {
+            Self::None => x,
+            Self::Relu => x.max(0.0),
+            Self::LeakyRelu { slope } if x < 0.0 => f64::from(slope) * x,
+            Self::LeakyRelu { .. } => x,
+            Self::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+            Self::Tanh => x.tanh(),
+            Self::Clip { min, max } => x.clamp(min.into(), max.into()),
+        }
+    }
+
+    /// The reference of the op with this activation, given the one without. An error grows by the function's steepest
+    /// slope at most, and by the function's own.
+    pub(crate) fn finish(&self, reference: Reference) -> Reference {
+        let (steepest, slack) = match *self {
+            Self::None => return reference,
+            Self::LeakyRelu { slope } => (f64::from(slope).abs().max(1.0), 0.0),
+            Self::Sigmoid | Self::Tanh => (1.0, TRANSCENDENTAL),
+            Self::Relu | Self::Clip { .. } => (1.0, 0.0),
+        };
+        Reference {
+            values: reference.values.mapv(|value| self.apply(value)),
+            magnitudes: reference.magnitudes.mapv(|magnitude| magnitude * steepest),
+            roundings: reference.roundings + 1,
+            slack,
+            ..reference
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_by_hand() {
+        let at = |activation: Activation| [-2.0, 0.0, 3.0].map(|x| activation.apply(x));
+        assert_eq!(at(Activation::None), [-2.0, 0.0, 3.0]);
+        assert_eq!(at(Activation::Relu), [0.0, 0.0, 3.0]);
+        assert_eq!(at(Activation::LeakyRelu { slope: 0.5 }), [-1.0, 0.0, 3.0]);
+        assert_eq!(at(Activation::Clip { min: -1.0, max: 2.0 }), [-1.0, 0.0, 2.0]);
+        assert_eq!(at(Activation::Sigmoid)[1], 0.5);
+        assert!((at(Activation::Sigmoid)[2] - 0.952_574_126_822_433_4).abs() < 1e-15);
+        assert!((at(Activation::Tanh)[0] + 0.964_027_580_075_816_9).abs() < 1e-15);
+    }
+
+    #[test]
+    fn parameters_that_are_no_numbers_are_refused() {
+        for broken in [
+            Activation::LeakyRelu { slope: f32::NAN },
+            Activation::Clip { min: f32::NEG_INFINITY, max: 0.0 },
+            Activation::Clip { min: 1.0, max: 0.0 },
+        ] {
+            assert!(matches!(broken.check(), Err(Error::Number { .. })), "{broken:?}");
+        }
+    }
+}

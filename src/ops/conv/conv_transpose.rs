@@ -1,0 +1,371 @@
+//! Transposed convolution: what it is, its sizes in every convention, and its definition on the CPU.
+
+use ndarray::ArrayD;
+
+use super::runs::for_each_run;
+use crate::error::{Error, Result};
+use crate::geometry::{
+    Axis, Geometry, MAX_COORDINATE, Padding, Pads, at_most, check_layer, conv_transpose_size, span, split_padding,
+};
+use crate::ops::activation::Activation;
+use crate::ops::op::Op;
+use crate::ops::reference::{Reference, Sums};
+use crate::tensor::allocate::zeros;
+use crate::tensor::element::TensorView;
+use crate::tensor::operand::{Operand, split_shape};
+
+/// A transposed convolution ("deconvolution") over `R` spatial axes, in PyTorch's words.
+///
+/// Tensors: `input` (N, Cin, spatial...), `weight` (Cin, Cout/groups, kernel...), `bias` (Cout) if there is one;
+/// output (N, Cout, spatial...) with `(input - 1) * stride + dilation * (kernel - 1) + 1 - before - after +
+/// output_padding` samples on each axis. It is the transpose of the [`Conv`](crate::Conv) with the same weight tensor.
+///
+/// ```
+/// use upconv::{ConvTranspose2d, Op};
+/// let up = ConvTranspose2d {
+///     in_channels: 64,
+///     out_channels: 3,
+///     input_size: [32, 32],
+///     kernel_size: [4, 4],
+///     stride: [2, 2],
+///     padding: [[1, 1]; 2],
+///     ..Default::default()
+/// };
+/// assert_eq!(up.output()?.shape, [1, 3, 64, 64]);
+/// # Ok::<(), upconv::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConvTranspose<const R: usize> {
+    /// Images; 0 is legal and computes nothing.
+    pub batch: usize,
+    /// Channels of the input.
+    pub in_channels: usize,
+    /// Channels of the output.
+    pub out_channels: usize,
+    /// Spatial size of the input, in samples.
+    pub input_size: [usize; R],
+    /// Taps of the kernel on each axis.
+    pub kernel_size: [usize; R],
+    /// Output samples from one input sample to the next.
+    pub stride: [usize; R],
+    /// Output samples cut off `[before, after]` each axis; negative values add samples.
+    pub padding: Pads<R>,
+    /// Samples added after each axis, fewer than the larger of stride and dilation. They hold real values.
+    pub output_padding: [usize; R],
+    /// The output size instead of `output_padding`, if given; it must be one that some output padding gives.
+    pub output_size: Option<[usize; R]>,
+    /// Output samples from one tap to the next; 1 is an ordinary kernel (oneDNN counts from 0).
+    pub dilation: [usize; R],
+    /// Groups of channels that do not see each other; `in_channels` makes it depthwise.
+    pub groups: usize,
+    /// Whether a bias is added.
+    pub bias: bool,
+    /// What is applied to each output sample.
+    pub activation: Activation,
+}
+
+/// Transposed convolution over one spatial axis.
+pub type ConvTranspose1d = ConvTranspose<1>;
+/// Transposed convolution over two spatial axes.
+pub type ConvTranspose2d = ConvTranspose<2>;
+/// Transposed convolution over three spatial axes.
+pub type ConvTranspose3d = ConvTranspose<3>;
+
+impl<const R: usize> Default for ConvTranspose<R> {
+    fn default() -> Self {
+        Self {
+            batch: 1,
+            in_channels: 1,
+            out_channels: 1,
+            input_size: [1; R],
+            kernel_size: [1; R],
+            stride: [1; R],
+            padding: [[0; 2]; R],
+            output_padding: [0; R],
+            output_size: None,
+            dilation: [1; R],
+            groups: 1,
+            bias: false,
+            activation: Activation::None,
+        }
+    }
+}
+
+/// TensorFlow's and Keras' two paddings of a transposed convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TransposePadding {
+    /// The output is about `input * stride`, the kernel's overhang cut off on both sides.
+    Same,
+    /// The whole overhang is kept.
+    Valid,
+}
+
+impl<const R: usize> ConvTranspose<R> {
+    /// A stride-1 transposed convolution for tensors of these shapes: `input` (N, Cin, spatial...) and `weight`
+    /// (Cin, Cout/groups, kernel...). Set the other fields by struct update.
+    pub fn from_shapes(input: &[usize], weight: &[usize], groups: usize) -> Result<Self> {
+        let ([batch, in_channels], input_size) = split_shape("input", input)?;
+        let ([rows, per_group], kernel_size) = split_shape("weight", weight)?;
+        if rows != in_channels {
+            let expected = [&[in_channels], &weight[1..]].concat();
+            return Err(Error::Shape { operand: "weight", expected, actual: weight.into() });
+        }
+        let out_channels = per_group.saturating_mul(groups);
+        Ok(Self { batch, in_channels, out_channels, input_size, kernel_size, groups, ..Default::default() })
+    }
+
+    /// `torch.nn.ConvTranspose{1,2,3}d`: the same padding on both sides, and output padding.
+    ///
+    /// In this and the other constructors `base` gives sizes, stride, dilation, groups and bias; its padding and
+    /// output fields are replaced.
+    pub fn pytorch(base: Self, padding: [usize; R], output_padding: [usize; R]) -> Result<Self> {
+        Self { padding: symmetric(padding), output_padding, output_size: None, ..base }.checked()
+    }
+
+    /// ONNX `ConvTranspose` (opset 1 to 22): `auto_pad` with its explicit pads, `output_shape`, and
+    /// `base.output_padding` as the attribute of that name.
+    ///
+    /// With `output_shape`, or SAME without one (`output = input * stride`), the padding is
+    /// `T = (input - 1) * stride + output_padding + span - output`, split as `floor(T/2)` before for SAME_UPPER and
+    /// after otherwise; a negative `T` adds samples.
+    pub fn onnx(base: Self, auto_pad: Padding<R>, output_shape: Option<[usize; R]>) -> Result<Self> {
+        let base = Self { output_size: None, ..base };
+        base.check_fields()?;
+        let wanted = match (auto_pad, output_shape) {
+            (_, Some(shape)) => shape.map(|size| size as i128),
+            (Padding::Explicit(padding), None) => return Self { padding, ..base }.checked(),
+            (Padding::Valid, None) => return Self { padding: [[0; 2]; R], ..base }.checked(),
+            (Padding::SameUpper | Padding::SameLower, None) => {
+                std::array::from_fn(|i| base.input_size[i] as i128 * base.stride[i] as i128)
+            }
+        };
+        let mut padding = [[0; 2]; R];
+        for (i, pads) in padding.iter_mut().enumerate() {
+            let total = base.natural_size(i, [0; 2]) + base.output_padding[i] as i128 - wanted[i];
+            *pads = split_padding(total, matches!(auto_pad, Padding::SameUpper))?;
+        }
+        Self { padding, ..base }.checked()
+    }
+
+    /// TensorFlow `conv{1,2,3}d_transpose`, whose caller gives the output's spatial size.
+    ///
+    /// SAME takes `(input - 1) * stride < output <= input * stride`, VALID
+    /// `(input - 1) * stride + span <= output <= input * stride + span - 1`.
+    pub fn tensorflow(base: Self, padding: TransposePadding, output_size: [usize; R]) -> Result<Self> {
+        let base = Self { output_padding: [0; R], output_size: None, ..base };
+        base.check_fields()?;
+        let mut pads = [[0; 2]; R];
+        for axis in 0..R {
+            let (input, stride) = (base.input_size[axis] as i128, base.stride[axis] as i128);
+            let (natural, wanted) = (base.natural_size(axis, [0; 2]), output_size[axis] as i128);
+            let (min, max, convention) = match padding {
+                TransposePadding::Same => ((input - 1) * stride + 1, input * stride, "TensorFlow's SAME"),
+                TransposePadding::Valid => (natural, natural + stride - 1, "TensorFlow's VALID"),
+            };
+            if !(min..=max).contains(&wanted) {
+                return Err(Error::OutputSize { axis, wanted: output_size[axis], min, max, convention });
+            }
+            let before = match padding {
+                TransposePadding::Same => split_padding((natural - wanted).max(0), true)?[0],
+                TransposePadding::Valid => 0,
+            };
+            // The rest after: what is left to cut, or the samples that VALID adds.
+            pads[axis] = [before, (natural - wanted) as i64 - before];
+        }
+        Self { padding: pads, ..base }.checked()
+    }
+
+    /// Keras `Conv{1,2,3}DTranspose`: TensorFlow's op with the output size that Keras derives.
+    ///
+    /// SAME: `input * stride`; VALID: `input * stride + max(span - stride, 0)`; with output padding
+    /// `(input - 1) * stride + output_padding` plus `span % 2` for SAME and `span` for VALID.
+    pub fn keras(base: Self, padding: TransposePadding, output_padding: Option<[usize; R]>) -> Result<Self> {
+        base.check_fields()?;
+        let mut output_size = [0; R];
+        for (i, size) in output_size.iter_mut().enumerate() {
+            let (input, stride) = (base.input_size[i], base.stride[i]);
+            let span = span(base.kernel_size[i], base.dilation[i]);
+            let kept = match (padding, output_padding) {
+                (TransposePadding::Same, None) => Some(stride),
+                (TransposePadding::Valid, None) => Some(span.max(stride)),
+                (TransposePadding::Same, Some(extra)) => (span % 2).checked_add(extra[i]),
+                (TransposePadding::Valid, Some(extra)) => span.checked_add(extra[i]),
+            };
+            let steps = (input - 1).checked_mul(stride);
+            *size = kept.zip(steps).and_then(|(kept, steps)| kept.checked_add(steps)).unwrap_or(usize::MAX);
+        }
+        Self::tensorflow(base, padding, output_size)
+    }
+
+    /// Caffe `Deconvolution`: `output = stride * (input - 1) + span - 2 * pad`.
+    pub fn caffe(base: Self, pad: [usize; R]) -> Result<Self> {
+        Self::pytorch(base, pad, [0; R])
+    }
+
+    /// Caffe's bilinear upsampling by `factor` on every axis: a depthwise layer of `2 * factor - factor % 2` taps and
+    /// padding `ceil((factor - 1) / 2)`, to be run with [`Self::bilinear_filler`]. Inside it equals half-pixel bilinear
+    /// interpolation; at the border it fades to 0.
+    pub fn caffe_bilinear(batch: usize, channels: usize, input_size: [usize; R], factor: usize) -> Result<Self> {
+        if factor == 0 {
+            return Err(Error::Zero { what: "factor", axis: 0 });
+        }
+        let base = Self {
+            batch,
+            in_channels: channels,
+            out_channels: channels,
+            groups: channels,
+            input_size,
+            kernel_size: [(2 * factor.min(MAX_COORDINATE)) - factor % 2; R],
+            stride: [factor; R],
+            ..Default::default()
+        };
+        Self::caffe(base, [factor / 2; R])
+    }
+
+    /// Caffe's bilinear filler for this layer's weight, row-major: `Π (1 - |x/F - c|)` with `F = ceil(kernel/2)` and
+    /// `c = (2F - 1 - F % 2) / (2F)` on each axis, the same for every channel.
+    pub fn bilinear_filler(&self) -> Result<ArrayD<f32>> {
+        let shape = self.geometry()?.weight_shape();
+        let zeros = zeros("the weight", shape.iter().product())?;
+        let mut weight = ArrayD::from_shape_vec(shape, zeros).expect("as many zeros as the shape has elements");
+        for (at, value) in weight.indexed_iter_mut() {
+            let ramp = |axis: usize| {
+                let half = self.kernel_size[axis].div_ceil(2) as f64;
+                let centre = (2.0 * half - 1.0 - half % 2.0) / (2.0 * half);
+                1.0 - (at[axis + 2] as f64 / half - centre).abs()
+            };
+            *value = (0..R).map(ramp).product::<f64>() as f32;
+        }
+        Ok(weight)
+    }
+
+    /// A weight that copies: 1 at one tap, from each input channel to the output channel of the same number in its group,
+    /// 0 elsewhere. With a stride of the kernel's size the layer starts as a [`BedOfNails`](crate::BedOfNails).
+    pub fn one_hot_filler(&self, tap: [usize; R]) -> Result<ArrayD<f32>> {
+        let geometry = self.geometry()?;
+        for (tap, kernel) in tap.iter().zip(self.kernel_size) {
+            at_most("the tap", *tap as u128, kernel as u128 - 1)?;
+        }
+        let shape = geometry.weight_shape();
+        let zeros = zeros("the weight", shape.iter().product())?;
+        let mut weight = ArrayD::from_shape_vec(shape, zeros).expect("as many zeros as the shape has elements");
+        let (ins, outs) = (geometry.narrow_per_group(), geometry.wide_per_group());
+        for channel in 0..self.in_channels {
+            if channel % ins < outs {
+                weight[&[&[channel, channel % ins], &tap[..]].concat()[..]] = 1.0;
+            }
+        }
+        Ok(weight)
+    }
+
+    /// The canonical form: sizes and the padding before each axis. Refuses whatever breaks a rule.
+    pub fn geometry(&self) -> Result<Geometry<R>> {
+        self.check_fields()?;
+        let mut axes = [Axis::UNIT; R];
+        for (i, axis) in axes.iter_mut().enumerate() {
+            *axis = self.axis(i)?;
+        }
+        let geometry = Geometry {
+            batch: self.batch,
+            groups: self.groups,
+            wide_channels: self.out_channels,
+            narrow_channels: self.in_channels,
+            axes,
+        };
+        geometry.check("out_channels", "in_channels")?;
+        Ok(geometry)
+    }
+
+    fn checked(self) -> Result<Self> {
+        self.geometry()?;
+        Ok(self)
+    }
+
+    fn check_fields(&self) -> Result<()> {
+        self.activation.check()?;
+        check_layer(self.input_size, self.kernel_size, self.stride, self.dilation)
+    }
+
+    /// The output size without output padding.
+    fn natural_size(&self, axis: usize, pads: [i64; 2]) -> i128 {
+        let span = span(self.kernel_size[axis], self.dilation[axis]);
+        conv_transpose_size(self.input_size[axis], pads, span, self.stride[axis])
+    }
+
+    fn axis(&self, axis: usize) -> Result<Axis> {
+        let (stride, dilation) = (self.stride[axis], self.dilation[axis]);
+        let natural = self.natural_size(axis, self.padding[axis]);
+        let limit = stride.max(dilation);
+        let size = match self.output_size {
+            Some(wanted) => {
+                let (wanted, max) = (wanted[axis], natural + limit as i128 - 1);
+                if !(natural..=max).contains(&(wanted as i128)) {
+                    return Err(Error::OutputSize { axis, wanted, min: natural, max, convention: "output padding" });
+                }
+                wanted as i128
+            }
+            None if self.output_padding[axis] >= limit => {
+                return Err(Error::OutputPadding { axis, output_padding: self.output_padding[axis], limit });
+            }
+            None => natural + self.output_padding[axis] as i128,
+        };
+        if size < 1 {
+            return Err(Error::EmptyOutput { axis, size });
+        }
+        if size > MAX_COORDINATE as i128 {
+            let limit = MAX_COORDINATE as u128;
+            return Err(Error::TooLarge { what: "the output size", value: size as u128, limit });
+        }
+        let (narrow, kernel) = (self.input_size[axis], self.kernel_size[axis]);
+        Ok(Axis { wide: size as usize, narrow, kernel, stride, dilation, pad: self.padding[axis][0] })
+    }
+}
+
+/// PyTorch's and Caffe's form of padding: the same before and after.
+fn symmetric<const R: usize>(padding: [usize; R]) -> Pads<R> {
+    padding.map(|p| [i64::try_from(p).unwrap_or(i64::MAX); 2])
+}
+
+impl<const R: usize> Op for ConvTranspose<R> {
+    const NAME: &'static str = "conv_transpose";
+
+    fn inputs(&self) -> Result<Vec<Operand>> {
+        let geometry = self.geometry()?;
+        let mut inputs =
+            vec![Operand::new("input", geometry.narrow_shape()), Operand::new("weight", geometry.weight_shape())];
+        if self.bias {
+            inputs.push(Operand::new("bias", vec![self.out_channels]));
+        }
+        Ok(inputs)
+    }
+
+    fn output(&self) -> Result<Operand> {
+        Ok(Operand::new("output", self.geometry()?.wide_shape()))
+    }
+
+    fn multiply_adds(&self) -> Result<u128> {
+        Ok(self.geometry()?.multiply_adds())
+    }
+
+    /// Scatters: every input sample is spread over the output by every tap, where the shader gathers.
+    fn define(&self, inputs: &[TensorView]) -> Result<Reference> {
+        let geometry = self.geometry()?;
+        let shape = geometry.wide_shape();
+        let (input, weight) = (inputs[0].widen(), inputs[1].widen());
+        let mut sums = Sums::zeros(&shape, inputs)?;
+        for_each_run(&geometry, |run| {
+            for i in 0..run.len {
+                sums.add(run.wide + i * run.step, input[run.narrow + i], weight[run.weight]);
+            }
+        });
+        if let Some(bias) = inputs.get(2) {
+            sums.add_bias(&bias.widen(), shape[2..].iter().product());
+        }
+        let taps = geometry.axes.iter().map(|axis| axis.kernel.div_ceil(axis.tap_step()));
+        let terms = geometry.narrow_per_group() * taps.product::<usize>();
+        Ok(self.activation.finish(sums.finish(&shape, terms + 2 + usize::from(self.bias))))
+    }
+}
+
+#[cfg(test)]
+mod tests;

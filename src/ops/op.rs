@@ -1,0 +1,98 @@
+//! What every op has: named tensors, a cost, and a reference.
+
+use ndarray::ArrayD;
+
+use super::reference::Reference;
+use crate::error::{Error, Result};
+use crate::tensor::element::TensorView;
+use crate::tensor::operand::{Operand, check_shape};
+
+/// What an op must do and move, whatever the recipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// Floating-point operations: two for each product that is summed, taps in the padding not counted.
+    pub flops: u64,
+    /// Bytes, each tensor read or written once.
+    pub bytes: u64,
+}
+
+/// A descriptor that knows its tensors and its definition. It says what is computed, not how.
+pub trait Op {
+    /// The op's name, as in shader names and labels: `"conv_transpose"`.
+    const NAME: &'static str;
+
+    /// The tensors that it reads, in the order in which every call takes them. Refuses a descriptor that breaks a rule.
+    fn inputs(&self) -> Result<Vec<Operand>>;
+
+    /// The tensor that it writes, the first one if there are several. Refuses a descriptor that breaks a rule.
+    fn output(&self) -> Result<Operand>;
+
+    /// All tensors that it writes. Those after the first hold integers.
+    fn outputs(&self) -> Result<Vec<Operand>> {
+        Ok(vec![self.output()?])
+    }
+
+    /// Products that are summed.
+    fn multiply_adds(&self) -> Result<u128>;
+
+    /// The definition on the CPU, summed in f64; see [`Op::reference`].
+    #[doc(hidden)]
+    fn define(&self, inputs: &[TensorView]) -> Result<Reference>;
+
+    /// The definition of the outputs after the first; see [`Op::reference_integers`].
+    #[doc(hidden)]
+    fn define_integers(&self, _inputs: &[TensorView]) -> Result<Vec<ArrayD<i32>>> {
+        Ok(Vec::new())
+    }
+
+    /// Computes the op on the CPU in f64, with the bound that an f32 sum in any order must keep.
+    ///
+    /// `inputs` are those of [`Op::inputs`], of any strides. Where their ranks or types differ, as with a bias, pass
+    /// views made `into_dyn()`, or [`TensorView`]s.
+    fn reference<'a, V: Into<TensorView<'a>> + Clone>(&self, inputs: &[V]) -> Result<Reference> {
+        self.define(&self.views(inputs)?)
+    }
+
+    /// Computes the outputs after the first on the CPU. A GPU must give the same integers.
+    fn reference_integers<'a, V: Into<TensorView<'a>> + Clone>(&self, inputs: &[V]) -> Result<Vec<ArrayD<i32>>> {
+        self.define_integers(&self.views(inputs)?)
+    }
+
+    /// What the outputs after the first say of the inputs' values, as far as that is an error.
+    #[doc(hidden)]
+    fn verdict(&self, _integers: &[&ArrayD<i32>]) -> Result<()> {
+        Ok(())
+    }
+
+    #[doc(hidden)]
+    fn views<'a, V: Into<TensorView<'a>> + Clone>(&self, inputs: &[V]) -> Result<Vec<TensorView<'a>>> {
+        let views: Vec<TensorView> = inputs.iter().map(|view| view.clone().into()).collect();
+        self.check_inputs(&views)?;
+        Ok(views)
+    }
+
+    /// FLOPs and bytes.
+    fn cost(&self) -> Result<Cost> {
+        let count = |operand: &Operand| operand.shape.iter().fold(4u64, |n, &axis| n.saturating_mul(axis as u64));
+        let reads = self.inputs()?.iter().map(count).fold(0u64, u64::saturating_add);
+        Ok(Cost {
+            flops: u64::try_from(self.multiply_adds()?.saturating_mul(2)).unwrap_or(u64::MAX),
+            bytes: self.outputs()?.iter().map(count).fold(reads, u64::saturating_add),
+        })
+    }
+
+    /// Refuses a list of tensors whose number, shapes or types are not the op's.
+    fn check_inputs(&self, views: &[TensorView]) -> Result<()> {
+        let expected = self.inputs()?;
+        if views.len() != expected.len() {
+            return Err(Error::OperandCount { op: Self::NAME, expected: expected.len(), actual: views.len() });
+        }
+        expected.into_iter().zip(views).try_for_each(|(operand, view)| {
+            let (expected, actual) = (operand.data_type, view.data_type());
+            if expected != actual {
+                return Err(Error::DataType { operand: operand.name, expected, actual });
+            }
+            check_shape(operand, view.shape())
+        })
+    }
+}

@@ -1,0 +1,301 @@
+//! Max pooling and its gradient: what they are, and their definition on the CPU.
+
+use ndarray::ArrayD;
+
+use super::indices::{IndexConvention, Numbering};
+use super::windows::{Sizes, Windows, taps};
+use crate::error::{Error, Result};
+use crate::geometry::Padding;
+use crate::ops::op::Op;
+use crate::ops::reference::{Reference, Sums};
+use crate::tensor::allocate::zeros;
+use crate::tensor::element::TensorView;
+use crate::tensor::operand::{Operand, split_shape};
+
+/// Max pooling over `R` spatial axes, in PyTorch's words.
+///
+/// Tensors: `input` (N, C, spatial...); output (N, C, spatial...) with
+/// `floor((input + before + after - span) / stride) + 1` samples on each axis, or rounded up; with
+/// [`indices`](Self::indices) another output, `indices`, of the same shape and of `i32`.
+///
+/// The output is the first of the largest samples of its window in row-major order, and a NaN is larger than every
+/// number: samples are compared and copied as bits, so that this holds on every device. Padding never wins; a window
+/// that meets nothing else is refused.
+///
+/// ```
+/// use upconv::{IndexConvention, MaxPool2d, Op};
+/// let pool = MaxPool2d { indices: Some(IndexConvention::Plane), ..MaxPool2d::from_shape(&[1, 3, 8, 8], [2, 2])? };
+/// assert_eq!(pool.output()?.shape, [1, 3, 4, 4]);
+/// assert_eq!(pool.unpool()?.output()?.shape, [1, 3, 8, 8]);
+/// # Ok::<(), upconv::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MaxPool<const R: usize> {
+    /// Images; 0 is legal and computes nothing.
+    pub batch: usize,
+    /// Channels.
+    pub channels: usize,
+    /// Spatial size of the input, in samples.
+    pub input_size: [usize; R],
+    /// Samples of a window on each axis.
+    pub kernel_size: [usize; R],
+    /// Input samples from one window to the next.
+    pub stride: [usize; R],
+    /// Padding around the input, explicitly or by rule; none is negative.
+    pub padding: Padding<R>,
+    /// Input samples from one of a window to the next; 1 is an ordinary window.
+    pub dilation: [usize; R],
+    /// Whether the output's size is rounded up. A window that would start in the padding after the input is left out.
+    pub ceil_mode: bool,
+    /// Whether the chosen samples' indices are written too, and how they are counted.
+    pub indices: Option<IndexConvention>,
+}
+
+/// Max pooling over one spatial axis.
+pub type MaxPool1d = MaxPool<1>;
+/// Max pooling over two spatial axes.
+pub type MaxPool2d = MaxPool<2>;
+/// Max pooling over three spatial axes.
+pub type MaxPool3d = MaxPool<3>;
+
+impl<const R: usize> Default for MaxPool<R> {
+    fn default() -> Self {
+        Self {
+            batch: 1,
+            channels: 1,
+            input_size: [1; R],
+            kernel_size: [1; R],
+            stride: [1; R],
+            padding: Padding::default(),
+            dilation: [1; R],
+            ceil_mode: false,
+            indices: None,
+        }
+    }
+}
+
+impl<const R: usize> MaxPool<R> {
+    /// Windows side by side (`stride = kernel_size`) on an `input` of shape (N, C, spatial...).
+    pub fn from_shape(input: &[usize], kernel_size: [usize; R]) -> Result<Self> {
+        let ([batch, channels], input_size) = split_shape("input", input)?;
+        Ok(Self { batch, channels, input_size, kernel_size, stride: kernel_size, ..Default::default() })
+    }
+
+    /// The gradient with respect to the input: takes the output's gradient and the indices that the pooling wrote, in its
+    /// convention ([`IndexConvention::Plane`] where it has none).
+    pub fn grad_input(&self) -> MaxPoolGrad<R> {
+        MaxPoolGrad { forward: Self { indices: Some(self.indices.unwrap_or_default()), ..self.clone() } }
+    }
+
+    /// The windows, none of which lies in the padding altogether.
+    pub(crate) fn windows(&self) -> Result<Windows<R>> {
+        let windows = Windows::new(&Sizes {
+            batch: self.batch,
+            channels: self.channels,
+            input_size: self.input_size,
+            kernel_size: self.kernel_size,
+            stride: self.stride,
+            dilation: self.dilation,
+            padding: self.padding,
+            ceil_mode: self.ceil_mode,
+        })?;
+        for (axis, relation) in windows.axes.iter().enumerate() {
+            if let Some(output) = relation.empty_window() {
+                return Err(Error::EmptyWindow { axis, output });
+            }
+        }
+        if let Some(convention) = self.indices {
+            convention.numbering(&windows.input_shape())?;
+        }
+        Ok(windows)
+    }
+}
+
+impl<const R: usize> Op for MaxPool<R> {
+    const NAME: &'static str = "max_pool";
+
+    fn inputs(&self) -> Result<Vec<Operand>> {
+        Ok(vec![Operand::new("input", self.windows()?.input_shape())])
+    }
+
+    fn output(&self) -> Result<Operand> {
+        Ok(Operand::new("output", self.windows()?.output_shape()))
+    }
+
+    fn outputs(&self) -> Result<Vec<Operand>> {
+        let output = self.output()?;
+        let indices = self.indices.map(|_| Operand::integers("indices", output.shape.clone()));
+        Ok([output].into_iter().chain(indices).collect())
+    }
+
+    /// None: samples are only compared.
+    fn multiply_adds(&self) -> Result<u128> {
+        Ok(0)
+    }
+
+    fn define(&self, inputs: &[TensorView]) -> Result<Reference> {
+        let windows = self.windows()?;
+        let input = inputs[0].widen();
+        let mut values = zeros("the reference", windows.output_shape().iter().product())?;
+        largest(&windows, &input, |output, place| values[output] = input[place.flat]);
+        let values = ArrayD::from_shape_vec(windows.output_shape(), values).expect("as many as the shape has");
+        let magnitudes = values.mapv(f64::abs);
+        Ok(Reference::new(values, magnitudes, 0))
+    }
+
+    fn define_integers(&self, inputs: &[TensorView]) -> Result<Vec<ArrayD<i32>>> {
+        let Some(convention) = self.indices else { return Ok(Vec::new()) };
+        let windows = self.windows()?;
+        let numbering = convention.numbering(&windows.input_shape())?;
+        let mut indices: Vec<i32> = zeros("the reference", windows.output_shape().iter().product())?;
+        largest(&windows, &inputs[0].widen(), |output, place| {
+            indices[output] = numbering.index(place.plane, place.at) as i32;
+        });
+        Ok(vec![ArrayD::from_shape_vec(windows.output_shape(), indices).expect("as many as the shape has")])
+    }
+}
+
+/// A sample of the input: image and channel, coordinates, and its place in a row-major tensor.
+struct Place {
+    plane: [usize; 2],
+    at: [usize; 3],
+    flat: usize,
+}
+
+/// Visits the samples of every window, in row-major order, with the output's place in a row-major tensor.
+fn for_each_sample<const R: usize>(windows: &Windows<R>, mut visit: impl FnMut(usize, Place)) {
+    let axes = windows.axes3();
+    let sizes = axes.map(|axis| axis.wide);
+    let outputs = axes.map(|axis| axis.narrow);
+    for (output, at) in
+        ndarray::indices([windows.batch, windows.channels, outputs[0], outputs[1], outputs[2]]).into_iter().enumerate()
+    {
+        let [n, c, window @ ..]: [usize; 5] = [at.0, at.1, at.2, at.3, at.4];
+        let [d, h, w]: [Vec<usize>; 3] =
+            std::array::from_fn(|i| taps(&axes[i], window[i]).map(|tap| axes[i].wide_index(window[i], tap)).collect());
+        for &d in &d {
+            for &h in &h {
+                for &w in &w {
+                    let flat = (((n * windows.channels + c) * sizes[0] + d) * sizes[1] + h) * sizes[2] + w;
+                    visit(output, Place { plane: [n, c], at: [d, h, w], flat });
+                }
+            }
+        }
+    }
+}
+
+/// Visits the sample that each window chooses.
+fn largest<const R: usize>(windows: &Windows<R>, input: &[f64], mut visit: impl FnMut(usize, Place)) {
+    let larger = |a: f64, b: f64| !b.is_nan() && (a.is_nan() || a > b);
+    let mut best: Option<(usize, Place)> = None;
+    for_each_sample(windows, |output, place| match &best {
+        Some((of, chosen)) if *of == output && !larger(input[place.flat], input[chosen.flat]) => {}
+        Some((of, _)) if *of == output => best = Some((output, place)),
+        _ => {
+            if let Some((of, chosen)) = best.replace((output, place)) {
+                visit(of, chosen);
+            }
+        }
+    });
+    if let Some((of, chosen)) = best {
+        visit(of, chosen);
+    }
+}
+
+/// The gradient of a [`MaxPool`] with respect to its input, made by [`MaxPool::grad_input`].
+///
+/// Tensors: `input`, the gradient of the forward output; `indices`, those that the pooling wrote; output, of the forward
+/// input's shape: each sample gets the gradients of the windows that chose it. An index that does not lie in its window
+/// takes no part.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MaxPoolGrad<const R: usize> {
+    forward: MaxPool<R>,
+}
+
+impl<const R: usize> MaxPoolGrad<R> {
+    pub(crate) fn windows(&self) -> Result<(Windows<R>, Numbering)> {
+        let windows = self.forward.windows()?;
+        let numbering = self.forward.indices.unwrap_or_default().numbering(&windows.input_shape())?;
+        Ok((windows, numbering))
+    }
+}
+
+impl<const R: usize> Op for MaxPoolGrad<R> {
+    const NAME: &'static str = "max_pool_grad";
+
+    fn inputs(&self) -> Result<Vec<Operand>> {
+        let shape = self.forward.output()?.shape;
+        Ok(vec![Operand::new("input", shape.clone()), Operand::integers("indices", shape)])
+    }
+
+    fn output(&self) -> Result<Operand> {
+        Ok(Operand::new("output", self.windows()?.0.input_shape()))
+    }
+
+    /// None: samples are only added.
+    fn multiply_adds(&self) -> Result<u128> {
+        Ok(0)
+    }
+
+    /// Scatters each window's gradient, where the shader gathers those of the windows that a sample lies in.
+    fn define(&self, inputs: &[TensorView]) -> Result<Reference> {
+        let (windows, numbering) = self.windows()?;
+        let (gradient, indices) = (inputs[0].widen(), inputs[1].integers());
+        let shape = windows.input_shape();
+        let mut sums = Sums::zeros(&shape, inputs)?;
+        for_each_sample(&windows, |output, place| {
+            if indices[output] == numbering.index(place.plane, place.at) {
+                sums.add(place.flat, gradient[output], 1.0);
+            }
+        });
+        // No more windows overlap at a sample than there are.
+        let overlaps = windows.axes.iter().map(|axis| axis.span().div_ceil(axis.stride).min(axis.narrow)).product();
+        Ok(sums.finish(&shape, overlaps))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::pool::max_pool::MaxPool1d;
+    use crate::ops::pool::max_pool::MaxPool2d;
+
+    /// A tensor of this shape from its samples' numbers.
+    fn numbered(shape: &[usize], value: impl Fn(usize) -> f32) -> ArrayD<f32> {
+        let count = shape.iter().product();
+        ArrayD::from_shape_vec(shape, (0..count).map(value).collect()).unwrap()
+    }
+
+    #[test]
+    fn the_first_of_the_largest_wins_and_a_nan_above_all() {
+        let pool =
+            MaxPool1d { indices: Some(IndexConvention::Plane), ..MaxPool1d::from_shape(&[1, 1, 12], [4]).unwrap() };
+        let samples = [1., 3., 3., 2., -5., f32::NAN, 9., f32::NAN, -1., -2., -0., 0.];
+        let input = numbered(&[1, 1, 12], |at| samples[at]);
+        let values = pool.reference(&[input.view()]).unwrap().values;
+        assert!(values[[0, 0, 0]] == 3.0 && values[[0, 0, 1]].is_nan() && values[[0, 0, 2]] == 0.0);
+        let indices = pool.reference_integers(&[input.view()]).unwrap().swap_remove(0);
+        assert_eq!(indices.iter().copied().collect::<Vec<_>>(), [1, 5, 10]);
+    }
+
+    #[test]
+    fn the_gradient_goes_to_the_chosen_samples() {
+        let pool = MaxPool2d { stride: [1, 1], ..MaxPool2d::from_shape(&[1, 1, 3, 3], [2, 2]).unwrap() };
+        let with_indices = MaxPool2d { indices: Some(IndexConvention::Plane), ..pool.clone() };
+        let input = numbered(&[1, 1, 3, 3], |at| [1., 2., 0., 3., 9., 4., 0., 5., 8.][at]);
+        let indices = with_indices.reference_integers(&[input.view()]).unwrap().swap_remove(0);
+        assert!(indices.iter().all(|&index| index == 4));
+        let gradient = numbered(&[1, 1, 2, 2], |at| at as f32 + 1.0);
+        let back = pool.grad_input().reference(&[TensorView::from(&gradient), TensorView::from(&indices)]).unwrap();
+        assert_eq!(back.values.iter().copied().collect::<Vec<_>>(), [0., 0., 0., 0., 10., 0., 0., 0., 0.]);
+        let wrong = pool.grad_input().reference(&[gradient.view(), gradient.view()]);
+        assert!(matches!(wrong, Err(Error::DataType { operand: "indices", .. })), "{wrong:?}");
+    }
+
+    #[test]
+    fn a_window_of_padding_alone_is_refused() {
+        let padding = Padding::Explicit([[3, 0]]);
+        let pool = MaxPool1d { input_size: [4], kernel_size: [2], stride: [2], padding, ..Default::default() };
+        assert_eq!(pool.output(), Err(Error::EmptyWindow { axis: 0, output: 0 }));
+    }
+}

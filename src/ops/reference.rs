@@ -1,0 +1,244 @@
+//! A result in f64 with the error that an f32 computation of it may have.
+
+use half::f16;
+use ndarray::{ArrayD, ArrayView, ArrayViewD, Dimension, IxDyn};
+
+use crate::dtype::FloatType;
+use crate::error::Result;
+use crate::tensor::allocate::zeros;
+use crate::tensor::element::TensorView;
+use crate::tensor::operand::{Operand, check_shape};
+
+/// Half an ulp of 1 in f32: the largest relative error of one rounding.
+pub(crate) const UNIT: f64 = 1.0 / (1u64 << 24) as f64;
+
+/// What the CPU reference of an op returns: the sum in f64, and what is needed to judge an f32 sum of the same terms.
+#[derive(Clone, Debug)]
+pub struct Reference {
+    /// Σ x·w for each output element.
+    pub values: ArrayD<f64>,
+    /// Σ |x·w| for each output element; a term with a subnormal factor counts 2²⁴ times, as a GPU may take that for 0.
+    pub magnitudes: ArrayD<f64>,
+    /// Roundings on the way from the inputs to an element, at most.
+    pub roundings: usize,
+    /// Error allowed besides, for functions that devices compute with an error of their own.
+    pub slack: f64,
+    /// What the result is stored as.
+    pub storage: FloatType,
+}
+
+/// How close an f32 result came.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Agreement {
+    /// The largest error, in units of 2⁻²⁴·Σ|x·w|: the ulps in which the bound is counted.
+    pub worst_ulps: f64,
+    /// The bound in the same units.
+    pub allowed_ulps: f64,
+}
+
+/// The element that is furthest outside its bound.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{outside} elements outside their bound; at {index:?} {actual} where {expected} ± {bound:e} was expected")]
+pub struct Mismatch {
+    /// Index of the worst element.
+    pub index: Vec<usize>,
+    /// Its value.
+    pub actual: f32,
+    /// The reference's value.
+    pub expected: f64,
+    /// The largest error allowed there.
+    pub bound: f64,
+    /// How many elements are outside their bound.
+    pub outside: usize,
+}
+
+impl Reference {
+    pub(crate) fn new(values: ArrayD<f64>, magnitudes: ArrayD<f64>, roundings: usize) -> Self {
+        Self { values, magnitudes, roundings, slack: 0.0, storage: FloatType::F32 }
+    }
+
+    /// The reference of the same op with its result stored as f16: rounded once more, up or down, subnormals perhaps
+    /// flushed to 0.
+    pub fn stored_as_f16(self) -> Self {
+        Self { storage: FloatType::F16, ..self }
+    }
+
+    /// Largest error that a plain f32 sum of an element's terms may have, in whatever order it is summed:
+    /// `roundings · 2⁻²⁴ · Σ|x·w|`, and the smallest normal f32 for each rounding, as a GPU may flush subnormals;
+    /// [`Self::slack`] besides.
+    ///
+    /// Infinite where Σ|x·w| passes half of f32's range, so that a partial sum may overflow, and where a NaN or an
+    /// infinity takes part: WGSL makes no promise there.
+    ///
+    /// Stored as f16 a result may be off by another 2⁻¹⁰ of its value, or 2⁻¹⁴; past 65504 it may be infinite.
+    pub fn bound(&self, index: &[usize]) -> f64 {
+        self.bound_of(self.values[index], self.magnitudes[index])
+    }
+
+    fn bound_of(&self, value: f64, magnitude: f64) -> f64 {
+        let sum = bound(self.roundings as f64, magnitude) + self.slack;
+        match self.storage {
+            FloatType::F32 => sum,
+            FloatType::F16 if value.abs() + sum >= f64::from(f16::MAX) => f64::INFINITY,
+            FloatType::F16 => sum + (value.abs() + sum) / 1024.0 + f64::from(f16::MIN_POSITIVE),
+        }
+    }
+
+    /// Compares an f32 result with the bound, element by element.
+    pub fn check<D: Dimension>(&self, actual: ArrayView<f32, D>) -> Result<Result<Agreement, Mismatch>> {
+        self.compare(actual.into_dyn(), |value, magnitude| self.bound_of(value, magnitude))
+    }
+
+    /// Compares with `==`: for integers with Σ|x·w| < 2²⁴, whose f32 sum is exact in any order.
+    pub fn check_exact<D: Dimension>(&self, actual: ArrayView<f32, D>) -> Result<Result<Agreement, Mismatch>> {
+        self.compare(actual.into_dyn(), |_, _| 0.0)
+    }
+
+    fn compare(&self, actual: ArrayViewD<f32>, bound: impl Fn(f64, f64) -> f64) -> Result<Result<Agreement, Mismatch>> {
+        check_shape(Operand::new("output", self.values.shape().into()), actual.shape())?;
+        let mut agreement = Agreement { worst_ulps: 0.0, allowed_ulps: self.roundings as f64 };
+        let mut worst: Option<(f64, Mismatch)> = None;
+        let mut outside = 0;
+        for ((index, &expected), (&magnitude, &actual)) in
+            self.values.indexed_iter().zip(self.magnitudes.iter().zip(actual.iter()))
+        {
+            let (error, bound) = ((f64::from(actual) - expected).abs(), bound(expected, magnitude));
+            // Written so that a NaN counts as outside, but an infinite bound allows everything.
+            if bound == f64::INFINITY || error <= bound {
+                if error > 0.0 && error.is_finite() && magnitude > 0.0 {
+                    agreement.worst_ulps = agreement.worst_ulps.max(error / (UNIT * magnitude));
+                }
+                continue;
+            }
+            outside += 1;
+            let excess = if error.is_nan() { f64::INFINITY } else { error - bound };
+            if worst.as_ref().is_none_or(|(most, _)| excess > *most) {
+                let index = index.as_array_view().to_vec();
+                worst = Some((excess, Mismatch { index, actual, expected, bound, outside: 0 }));
+            }
+        }
+        Ok(worst.map_or(Ok(agreement), |(_, mismatch)| Err(Mismatch { outside, ..mismatch })))
+    }
+
+    /// The values rounded once to f32.
+    pub fn to_f32(&self) -> ArrayD<f32> {
+        self.values.mapv(|value| value as f32)
+    }
+}
+
+fn bound(roundings: f64, magnitude: f64) -> f64 {
+    if magnitude.is_nan() || magnitude > f64::from(f32::MAX) / 2.0 {
+        return f64::INFINITY;
+    }
+    roundings * (UNIT * magnitude + f64::from(f32::MIN_POSITIVE))
+}
+
+/// How often a term counts in a magnitude for its factor's sake: a subnormal may be flushed, and the whole term is then
+/// its error.
+pub(crate) fn flush(factor: f64, smallest: f64) -> f64 {
+    if factor != 0.0 && factor.abs() < smallest { 1.0 / UNIT } else { 1.0 }
+}
+
+/// The smallest number that no device flushes to 0, as these tensors are stored.
+pub(crate) fn smallest_normal(inputs: &[TensorView]) -> f64 {
+    let halves = inputs.iter().any(|view| matches!(view, TensorView::F16(_)));
+    if halves { f16::MIN_POSITIVE.into() } else { f32::MIN_POSITIVE.into() }
+}
+
+/// Sums in the making: values and magnitudes of one output tensor, row-major.
+pub(crate) struct Sums {
+    values: Vec<f64>,
+    magnitudes: Vec<f64>,
+    smallest: f64,
+}
+
+impl Sums {
+    /// All zero, for an output of this shape, of terms made of these inputs.
+    pub(crate) fn zeros(shape: &[usize], inputs: &[TensorView]) -> Result<Self> {
+        let (len, smallest) = (shape.iter().product(), smallest_normal(inputs));
+        Ok(Self { values: zeros("the reference", len)?, magnitudes: zeros("the reference", len)?, smallest })
+    }
+
+    /// Adds the product of two f32 values to one element.
+    pub(crate) fn add(&mut self, element: usize, x: f64, w: f64) {
+        let term = x * w;
+        self.values[element] += term;
+        let plain = x.abs().min(w.abs()) >= self.smallest;
+        let weight = if plain { 1.0 } else { flush(x, self.smallest).max(flush(w, self.smallest)) };
+        self.magnitudes[element] += term.abs() * weight;
+    }
+
+    /// Adds each channel's bias to a row-major (N, C, spatial...) output.
+    pub(crate) fn add_bias(&mut self, bias: &[f64], elements_per_channel: usize) {
+        let channels = bias.len();
+        for element in 0..self.values.len() {
+            let channel = element / elements_per_channel % channels;
+            self.add(element, bias[channel], 1.0);
+        }
+    }
+
+    pub(crate) fn finish(self, shape: &[usize], roundings: usize) -> Reference {
+        let array = |sums| ArrayD::from_shape_vec(IxDyn(shape), sums).expect("as many sums as the shape has elements");
+        Reference::new(array(self.values), array(self.magnitudes), roundings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::arr1;
+
+    use super::*;
+    use crate::error::Error;
+
+    fn reference() -> Reference {
+        let mut sums = Sums::zeros(&[3], &[]).unwrap();
+        for (element, term) in [(0, 3.0), (0, -2.0), (1, 0.0), (2, 1e30)] {
+            sums.add(element, term, 1.0);
+        }
+        sums.finish(&[3], 4)
+    }
+
+    #[test]
+    fn one_wrong_element_is_noticed_and_named() {
+        let good = arr1(&[1.0, 0.0, 1e30f32]);
+        assert!(reference().check(good.view()).unwrap().is_ok());
+        for (element, wrong) in [(0, 1.000002), (1, 1e-36), (2, 0.0), (0, f32::NAN), (1, f32::INFINITY)] {
+            let mut bad = good.clone();
+            bad[element] = wrong;
+            let mismatch = reference().check(bad.view()).unwrap().unwrap_err();
+            assert_eq!((mismatch.index, mismatch.outside), (vec![element], 1), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn errors_are_counted_in_ulps_of_the_magnitude() {
+        let near = arr1(&[1.0 + 2.0 * f32::EPSILON, 0.0, 1e30f32]);
+        let agreement = reference().check(near.view()).unwrap().unwrap();
+        assert!((agreement.worst_ulps - 4.0 / 5.0).abs() < 0.05, "{agreement:?}");
+        assert!(reference().check_exact(near.view()).unwrap().is_err());
+    }
+
+    #[test]
+    fn nothing_is_promised_where_f32_overflows() {
+        let mut sums = Sums::zeros(&[2], &[]).unwrap();
+        sums.add(0, 1e39, 1.0);
+        sums.add(1, f64::NAN, 1.0);
+        let reference = sums.finish(&[2], 1);
+        assert!(reference.check(arr1(&[f32::NAN, 0.0]).view()).unwrap().is_ok());
+    }
+
+    #[test]
+    fn a_flushed_factor_is_no_mismatch() {
+        let mut sums = Sums::zeros(&[2], &[]).unwrap();
+        sums.add(0, 1e-38, 1e10);
+        sums.add(1, 2e-38, 1e10);
+        let reference = sums.finish(&[2], 1);
+        assert!(reference.check(arr1(&[0.0, 2e-28]).view()).unwrap().is_ok());
+        assert!(reference.check(arr1(&[0.0, 0.0]).view()).unwrap().is_err());
+    }
+
+    #[test]
+    fn a_wrong_shape_is_an_error_not_a_mismatch() {
+        assert!(matches!(reference().check(arr1(&[1.0]).view()), Err(Error::Shape { .. })));
+    }
+}

@@ -1,0 +1,215 @@
+//! Where an output sample of a resize lies in the input, as an exact fraction.
+
+use crate::error::{Error, Result};
+
+/// The source coordinate x of output index q, for `F = output / input` or the scale that the caller gave.
+///
+/// The names are ONNX's; `docs` of each say who uses it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Coordinates<const R: usize> {
+    /// `(q + 0.5) / F - 0.5`: PyTorch with `align_corners=False`, TensorFlow 2, ONNX's default, OpenCV, Pillow.
+    HalfPixel,
+    /// `q * (in - 1) / (out - 1)`, 0 where out = 1: PyTorch with `align_corners=True`.
+    AlignCorners,
+    /// `q / F`: PyTorch's `nearest`, TensorFlow 1.
+    Asymmetric,
+    /// Half-pixel, but 0 where out = 1.
+    PytorchHalfPixel,
+    /// `(q + 0.5) / F`: PyTorch's `nearest-exact` and TensorFlow 2's nearest.
+    TfHalfPixelForNn,
+    /// Half-pixel plus `in/2 * (1 - out / (F * in))`: the centre stays the centre where `F * in` is not a whole size.
+    HalfPixelSymmetric,
+    /// OpenCV's `INTER_AREA` where it enlarges: with `s = floor(q / F)`, `s` plus what `q + 1` passes `(s + 1) * F` by,
+    /// without its whole part; between samples it steps as soon as linear interpolation allows.
+    OpenCvArea,
+    /// From a region of interest, `start * (in - 1) + q * (end - start) * (in - 1) / (out - 1)`; where out = 1, its
+    /// middle. Outside `[0, in - 1]` the output is the extrapolation value.
+    TfCropAndResize {
+        /// `[start, end]` of each axis in units of the input's last index, rounded to a multiple of 2⁻⁴⁰; at most
+        /// 65536 in size.
+        roi: [[f64; 2]; R],
+    },
+}
+
+/// Binary digits after the point that a region of interest keeps.
+const ROI_BITS: i32 = 40;
+
+impl<const R: usize> Coordinates<R> {
+    pub(crate) fn check(&self, axis: usize) -> Result<()> {
+        let Self::TfCropAndResize { roi } = self else { return Ok(()) };
+        match roi[axis].iter().find(|value| !(value.is_finite() && value.abs() <= 65536.0)) {
+            Some(&value) => Err(Error::Number { what: "roi", value, must: "finite, at most 65536 in size" }),
+            None => Ok(()),
+        }
+    }
+
+    /// x(q), where [`Self::check`] passed. `scale` is F. Numerators stay below 2¹²⁶: sizes are below 2³¹, scales have 53 digits and 82 binary places.
+    pub(crate) fn locate(&self, axis: usize, q: usize, input: usize, output: usize, scale: Ratio) -> Ratio {
+        let (q, input, output) = (q as i128, input as i128, output as i128);
+        let Ratio { numerator: up, denominator: down } = scale;
+        let half_pixel = (2 * q + 1) * down - up;
+        match self {
+            Self::AlignCorners | Self::PytorchHalfPixel if output == 1 => Ratio::new(0, 1),
+            Self::AlignCorners => Ratio::new(q * (input - 1), output - 1),
+            Self::HalfPixel | Self::PytorchHalfPixel => Ratio::new(half_pixel, 2 * up),
+            Self::Asymmetric => Ratio::new(q * down, up),
+            Self::TfHalfPixelForNn => Ratio::new((2 * q + 1) * down, 2 * up),
+            Self::HalfPixelSymmetric => Ratio::new(half_pixel + input * up - output * down, 2 * up),
+            Self::OpenCvArea => {
+                let sample = (q * down).div_euclid(up);
+                // (q + 1) - (s + 1) * F, over `down`.
+                let past = ((q + 1) * down - (sample + 1) * up).max(0);
+                // Past the input every sample is the last.
+                if sample < input { Ratio::new(sample * down + past % down, down) } else { Ratio::new(input, 1) }
+            }
+            Self::TfCropAndResize { roi } => {
+                let [start, end] = roi[axis].map(|value| (value * f64::from(ROI_BITS).exp2()).round() as i128);
+                if output > 1 {
+                    let steps = (output - 1) << ROI_BITS;
+                    Ratio::new((start * (output - 1) + q * (end - start)) * (input - 1), steps)
+                } else {
+                    Ratio::new((start + end) * (input - 1), 2 << ROI_BITS)
+                }
+            }
+        }
+    }
+}
+
+impl<const R: usize> Coordinates<R> {
+    /// Input samples from one output's centre to the next: what a filter against aliasing is widened by.
+    pub(crate) fn step(&self, input: usize, output: usize, scale: Ratio) -> f64 {
+        match self {
+            Self::AlignCorners if output == 1 => 0.0,
+            Self::AlignCorners => (input as f64 - 1.0) / (output as f64 - 1.0),
+            _ => scale.denominator as f64 / scale.numerator as f64,
+        }
+    }
+
+    /// The centre of output `q`, where input sample i is the stretch from i to i + 1. With aligned corners it is
+    /// PyTorch's `(q + 0.5) * step`, which does not quite keep the corners.
+    pub(crate) fn centre(&self, q: usize, x: Ratio, step: f64) -> f64 {
+        match self {
+            Self::AlignCorners => (q as f64 + 0.5) * step,
+            _ => x.plus_half().to_f64(),
+        }
+    }
+}
+
+/// An exact fraction with a positive denominator.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ratio {
+    numerator: i128,
+    denominator: i128,
+}
+
+impl Ratio {
+    pub(crate) fn new(numerator: i128, denominator: i128) -> Self {
+        debug_assert!(denominator > 0);
+        Self { numerator, denominator }
+    }
+
+    /// A whole number divided by this, which is positive.
+    pub(crate) fn divide(self, whole: i128) -> Self {
+        Self::new(whole * self.denominator, self.numerator)
+    }
+
+    /// This, or 1 if it is more.
+    pub(crate) fn at_most_1(self) -> Self {
+        if self.numerator > self.denominator { Self::new(1, 1) } else { self }
+    }
+
+    pub(crate) fn to_f64(self) -> f64 {
+        self.numerator as f64 / self.denominator as f64
+    }
+
+    pub(crate) fn floor(self) -> i128 {
+        self.numerator.div_euclid(self.denominator)
+    }
+
+    pub(crate) fn ceil(self) -> i128 {
+        -(-self.numerator).div_euclid(self.denominator)
+    }
+
+    /// What the floor leaves, in [0, 1): rounded only here.
+    pub(crate) fn fraction(self) -> f64 {
+        self.numerator.rem_euclid(self.denominator) as f64 / self.denominator as f64
+    }
+
+    pub(crate) fn plus_half(self) -> Self {
+        Self::new(2 * self.numerator + self.denominator, 2 * self.denominator)
+    }
+
+    pub(crate) fn minus_half(self) -> Self {
+        Self::new(2 * self.numerator - self.denominator, 2 * self.denominator)
+    }
+
+    pub(crate) fn clamp(self, low: i128, high: i128) -> Self {
+        if self.numerator < low * self.denominator {
+            return Self::new(low, 1);
+        }
+        if self.numerator > high * self.denominator { Self::new(high, 1) } else { self }
+    }
+
+    /// Whether it lies outside `[0, input - 1]`.
+    pub(crate) fn is_outside(self, input: usize) -> bool {
+        self.numerator < 0 || self.numerator > (input as i128 - 1) * self.denominator
+    }
+}
+
+/// A scale as the exact fraction that its f64 is.
+pub(crate) fn scale_ratio(scale: f64) -> Result<Ratio> {
+    let limit = 30f64.exp2();
+    if !(scale >= 1.0 / limit && scale <= limit) {
+        return Err(Error::Number { what: "scale", value: scale, must: "between 2^-30 and 2^30" });
+    }
+    // Normal and positive by the check above: scale = mantissa * 2^exponent.
+    let bits = scale.to_bits();
+    let exponent = (bits >> 52) as i32 - 1075;
+    let mantissa = i128::from((bits & ((1 << 52) - 1)) | (1 << 52));
+    let zeros = (mantissa.trailing_zeros() as i32).min((-exponent).max(0));
+    let (mantissa, exponent) = (mantissa >> zeros, exponent + zeros);
+    Ok(if exponent >= 0 { Ratio::new(mantissa << exponent, 1) } else { Ratio::new(mantissa, 1 << -exponent) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::MAX_COORDINATE;
+
+    #[test]
+    fn scales_are_taken_apart_exactly() {
+        for scale in [1.0, 2.0, 0.5, 1.5, 0.1, 1e-9, 3.7e8, f64::from(2.6f32)] {
+            let ratio = scale_ratio(scale).unwrap();
+            assert_eq!(ratio.numerator as f64 / ratio.denominator as f64, scale);
+        }
+        for broken in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-10, 2e9] {
+            assert!(matches!(scale_ratio(broken), Err(Error::Number { .. })), "{broken}");
+        }
+    }
+
+    #[test]
+    fn the_extremes_of_size_and_scale_do_not_overflow() {
+        let (small, large) = (30f64.exp2().recip() * 1.000_000_000_000_000_2, 30f64.exp2());
+        let size = MAX_COORDINATE;
+        for coordinates in [
+            Coordinates::<1>::HalfPixel,
+            Coordinates::AlignCorners,
+            Coordinates::HalfPixelSymmetric,
+            Coordinates::OpenCvArea,
+            Coordinates::TfCropAndResize { roi: [[-65536.0, 65536.0]] },
+        ] {
+            for scale in [small, large] {
+                let x = coordinates.locate(0, size - 1, size, size, scale_ratio(scale).unwrap());
+                x.plus_half().floor();
+                x.clamp(0, size as i128 - 1).fraction();
+            }
+        }
+    }
+
+    #[test]
+    fn floors_and_ceilings_of_negative_fractions() {
+        let x = Ratio::new(-1, 4);
+        assert_eq!((x.floor(), x.ceil(), x.fraction()), (-1, 0, 0.75));
+        assert_eq!((Ratio::new(3, 2).minus_half().ceil(), Ratio::new(3, 2).plus_half().floor()), (1, 2));
+    }
+}

@@ -1,0 +1,213 @@
+//! Tap tables: which input samples make an output sample of a separable resize, and with which weights.
+
+use crate::error::Result;
+use crate::tensor::allocate::{reserve, zeros};
+
+/// One sample that an output is made of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tap {
+    /// The input index; it is inside the input.
+    pub index: usize,
+    /// The sample's weight; not 0, as a sample of weight 0 takes no part.
+    pub weight: f64,
+}
+
+/// For each output index of one axis, the samples that it is made of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TapTable {
+    /// Where each output's entries begin, and the end of the last.
+    starts: Vec<usize>,
+    entries: Vec<Tap>,
+    /// Whether an output takes the extrapolation value instead.
+    outside: Vec<bool>,
+}
+
+impl TapTable {
+    /// A table without outputs, with room for as many of so many taps.
+    pub(crate) fn with_capacity(outputs: usize, taps: usize) -> Result<Self> {
+        let mut starts = reserve("a tap table", outputs.saturating_add(1))?;
+        starts.push(0);
+        let entries = reserve("a tap table", outputs.saturating_mul(taps))?;
+        Ok(Self { starts, entries, outside: reserve("a tap table", outputs)? })
+    }
+
+    /// The one sample of an axis that the problem lacks.
+    pub(crate) fn unit() -> Self {
+        Self { starts: vec![0, 1], entries: vec![Tap { index: 0, weight: 1.0 }], outside: vec![false] }
+    }
+
+    /// Every sample as it is.
+    pub(crate) fn identity(samples: usize) -> Result<Self> {
+        let mut table = Self::with_capacity(samples, 1)?;
+        (0..samples).for_each(|index| table.push([Tap { index, weight: 1.0 }], false));
+        Ok(table)
+    }
+
+    /// Whether it leaves `samples` as they are.
+    pub(crate) fn is_identity(&self, samples: usize) -> bool {
+        let kept = |q: usize| !self.outside[q] && matches!(*self.at(q), [Tap { index, weight: 1.0 }] if index == q);
+        self.len() == samples && (0..samples).all(kept)
+    }
+
+    /// Whether an output takes the extrapolation value.
+    pub(crate) fn has_outside(&self) -> bool {
+        self.outside.contains(&true)
+    }
+
+    /// Adds the next output. A sample that follows itself, as at an edge that is repeated, becomes one tap.
+    pub(crate) fn push(&mut self, taps: impl IntoIterator<Item = Tap>, outside: bool) {
+        let first = self.entries.len();
+        for tap in taps.into_iter().filter(|tap| tap.weight != 0.0) {
+            match self.entries[first..].last_mut() {
+                Some(last) if last.index == tap.index => last.weight += tap.weight,
+                _ => self.entries.push(tap),
+            }
+        }
+        self.starts.push(self.entries.len());
+        self.outside.push(outside);
+    }
+
+    /// Number of outputs.
+    pub fn len(&self) -> usize {
+        self.outside.len()
+    }
+
+    /// Whether there is no output.
+    pub fn is_empty(&self) -> bool {
+        self.outside.is_empty()
+    }
+
+    /// The samples of output `q`.
+    pub fn at(&self, q: usize) -> &[Tap] {
+        &self.entries[self.starts[q]..self.starts[q + 1]]
+    }
+
+    /// Where the entries of output `q` begin among all; that of the number of outputs is the end.
+    pub(crate) fn start(&self, q: usize) -> usize {
+        self.starts[q]
+    }
+
+    /// The entries of all outputs.
+    pub(crate) fn entries(&self) -> &[Tap] {
+        &self.entries
+    }
+
+    /// Whether output `q` takes the extrapolation value instead.
+    pub fn is_outside(&self, q: usize) -> bool {
+        self.outside[q]
+    }
+
+    /// Samples of the output that has most.
+    pub(crate) fn longest(&self) -> usize {
+        self.starts.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0)
+    }
+
+    /// The largest Σ |weight| of an output, or 1.
+    pub(crate) fn gain(&self) -> f64 {
+        let sums = (0..self.len()).map(|q| self.at(q).iter().map(|tap| tap.weight.abs()).sum());
+        sums.fold(1.0, f64::max)
+    }
+
+    /// The table of the transpose: for each of `inputs` samples, the outputs that it takes part in. Outputs outside take
+    /// none.
+    pub(crate) fn transpose(&self, inputs: usize) -> Result<Self> {
+        let inside = || (0..self.len()).filter(|&q| !self.outside[q]);
+        let mut starts: Vec<usize> = zeros("a tap table", inputs + 1)?;
+        inside().flat_map(|q| self.at(q)).for_each(|tap| starts[tap.index + 1] += 1);
+        for input in 0..inputs {
+            starts[input + 1] += starts[input];
+        }
+        let mut next: Vec<usize> = reserve("a tap table", starts.len())?;
+        next.extend(&starts);
+        let mut entries = reserve("a tap table", starts[inputs])?;
+        entries.resize(starts[inputs], Tap { index: 0, weight: 0.0 });
+        for q in inside() {
+            for tap in self.at(q) {
+                entries[next[tap.index]] = Tap { index: q, weight: tap.weight };
+                next[tap.index] += 1;
+            }
+        }
+        Ok(Self { starts, entries, outside: zeros("a tap table", inputs)? })
+    }
+
+    /// Applies the table, its weights changed by `weigh`, along one axis of a row-major tensor, adding whole rows. The
+    /// axis gets the table's length.
+    pub(crate) fn apply(
+        &self,
+        from: &[f64],
+        shape: &[usize],
+        axis: usize,
+        weigh: impl Fn(f64) -> f64,
+    ) -> Result<Vec<f64>> {
+        let inner: usize = shape[axis + 1..].iter().product();
+        let (input, output) = (shape[axis], self.len());
+        let outer: usize = shape[..axis].iter().product();
+        let mut to = zeros("the reference", outer.saturating_mul(output).saturating_mul(inner))?;
+        for block in 0..outer {
+            for q in 0..output {
+                let row: &mut [f64] = &mut to[(block * output + q) * inner..][..inner];
+                for tap in self.at(q) {
+                    let source = &from[(block * input + tap.index) * inner..][..inner];
+                    let weight = weigh(tap.weight);
+                    row.iter_mut().zip(source).for_each(|(sum, value)| *sum += weight * value);
+                }
+            }
+        }
+        Ok(to)
+    }
+
+    /// The transpose applied by scattering: each sample along the axis is added to the inputs that made it. The axis
+    /// gets `inputs` samples.
+    pub(crate) fn scatter(
+        &self,
+        from: &[f64],
+        shape: &[usize],
+        axis: usize,
+        inputs: usize,
+        weigh: impl Fn(f64) -> f64,
+    ) -> Result<Vec<f64>> {
+        let inner: usize = shape[axis + 1..].iter().product();
+        let outer: usize = shape[..axis].iter().product();
+        let mut to = zeros("the reference", outer.saturating_mul(inputs).saturating_mul(inner))?;
+        for block in 0..outer {
+            for q in (0..self.len()).filter(|&q| !self.outside[q]) {
+                let source = &from[(block * self.len() + q) * inner..][..inner];
+                for tap in self.at(q) {
+                    let row: &mut [f64] = &mut to[(block * inputs + tap.index) * inner..][..inner];
+                    let weight = weigh(tap.weight);
+                    row.iter_mut().zip(source).for_each(|(sum, value)| *sum += weight * value);
+                }
+            }
+        }
+        Ok(to)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> TapTable {
+        let tap = |index, weight| Tap { index, weight };
+        let mut table = TapTable::with_capacity(4, 2).unwrap();
+        table.push([tap(0, 0.25), tap(0, 0.75)], false);
+        table.push([tap(0, 0.5), tap(2, 0.5)], false);
+        table.push([tap(2, 1.0), tap(1, 0.0)], false);
+        table.push([tap(2, 1.0)], true);
+        table
+    }
+
+    #[test]
+    fn a_sample_of_weight_0_is_left_out_and_an_edge_is_one_tap() {
+        assert_eq!(table().at(0), [Tap { index: 0, weight: 1.0 }]);
+        assert_eq!((table().at(2).len(), table().longest(), table().len()), (1, 2, 4));
+    }
+
+    #[test]
+    fn the_transpose_gathers_what_scattering_adds() {
+        let (table, from) = (table(), [1.0, 2.0, 4.0, 100.0]);
+        let gathered = table.transpose(3).unwrap().apply(&from, &[4], 0, |weight| weight).unwrap();
+        assert_eq!(gathered, [2.0, 0.0, 5.0]);
+        assert_eq!(table.scatter(&from, &[4], 0, 3, |weight| weight).unwrap(), gathered);
+    }
+}

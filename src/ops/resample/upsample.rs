@@ -1,0 +1,339 @@
+//! Upsampling (resizing, up or down): what it is, its coordinate conventions, and its definition on the CPU.
+
+use super::coordinates::{Coordinates, Ratio, scale_ratio};
+use super::filters::{Filter, covered, keys, onnx_window, touched, window};
+use super::separable::{self, Separable, SeparableGrad};
+use super::tap_table::{Tap, TapTable};
+use crate::error::{Error, Result};
+use crate::geometry::{MAX_COORDINATE, at_most, check_elements, check_fields};
+use crate::ops::op::Op;
+use crate::ops::reference::Reference;
+use crate::tensor::element::TensorView;
+use crate::tensor::operand::{Operand, split_shape};
+
+/// Most samples of a window that repeats the edge, and so is not bounded by the input: a scale of about a millionth.
+const MAX_WINDOW: u128 = 1 << 22;
+
+/// What ties and fractions become when a coordinate picks its nearest sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rounding {
+    /// Down: PyTorch's and TensorFlow's, and ONNX's `floor`.
+    Floor,
+    /// Up: ONNX's `ceil`.
+    Ceil,
+    /// To the nearest, halves down: ONNX's `round_prefer_floor`, its default.
+    PreferFloor,
+    /// To the nearest, halves up: ONNX's `round_prefer_ceil`.
+    PreferCeil,
+}
+
+/// How an output sample is made of input samples.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum UpsampleMode {
+    /// A copy of the nearest one.
+    Nearest(Rounding),
+    /// The two (four, eight) around it, linearly; past the border the edge is repeated.
+    Linear,
+    /// The four (16, 64) around it by Keys' cubic; past the border the edge is repeated, or left out.
+    Cubic {
+        /// Keys' parameter: -0.75 in PyTorch and ONNX, -0.5 in TensorFlow and Pillow.
+        a: f64,
+        /// ONNX `exclude_outside`: samples past the border get no weight, and the others are normalised again.
+        exclude_outside: bool,
+    },
+    /// Those within a filter around the output's centre; past the border there is nothing, and the weights sum to 1.
+    Filtered {
+        /// The filter.
+        filter: Filter,
+        /// Whether the filter is widened by `1 / F` where the output is smaller, as PyTorch, Pillow and TensorFlow do
+        /// against aliasing.
+        antialias: bool,
+    },
+    /// Those within a filter around the output's centre, which is never widened; past the border the edge is repeated, and
+    /// the weights sum to 1: OpenCV's Lanczos.
+    FilteredEdge {
+        /// The filter.
+        filter: Filter,
+    },
+    /// ONNX `antialias`: the same widening with the samples counted ONNX's way, the edge repeated, or left out.
+    OnnxAntialias {
+        /// [`Filter::Triangle`] for `linear`, [`Filter::Cubic`] for `cubic`.
+        filter: Filter,
+        /// Samples past the border get no weight, and the others are normalised again.
+        exclude_outside: bool,
+    },
+    /// Those that the output covers, weighed by how much of each: TensorFlow's and OpenCV's `area`. An output covers
+    /// `in / out` samples; with [`Coordinates::AlignCorners`], TensorFlow's flag, `(in - 1) / (out - 1)`, and the edge is
+    /// repeated. Other coordinates, and scales, play no part.
+    Area,
+    /// Those that the output touches, all with the same weight: PyTorch's `area`, adaptive average pooling. Coordinates
+    /// and scales play no part.
+    AdaptiveArea,
+}
+
+/// Upsampling over `R` spatial axes to any size, up or down.
+///
+/// Tensors: `input` (N, C, spatial...); output (N, C, spatial...). The default mode is PyTorch's `nearest`.
+///
+/// ```
+/// use upconv::{Interpolate, Op, Upsample2d};
+/// let base = Upsample2d { channels: 3, input_size: [270, 480], output_size: [1080, 1920], ..Default::default() };
+/// let up = Upsample2d::pytorch(base, Interpolate::Linear { align_corners: false })?;
+/// assert_eq!(up.output()?.shape, [1, 3, 1080, 1920]);
+/// # Ok::<(), upconv::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Upsample<const R: usize> {
+    /// Images; 0 is legal and computes nothing.
+    pub batch: usize,
+    /// Channels.
+    pub channels: usize,
+    /// Spatial size of the input, in samples.
+    pub input_size: [usize; R],
+    /// Spatial size of the output, in samples.
+    pub output_size: [usize; R],
+    /// How an output sample is made.
+    pub mode: UpsampleMode,
+    /// Where an output sample lies in the input.
+    pub coordinates: Coordinates<R>,
+    /// Output samples per input sample, where the caller gave that and the sizes only followed from it; otherwise
+    /// `output_size / input_size`. Finite, 2⁻³⁰ to 2³⁰.
+    pub scales: Option<[f64; R]>,
+    /// What [`Coordinates::TfCropAndResize`] puts where the coordinate lies outside the input.
+    pub extrapolation_value: f32,
+}
+
+/// Upsampling of one spatial axis.
+pub type Upsample1d = Upsample<1>;
+/// Upsampling of two spatial axes.
+pub type Upsample2d = Upsample<2>;
+/// Upsampling of three spatial axes.
+pub type Upsample3d = Upsample<3>;
+/// The gradient of an upsampling of one spatial axis.
+pub type UpsampleGrad1d = SeparableGrad<Upsample<1>>;
+/// The gradient of an upsampling of two spatial axes.
+pub type UpsampleGrad2d = SeparableGrad<Upsample<2>>;
+/// The gradient of an upsampling of three spatial axes.
+pub type UpsampleGrad3d = SeparableGrad<Upsample<3>>;
+
+impl<const R: usize> Default for Upsample<R> {
+    fn default() -> Self {
+        Self {
+            batch: 1,
+            channels: 1,
+            input_size: [1; R],
+            output_size: [1; R],
+            mode: UpsampleMode::Nearest(Rounding::Floor),
+            coordinates: Coordinates::Asymmetric,
+            scales: None,
+            extrapolation_value: 0.0,
+        }
+    }
+}
+
+impl<const R: usize> Upsample<R> {
+    /// PyTorch's `nearest` for an `input` of shape (N, C, spatial...).
+    pub fn from_shape(input: &[usize], output_size: [usize; R]) -> Result<Self> {
+        let ([batch, channels], input_size) = split_shape("input", input)?;
+        Ok(Self { batch, channels, input_size, output_size, ..Default::default() })
+    }
+
+    /// The gradient with respect to the input.
+    ///
+    /// ```
+    /// use upconv::{Op, Upsample2d};
+    /// let up = Upsample2d { input_size: [4, 4], output_size: [8, 8], ..Default::default() };
+    /// assert_eq!(up.grad_input().output()?.shape, [1, 1, 4, 4]);
+    /// # Ok::<(), upconv::Error>(())
+    /// ```
+    pub fn grad_input(&self) -> SeparableGrad<Self> {
+        SeparableGrad { forward: self.clone() }
+    }
+
+    /// Samples that an output covers, as a fraction.
+    fn covers(&self, axis: usize) -> (usize, usize) {
+        let (input, output) = (self.input_size[axis], self.output_size[axis]);
+        match self.coordinates {
+            Coordinates::AlignCorners if input > 1 && output > 1 => (input - 1, output - 1),
+            _ => (input, output),
+        }
+    }
+
+    fn scale(&self, axis: usize) -> Result<Ratio> {
+        match self.scales {
+            Some(scales) => scale_ratio(scales[axis]),
+            None => Ok(Ratio::new(self.output_size[axis] as i128, self.input_size[axis] as i128)),
+        }
+    }
+
+    pub(crate) fn checked(self) -> Result<Self> {
+        self.check()?;
+        Ok(self)
+    }
+
+    fn check(&self) -> Result<()> {
+        check_fields(&[
+            ("input_size", self.input_size, MAX_COORDINATE),
+            ("output_size", self.output_size, MAX_COORDINATE),
+        ])?;
+        if self.channels == 0 {
+            return Err(Error::NoChannels { what: "channels" });
+        }
+        at_most("channels", self.channels as u128, MAX_COORDINATE as u128)?;
+        match self.mode {
+            UpsampleMode::Cubic { a, .. } => Filter::Cubic { a }.check()?,
+            UpsampleMode::Filtered { filter, .. }
+            | UpsampleMode::FilteredEdge { filter }
+            | UpsampleMode::OnnxAntialias { filter, .. } => filter.check()?,
+            _ => {}
+        }
+        for axis in 0..R {
+            self.scale(axis)?;
+            self.coordinates.check(axis)?;
+            if matches!(self.mode, UpsampleMode::OnnxAntialias { .. }) {
+                at_most("the samples of a window", self.taps_per_axis(axis) as u128, MAX_WINDOW)?;
+            }
+        }
+        [self.input_size, self.output_size].iter().try_for_each(|size| check_elements(&self.shape(size)))
+    }
+
+    fn shape(&self, size: &[usize; R]) -> Vec<usize> {
+        [&[self.batch, self.channels], &size[..]].concat()
+    }
+}
+
+fn nearest(x: Ratio, rounding: Rounding, input: usize) -> Tap {
+    let index = match rounding {
+        Rounding::Floor => x.floor(),
+        Rounding::Ceil => x.ceil(),
+        Rounding::PreferFloor => x.minus_half().ceil(),
+        Rounding::PreferCeil => x.plus_half().floor(),
+    };
+    Tap { index: clamp(index, input), weight: 1.0 }
+}
+
+/// The coordinate is clamped into the input first, as PyTorch does: the border is then that sample and nothing else.
+fn linear(x: Ratio, input: usize) -> [Tap; 2] {
+    let x = x.clamp(0, input as i128 - 1);
+    let (low, t) = (x.floor(), x.fraction());
+    [Tap { index: clamp(low, input), weight: 1.0 - t }, Tap { index: clamp(low + 1, input), weight: t }]
+}
+
+/// Keys' cubic. The coordinate is not clamped; the four indices are.
+fn cubic(x: Ratio, a: f64, exclude_outside: bool, input: usize) -> [Tap; 4] {
+    let (low, t) = (x.floor(), x.fraction());
+    let mut weights = [1.0 + t, t, 1.0 - t, 2.0 - t].map(|distance| keys(a, distance));
+    let indices: [i128; 4] = std::array::from_fn(|i| low - 1 + i as i128);
+    if exclude_outside {
+        let kept: [f64; 4] =
+            std::array::from_fn(|i| if (0..input as i128).contains(&indices[i]) { weights[i] } else { 0.0 });
+        let total: f64 = kept.iter().sum();
+        // A coordinate so far out that no sample is left keeps the repeated edge.
+        if total != 0.0 {
+            weights = kept.map(|weight| weight / total);
+        }
+    }
+    std::array::from_fn(|i| Tap { index: clamp(indices[i], input), weight: weights[i] })
+}
+
+fn clamp(index: i128, input: usize) -> usize {
+    index.clamp(0, input as i128 - 1) as usize
+}
+
+impl<const R: usize> Op for Upsample<R> {
+    const NAME: &'static str = "upsample";
+
+    fn inputs(&self) -> Result<Vec<Operand>> {
+        self.check()?;
+        Ok(vec![Operand::new("input", self.shape(&self.input_size))])
+    }
+
+    fn output(&self) -> Result<Operand> {
+        self.check()?;
+        Ok(Operand::new("output", self.shape(&self.output_size)))
+    }
+
+    /// A copy counts none; else as many as the output with most samples has, for each.
+    fn multiply_adds(&self) -> Result<u128> {
+        separable::multiply_adds(self)
+    }
+
+    fn define(&self, inputs: &[TensorView]) -> Result<Reference> {
+        separable::forward(self, &inputs[0])
+    }
+}
+
+impl<const R: usize> Separable for Upsample<R> {
+    const GRAD_NAME: &'static str = "upsample_grad";
+
+    fn taps(&self, axis: usize) -> Result<TapTable> {
+        self.check()?;
+        let (input, output) = (self.input_size[axis], self.output_size[axis]);
+        let scale = self.scale(axis)?;
+        let mut table = TapTable::with_capacity(output, self.taps_per_axis(axis))?;
+        let crop = matches!(self.coordinates, Coordinates::TfCropAndResize { .. });
+        for q in 0..output {
+            let x = self.coordinates.locate(axis, q, input, output, scale);
+            let outside = crop && x.is_outside(input);
+            match self.mode {
+                UpsampleMode::Nearest(rounding) => table.push([nearest(x, rounding, input)], outside),
+                UpsampleMode::Linear => table.push(linear(x, input), outside),
+                UpsampleMode::Cubic { a, exclude_outside } => {
+                    table.push(cubic(x, a, exclude_outside, input), outside);
+                }
+                UpsampleMode::Filtered { filter, antialias } => {
+                    let step = self.coordinates.step(input, output, scale);
+                    let centre = self.coordinates.centre(q, x, step);
+                    let stretch = if antialias { step.max(1.0) } else { 1.0 };
+                    table.push(window(filter, centre, stretch, input), outside);
+                }
+                UpsampleMode::FilteredEdge { filter } => {
+                    let taps = onnx_window(filter, x, Ratio::new(1, 1), false, input);
+                    table.push(taps, outside);
+                }
+                UpsampleMode::OnnxAntialias { filter, exclude_outside } => {
+                    let taps = onnx_window(filter, x, scale.at_most_1(), exclude_outside, input);
+                    table.push(taps, outside);
+                }
+                UpsampleMode::Area => table.push(covered(q, self.covers(axis), input), false),
+                UpsampleMode::AdaptiveArea => table.push(touched(q, input, output), false),
+            }
+        }
+        Ok(table)
+    }
+
+    fn taps_per_axis(&self, axis: usize) -> usize {
+        let (input, output) = (self.input_size[axis], self.output_size[axis]);
+        match self.mode {
+            UpsampleMode::Nearest(_) => 1,
+            UpsampleMode::Linear => 2,
+            UpsampleMode::Cubic { .. } => 4,
+            UpsampleMode::Filtered { filter, antialias } => {
+                let step = self.scale(axis).map_or(1.0, |scale| self.coordinates.step(input, output, scale));
+                let stretch = if antialias { step.max(1.0) } else { 1.0 };
+                ((2.0 * filter.radius() * stretch).ceil() as usize + 1).min(input)
+            }
+            UpsampleMode::FilteredEdge { filter } => 2 * filter.radius().ceil() as usize,
+            UpsampleMode::OnnxAntialias { filter, .. } => {
+                let stretch = self.scale(axis).map_or(1.0, |scale| 1.0 / scale.at_most_1().to_f64());
+                2 * (filter.radius().ceil() * stretch).ceil() as usize
+            }
+            UpsampleMode::Area => {
+                let (samples, outputs) = self.covers(axis);
+                (samples.div_ceil(outputs.max(1)) + 1).min(input)
+            }
+            UpsampleMode::AdaptiveArea => (input.div_ceil(output.max(1)) + 1).min(input),
+        }
+    }
+
+    fn extrapolation(&self) -> f32 {
+        self.extrapolation_value
+    }
+
+    fn is_copy(&self) -> bool {
+        matches!(self.mode, UpsampleMode::Nearest(_))
+    }
+}
+
+#[cfg(test)]
+mod tests;

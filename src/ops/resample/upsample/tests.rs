@@ -1,0 +1,216 @@
+//! TODO head.
+
+use ndarray::{ArrayD, IxDyn};
+
+use super::*;
+use super::{Upsample1d, Upsample2d};
+use crate::ops::resample::frameworks::{AspectRatio, Interpolate, TfResize};
+
+fn line(input: usize, output: usize, mode: UpsampleMode, coordinates: Coordinates<1>) -> Upsample1d {
+    Upsample { input_size: [input], output_size: [output], mode, coordinates, ..Default::default() }
+}
+
+fn indices(up: &Upsample1d) -> Vec<usize> {
+    up.taps(0).unwrap().entries().iter().map(|tap| tap.index).collect()
+}
+
+fn values(up: &Upsample1d, input: &[f32]) -> Vec<f64> {
+    let x = ArrayD::from_shape_vec(IxDyn(&[1, 1, input.len()]), input.to_vec()).unwrap();
+    up.reference(&[x.view()]).unwrap().values.iter().copied().collect()
+}
+
+#[test]
+fn nearest_picks_pytorchs_samples() {
+    let nearest = |input, output, mode| {
+        let base = Upsample1d { input_size: [input], output_size: [output], ..Default::default() };
+        indices(&Upsample::pytorch(base, mode).unwrap())
+    };
+    assert_eq!(nearest(3, 7, Interpolate::Nearest), [0, 0, 0, 1, 1, 2, 2]);
+    assert_eq!(nearest(3, 7, Interpolate::NearestExact), [0, 0, 1, 1, 1, 2, 2]);
+    assert_eq!(nearest(7, 3, Interpolate::Nearest), [0, 2, 4]);
+    assert_eq!(nearest(7, 3, Interpolate::NearestExact), [1, 3, 5]);
+    // 49 * (1/49) is below 1 in f32; integers do not mind.
+    assert_eq!(nearest(49, 49, Interpolate::Nearest), (0..49).collect::<Vec<_>>());
+}
+
+#[test]
+fn onnx_roundings_differ_at_ties() {
+    let pick = |rounding| indices(&line(2, 8, UpsampleMode::Nearest(rounding), Coordinates::Asymmetric));
+    assert_eq!(pick(Rounding::PreferFloor), [0, 0, 0, 1, 1, 1, 1, 1]);
+    assert_eq!(pick(Rounding::PreferCeil), [0, 0, 1, 1, 1, 1, 1, 1]);
+    assert_eq!(pick(Rounding::Floor), [0, 0, 0, 0, 1, 1, 1, 1]);
+    assert_eq!(pick(Rounding::Ceil), [0, 1, 1, 1, 1, 1, 1, 1]);
+}
+
+#[test]
+fn coordinate_conventions_by_hand() {
+    let linear = |coordinates| values(&line(3, 6, UpsampleMode::Linear, coordinates), &[0.0, 10.0, 20.0]);
+    assert_eq!(linear(Coordinates::HalfPixel), [0.0, 2.5, 7.5, 12.5, 17.5, 20.0]);
+    assert_eq!(linear(Coordinates::AlignCorners), [0.0, 4.0, 8.0, 12.0, 16.0, 20.0]);
+    assert_eq!(linear(Coordinates::Asymmetric), [0.0, 5.0, 10.0, 15.0, 20.0, 20.0]);
+    let one = |coordinates| values(&line(3, 1, UpsampleMode::Linear, coordinates), &[0.0, 10.0, 20.0])[0];
+    assert_eq!(one(Coordinates::HalfPixel), 10.0);
+    assert_eq!(one(Coordinates::PytorchHalfPixel), 0.0);
+    assert_eq!(one(Coordinates::AlignCorners), 0.0);
+    assert_eq!(one(Coordinates::TfCropAndResize { roi: [[0.5, 1.0]] }), 15.0);
+}
+
+#[test]
+fn crops_extrapolate_outside() {
+    let crop = Upsample {
+        extrapolation_value: -1.0,
+        ..line(3, 5, UpsampleMode::Linear, Coordinates::TfCropAndResize { roi: [[-0.5, 1.5]] })
+    };
+    // x = -1, 0, 1, 2, 3
+    assert_eq!(values(&crop, &[1.0, 2.0, 3.0]), [-1.0, 1.0, 2.0, 3.0, -1.0]);
+}
+
+#[test]
+fn scales_shift_the_symmetric_convention() {
+    // 5 samples by 0.5 are 2.5, taken as 2: the centre stays the centre.
+    let base = line(5, 2, UpsampleMode::Linear, Coordinates::HalfPixelSymmetric);
+    let scaled = Upsample { scales: Some([0.5]), ..base };
+    assert_eq!(values(&scaled, &[0.0, 1.0, 2.0, 3.0, 4.0]), [1.0, 3.0]);
+    let half_pixel = Upsample { coordinates: Coordinates::HalfPixel, ..scaled };
+    assert_eq!(values(&half_pixel, &[0.0, 1.0, 2.0, 3.0, 4.0]), [0.5, 2.5]);
+}
+
+#[test]
+fn cubic_weights_are_keys() {
+    let quarter = line(4, 8, UpsampleMode::Cubic { a: -0.75, exclude_outside: false }, Coordinates::HalfPixel);
+    let table = quarter.taps(0).unwrap();
+    let weights: Vec<f64> = table.at(3).iter().map(|tap| tap.weight).collect();
+    assert_eq!(weights, [-0.10546875, 0.87890625, 0.26171875, -0.03515625]);
+    let excluding = Upsample { mode: UpsampleMode::Cubic { a: -0.75, exclude_outside: true }, ..quarter };
+    let edge = excluding.taps(0).unwrap();
+    // Output 0 lies at -0.25: of its samples -2, -1, 0 and 1, two are left.
+    assert_eq!(edge.at(0).iter().map(|tap| tap.index).collect::<Vec<_>>(), [0, 1]);
+    for q in 0..8 {
+        assert!((edge.at(q).iter().map(|tap| tap.weight).sum::<f64>() - 1.0).abs() < 1e-15);
+    }
+}
+
+#[test]
+fn a_sample_of_weight_0_takes_no_part() {
+    for mode in [UpsampleMode::Linear, UpsampleMode::Cubic { a: -0.75, exclude_outside: false }] {
+        let same = values(&line(3, 3, mode, Coordinates::AlignCorners), &[1.0, f32::NAN, 3.0]);
+        assert_eq!((same[0], same[2]), (1.0, 3.0));
+        assert!(same[1].is_nan());
+    }
+}
+
+/// Bilinear from 5 to 2 with antialiasing, as PyTorch's `antialias=True` weighs: centres at 1.25 and 3.75, reach 2.5.
+#[test]
+fn antialiasing_widens_the_filter() {
+    let base = Upsample1d { input_size: [5], output_size: [2], ..Default::default() };
+    let filter = Filter::Triangle;
+    let up = Upsample::pytorch(base.clone(), Interpolate::Antialias { filter, align_corners: false }).unwrap();
+    let table = up.taps(0).unwrap();
+    // Distances -0.75, 0.25, 1.25 and 2.25 over 2.5: 0.7, 0.9, 0.5 and 0.1, which sum to 2.2.
+    for (q, expected) in [(0, [7.0, 9.0, 5.0, 1.0]), (1, [1.0, 5.0, 9.0, 7.0])] {
+        let weights = table.at(q).iter().map(|tap| tap.weight * 22.0);
+        assert!(weights.zip(expected).all(|(weight, expected): (f64, f64)| (weight - expected).abs() < 1e-12), "{q}");
+        assert_eq!(table.at(q).len(), 4);
+    }
+    // Upwards there is nothing to widen.
+    let larger = Upsample1d { output_size: [11], ..base };
+    let widened = Upsample::tensorflow(larger.clone(), TfResize::Lanczos3, true).unwrap();
+    let plain = Upsample::tensorflow(larger, TfResize::Lanczos3, false).unwrap();
+    assert_eq!(widened.taps(0), plain.taps(0));
+    for lobes in [0, 17] {
+        let mode = UpsampleMode::Filtered { filter: Filter::Lanczos { lobes }, antialias: true };
+        assert!(matches!(Upsample { mode, ..plain.clone() }.output(), Err(Error::Number { .. })));
+    }
+}
+
+#[test]
+fn onnx_counts_as_many_samples_on_either_side() {
+    // 0.6 of four samples, half-pixel: x = 1/3; reach floor(1/0.6) = 1, samples -1 to 2 at 4/3, 1/3, 2/3, 5/3 of 0.6.
+    let mode = |exclude_outside| UpsampleMode::OnnxAntialias { filter: Filter::Triangle, exclude_outside };
+    let base = line(4, 2, mode(false), Coordinates::HalfPixel);
+    let repeated = Upsample { scales: Some([0.6]), ..base };
+    let total = 0.2 + 0.8 + 0.6;
+    // The edge repeated is one tap.
+    let expected = [(0, 1.0 / total), (1, 0.6 / total)];
+    let check = |up: &Upsample1d, expected: &[(usize, f64)]| {
+        let table = up.taps(0).unwrap();
+        let heavy: Vec<_> = table.at(0).iter().filter(|tap| tap.weight > 1e-12).collect();
+        assert_eq!(heavy.len(), expected.len(), "{heavy:?}");
+        for (tap, (index, weight)) in heavy.iter().zip(expected) {
+            assert!(tap.index == *index && (tap.weight - weight).abs() < 1e-12, "{tap:?}");
+        }
+    };
+    check(&repeated, &expected);
+    check(&Upsample { mode: mode(true), ..repeated }, &[(0, 0.8 / 1.4), (1, 0.6 / 1.4)]);
+    // Upwards it is plain linear interpolation.
+    let plain = line(4, 8, UpsampleMode::Linear, Coordinates::HalfPixel);
+    let data = [1.0, 5.0, -2.0, 3.0];
+    assert_eq!(values(&line(4, 8, mode(false), Coordinates::HalfPixel), &data), values(&plain, &data));
+}
+
+/// An infinity takes the bound away where it takes part, and nowhere else.
+#[test]
+fn an_infinity_stays_where_it_is() {
+    let up = line(5, 10, UpsampleMode::Linear, Coordinates::HalfPixel);
+    let gradient = Upsample { input_size: [10], output_size: [5], ..up.clone() }.grad_input();
+    let x = ArrayD::from_shape_vec(IxDyn(&[1, 1, 5]), vec![1.0, 2.0, 3.0, 4.0, f32::INFINITY]).unwrap();
+    for reference in [up.reference(&[x.view()]).unwrap(), gradient.reference(&[x.view()]).unwrap()] {
+        let bounds = [0, 4, 9].map(|q| reference.bound(&[0, 0, q]).is_finite());
+        assert_eq!(bounds, [true, true, false]);
+    }
+}
+
+#[test]
+fn a_window_without_end_is_refused() {
+    let mode = UpsampleMode::OnnxAntialias { filter: Filter::Triangle, exclude_outside: false };
+    let narrow = Upsample { scales: Some([1e-8]), ..line(5, 1, mode, Coordinates::HalfPixel) };
+    assert!(matches!(narrow.taps(0), Err(Error::TooLarge { value: 200_000_000, .. })), "{:?}", narrow.taps(0).err());
+}
+
+#[test]
+fn sizes_from_scales_and_aspect_ratios() {
+    let base = Upsample2d { input_size: [4, 10], ..Default::default() };
+    let scaled = Upsample::scaled(base.clone(), [0.6, 1.55]).unwrap();
+    assert_eq!((scaled.output_size, scaled.scales), ([2, 15], Some([0.6, 1.55])));
+    let fit = |policy| Upsample::keep_aspect_ratio(base.clone(), [7, 8], policy).unwrap().output_size;
+    assert_eq!(fit(AspectRatio::NotLarger), [3, 8]);
+    assert_eq!(fit(AspectRatio::NotSmaller), [7, 18]);
+    assert!(matches!(Upsample::scaled(base.clone(), [0.1, 1.0]), Err(Error::Zero { what: "output_size", axis: 0 })));
+    assert!(matches!(Upsample::scaled(base, [f64::NAN, 1.0]), Err(Error::Number { .. })));
+}
+
+#[test]
+fn nothing_is_promised_where_a_row_may_overflow() {
+    let up = line(4, 8, UpsampleMode::Cubic { a: -0.75, exclude_outside: false }, Coordinates::HalfPixel);
+    let x = ArrayD::from_elem(IxDyn(&[1, 1, 4]), 1.6e38f32);
+    assert_eq!(up.reference(&[x.view()]).unwrap().bound(&[0, 0, 3]), f64::INFINITY);
+}
+
+#[test]
+fn the_tutorials_bilinear_is_half_pixel_rounded_down() {
+    let base = Upsample2d { input_size: [2, 2], output_size: [4, 4], ..Default::default() };
+    let up = Upsample::pytorch(base, Interpolate::Linear { align_corners: false }).unwrap();
+    let x = ArrayD::from_shape_vec(IxDyn(&[1, 1, 2, 2]), vec![10.0, 20.0, 30.0, 40.0]).unwrap();
+    let floor: Vec<f64> = up.reference(&[x.view()]).unwrap().values.iter().map(|value| value.floor()).collect();
+    assert_eq!(floor[..8], [10.0, 12.0, 17.0, 20.0, 15.0, 17.0, 22.0, 25.0]);
+}
+
+#[test]
+fn broken_descriptors_are_refused_with_their_numbers() {
+    let fine = line(3, 5, UpsampleMode::Linear, Coordinates::HalfPixel);
+    assert_eq!(
+        Upsample { output_size: [0], ..fine.clone() }.output(),
+        Err(Error::Zero { what: "output_size", axis: 0 })
+    );
+    assert_eq!(Upsample { channels: 0, ..fine.clone() }.output(), Err(Error::NoChannels { what: "channels" }));
+    let huge = Upsample { output_size: [1 << 31], ..fine.clone() };
+    assert!(matches!(huge.output(), Err(Error::TooLarge { .. })));
+    for broken in [
+        Upsample { scales: Some([f64::NAN]), ..fine.clone() },
+        Upsample { scales: Some([0.0]), ..fine.clone() },
+        Upsample { coordinates: Coordinates::TfCropAndResize { roi: [[0.0, f64::INFINITY]] }, ..fine.clone() },
+        Upsample { mode: UpsampleMode::Cubic { a: f64::NAN, exclude_outside: false }, ..fine },
+    ] {
+        assert!(matches!(broken.output(), Err(Error::Number { .. })), "{broken:?}");
+    }
+}

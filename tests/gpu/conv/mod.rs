@@ -1,0 +1,7 @@
+//! Rows of the convolutions, their transposes and their gradients.
+
+pub mod activations;
+pub mod conv;
+pub mod conv_transpose;
+pub mod gradients;
+pub mod resize_conv;

@@ -1,0 +1,3 @@
+//! Rows of the poolings and the unpooling.
+
+pub mod pool;

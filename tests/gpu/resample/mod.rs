@@ -1,0 +1,3 @@
+//! Rows of the resampling.
+
+pub mod upsample;

@@ -1,0 +1,101 @@
+//! Upsampling: every mode with every coordinate convention, up and down, in one to three dimensions.
+
+use upconv::gpu::GpuOp;
+use upconv::{
+    Coordinates, Filter, FloatType, Interpolate, PlanOptions, Rounding, Upsample, Upsample1d, Upsample2d, Upsample3d,
+    UpsampleMode,
+};
+
+use crate::Row;
+use crate::harness::{Data, check_reals, compare, inputs, run_plan};
+
+const MODES: [(&str, UpsampleMode); 14] = [
+    ("nearest floor", UpsampleMode::Nearest(Rounding::Floor)),
+    ("nearest ceil", UpsampleMode::Nearest(Rounding::Ceil)),
+    ("nearest prefer floor", UpsampleMode::Nearest(Rounding::PreferFloor)),
+    ("nearest prefer ceil", UpsampleMode::Nearest(Rounding::PreferCeil)),
+    ("linear", UpsampleMode::Linear),
+    ("cubic -0.75", UpsampleMode::Cubic { a: -0.75, exclude_outside: false }),
+    ("cubic -0.5", UpsampleMode::Cubic { a: -0.5, exclude_outside: false }),
+    ("cubic -0.5 exclude outside", UpsampleMode::Cubic { a: -0.5, exclude_outside: true }),
+    ("triangle antialiased", UpsampleMode::Filtered { filter: Filter::Triangle, antialias: true }),
+    ("lanczos 3", UpsampleMode::Filtered { filter: Filter::Lanczos { lobes: 3 }, antialias: false }),
+    ("gaussian antialiased", UpsampleMode::Filtered { filter: Filter::Gaussian, antialias: true }),
+    ("onnx antialias", UpsampleMode::OnnxAntialias { filter: Filter::Cubic { a: -0.75 }, exclude_outside: true }),
+    ("area", UpsampleMode::Area),
+    ("adaptive area", UpsampleMode::AdaptiveArea),
+];
+
+fn coordinates<const R: usize>() -> [Coordinates<R>; 8] {
+    [
+        Coordinates::HalfPixel,
+        Coordinates::AlignCorners,
+        Coordinates::Asymmetric,
+        Coordinates::PytorchHalfPixel,
+        Coordinates::TfHalfPixelForNn,
+        Coordinates::HalfPixelSymmetric,
+        Coordinates::TfCropAndResize { roi: [[-0.3, 1.2]; R] },
+        Coordinates::TfCropAndResize { roi: [[0.9, 0.2]; R] },
+    ]
+}
+
+/// All modes with one coordinate convention on one pair of sizes.
+fn every_mode<const R: usize>(base: Upsample<R>) -> impl Iterator<Item = Row> {
+    coordinates::<R>().into_iter().map(move |coordinates| {
+        let base = Upsample { coordinates, extrapolation_value: -7.5, ..base.clone() };
+        let name = format!("{R}d {:?} to {:?} {coordinates:?}", base.input_size, base.output_size);
+        Row::new(name.clone(), async move |gpu| {
+            for (mode_name, mode) in MODES {
+                let told = |error| format!("{mode_name}: {error}");
+                let up = Upsample { mode, ..base.clone() };
+                check_reals(gpu, &up, &name).await.map_err(told)?;
+                let gradient = check_reals(gpu, &up.grad_input(), &name).await;
+                gradient.map_err(|error| format!("gradient: {error}")).map_err(told)?;
+            }
+            Ok(())
+        })
+    })
+}
+
+pub fn rows() -> Vec<Row> {
+    let planes = Upsample2d { batch: 2, channels: 3, ..Default::default() };
+    let mut rows: Vec<Row> = Vec::new();
+    for (input_size, output_size) in [([5, 7], [13, 9]), ([9, 6], [4, 5]), ([3, 4], [1, 4])] {
+        rows.extend(every_mode(Upsample2d { input_size, output_size, ..planes.clone() }));
+    }
+    let scaled = Upsample2d { input_size: [5, 4], output_size: [13, 10], scales: Some([2.7, 2.5]), ..planes.clone() };
+    rows.extend(every_mode(scaled).map(|row| Row { name: format!("{} by scales", row.name), ..row }));
+    rows.extend(every_mode(Upsample1d { channels: 2, input_size: [7], output_size: [16], ..Default::default() }));
+    rows.extend(every_mode(Upsample3d { input_size: [2, 3, 4], output_size: [3, 5, 2], ..Default::default() }));
+    rows.push(Row::new("1d a side past 2048", async move |gpu| {
+        let base = Upsample1d { input_size: [2500], output_size: [5003], ..Default::default() };
+        check_reals(gpu, &Upsample1d::pytorch(base, Interpolate::NearestExact).map_err(|e| e.to_string())?, "long")
+            .await
+    }));
+    rows.push(Row::new("2d nearest by the general shader", async move |gpu| {
+        let up = Upsample2d { channels: 3, input_size: [4, 7], output_size: [9, 5], ..Default::default() };
+        for recipe in up.recipes(gpu.planner().capabilities(), FloatType::F32) {
+            let options = PlanOptions { recipe: Some(recipe), ..Default::default() };
+            let plan = gpu.planner().plan(&up, &options).map_err(|e| e.to_string())?;
+            let inputs = inputs(&up, "recipes", Data::Reals)?;
+            compare(&up, &inputs, &run_plan(gpu, &up, &plan, &options, &inputs).await?, Data::Integers)?;
+        }
+        Ok(())
+    }));
+    // A thread has several channels, of which the last block may lack some.
+    for channels in [5, 13] {
+        rows.push(Row::new(format!("2d {channels} channels"), async move |gpu| {
+            let up = Upsample2d { batch: 2, channels, input_size: [5, 4], output_size: [9, 7], ..Default::default() };
+            for (name, mode) in &MODES[3..6] {
+                let up = Upsample { mode: *mode, ..up.clone() };
+                check_reals(gpu, &up, name).await.map_err(|error| format!("{name}: {error}"))?;
+            }
+            Ok(())
+        }));
+    }
+    rows.push(Row::new("2d an empty batch", async move |gpu| {
+        check_reals(gpu, &Upsample2d { batch: 0, input_size: [3, 4], output_size: [6, 8], ..planes.clone() }, "empty")
+            .await
+    }));
+    rows
+}
