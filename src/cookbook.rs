@@ -10,7 +10,7 @@
 //! | [`sharing`] | a device that another crate has too: buffers, passes, textures, sRGB |
 //! | [`limits`] | which limits and features to request, tensors larger than a binding |
 //! | [`checkerboards`] | what they are, how to measure them, four ways out |
-//! | [`measuring`] | how long a layer takes, tuning, saved choices |
+//! | [`measuring`] | how long a layer takes, tuning, saved recipes |
 //! | [`reading_back`] | results on the host without stalling |
 //!
 //! The Rust in these pages is compiled, and run where it needs no GPU: what an op means can be computed anywhere by

@@ -272,29 +272,41 @@ pub enum Error {
         /// The largest number of dispatches that one plan may hold.
         max: usize,
     },
-    /// A recipe that does not exist for this op.
-    #[error("{op} has no recipe \"{recipe}\"")]
+    /// A recipe that this problem cannot be run by on this device.
+    #[error("{op} has no recipe \"{recipe}\" for this problem; it has {}", .offered.join(", "))]
     RecipeUnknown {
         /// The op.
         op: &'static str,
         /// The recipe asked for.
         recipe: String,
+        /// The recipes that there are, best first, one workgroup size of each kind.
+        offered: Vec<String>,
     },
-    /// Choices that were measured on another adapter or driver.
-    #[error("the choices are those of \"{actual}\", this is \"{expected}\"")]
-    ForeignChoices {
+    /// A text that is no recipe.
+    #[error("\"{text}\" is no recipe: {reason}")]
+    RecipeText {
+        /// The text.
+        text: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Recipes that were tuned on another adapter or driver.
+    #[error("the recipes were tuned on \"{actual}\", this is \"{expected}\"")]
+    TunedElsewhere {
         /// This adapter and driver.
         expected: String,
         /// Those in the text.
         actual: String,
     },
-    /// A text that does not hold choices.
-    #[error("line {line} of the choices is not \"{expected}\"")]
-    ChoicesText {
-        /// Counted from 1.
+    /// A text that does not hold tuned recipes of this version.
+    #[error("line {line} of the tuned recipes is \"{found}\"; expected is {expected}")]
+    TunedText {
+        /// The line, counted from 1.
         line: usize,
-        /// What should be there.
-        expected: &'static str,
+        /// What the line says; nothing where the text ends before it.
+        found: String,
+        /// What it should say.
+        expected: String,
     },
     /// A forced recipe that the problem or the device cannot run.
     #[error("recipe \"{recipe}\" is refused: it wants {what} {wanted}, there is {available}")]

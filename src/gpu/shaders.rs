@@ -1,7 +1,11 @@
 //! Every shader of the crate.
 
+use std::str::FromStr;
+
+use super::program::recipe::Recipe;
 use super::program::shader::Shader;
 use super::{conv, pixel_shuffle, pool, resample};
+use crate::error::{Error, Result};
 
 /// Every shader of the crate.
 pub(crate) static SHADERS: [&Shader; 27] = [
@@ -34,7 +38,18 @@ pub(crate) static SHADERS: [&Shader; 27] = [
     &resample::upsample::TEXTURE,
 ];
 
-/// Every WGSL text that the crate may give to a device, with a name for it: for tools that compile, count or check shaders.
+impl FromStr for Recipe {
+    type Err = Error;
+
+    /// Reads what [`Recipe`] prints. Refuses a shader that the crate does not have and words that are no shape; whether a
+    /// problem can be run so is found out by planning it.
+    fn from_str(text: &str) -> Result<Self> {
+        Self::parse(text, SHADERS.iter().map(|shader| shader.name))
+    }
+}
+
+/// Every WGSL text that the crate may give to a device, with a name for it: for tools that compile, count or check
+/// shaders.
 ///
 /// A shader has a text for each combination of types that it reads and writes; their names end in a number.
 ///
@@ -49,4 +64,54 @@ pub fn shader_texts() -> Vec<(String, &'static str)> {
         texts.map(move |(text, source)| (format!("{}_{number}_{text}", shader.name), *source))
     });
     named.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::gpu::program::recipe::Shape;
+
+    fn shapes() -> impl Strategy<Value = Shape> {
+        let (sides, split_k) = (any::<[u32; 3]>, any::<bool>);
+        prop_oneof![
+            split_k().prop_map(|split_k| Shape::PerOutput { split_k }),
+            (sides(), split_k()).prop_map(|(block, split_k)| Shape::Blocks { block, split_k }),
+            (any::<[u32; 2]>(), proptest::option::of(sides()), split_k())
+                .prop_map(|(tile, merged, split_k)| Shape::Gemm { tile, merged, split_k }),
+            any::<u32>().prop_map(|passes| Shape::AxisPasses { passes }),
+            Just(Shape::MarkAndGather),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn recipes_print_and_parse(shader in 0..SHADERS.len(), workgroup_size: u32, shape in shapes()) {
+            let recipe = Recipe { shader: SHADERS[shader].name, workgroup_size, shape };
+            prop_assert_eq!(recipe.to_string().parse::<Recipe>(), Ok(recipe));
+        }
+
+        /// What parses prints as it was.
+        #[test]
+        fn texts_parse_to_one_recipe(words in "conv_direct( (wg|tile|block|merged|axes|marks|splitk|[0-9x+]){1,4}){0,4}") {
+            if let Ok(recipe) = words.parse::<Recipe>() {
+                prop_assert_eq!(recipe.to_string(), words);
+            }
+        }
+    }
+
+    #[test]
+    fn texts_that_are_no_recipes_say_why() {
+        let reason = |text: &str| match text.parse::<Recipe>() {
+            Err(Error::RecipeText { reason, .. }) => reason,
+            other => panic!("{text}: {other:?}"),
+        };
+        assert!(reason("").contains("must begin with a shader"));
+        assert!(reason("conv_fft wg64").contains("no such shader"));
+        assert!(reason("conv_direct tile8x8").contains("second word"));
+        assert!(reason("conv_direct wg+64").contains("leading zeros"));
+        // Of the version before.
+        assert!(reason("conv_gemm_subgroup wg8 tile16x32 block1x2x2 passes2").contains("mergedDxHxW"));
+    }
 }

@@ -54,18 +54,18 @@ fn the_chooser_is_a_pure_function_of_problem_and_capabilities() {
         |op: &ConvTranspose2d, capabilities: &Capabilities| op.recipes(capabilities, FloatType::F32)[0].to_string();
     let gpu = plain(&Limits::default());
     assert_eq!(recipe(&up, &gpu), "conv_transpose_gather wg64");
-    assert_eq!(recipe(&many, &gpu), "conv_gemm_workgroup wg64 tile64x64 block1x2x2");
+    assert_eq!(recipe(&many, &gpu), "conv_gemm_workgroup wg64 tile64x64 merged1x2x2");
     let small = plain(&Limits { max_compute_invocations_per_workgroup: 16, ..Limits::default() });
     assert_eq!(recipe(&many, &small), "conv_transpose_gather wg1");
     let software = software();
-    assert_eq!(recipe(&many, &software), "conv_gemm_subgroup wg8 tile32x32 block1x2x2");
+    assert_eq!(recipe(&many, &software), "conv_gemm_subgroup wg8 tile32x32 merged1x2x2");
     let half = Capabilities { subgroup_sizes: [4; 2], ..software.clone() };
-    assert_eq!(recipe(&many, &half), "conv_gemm_subgroup wg8 tile16x32 block1x2x2");
+    assert_eq!(recipe(&many, &half), "conv_gemm_subgroup wg8 tile16x32 merged1x2x2");
     let opengl = Capabilities { backend: wgpu::Backend::Gl, ..software };
     assert_eq!(recipe(&many, &opengl), "conv_transpose_gather wg64");
     // Few outputs and long sums: on a device with room for many workgroups, several share in each.
     let few = ConvTranspose2d { in_channels: 1024, out_channels: 512, input_size: [4, 4], ..many.clone() };
-    assert_eq!(recipe(&few, &gpu), "conv_gemm_workgroup wg64 tile64x64 block1x2x2 passes2");
+    assert_eq!(recipe(&few, &gpu), "conv_gemm_workgroup wg64 tile64x64 merged1x2x2 splitk");
     assert_eq!(
         few.grad_weight().unwrap().recipes(&gpu, FloatType::F32)[0].to_string(),
         "conv_weight_grad_gemm_workgroup wg64 tile64x64"
@@ -263,6 +263,9 @@ fn crops_are_split_until_they_fit() {
     assert!(dispatches(&program).len() > 1 && largest.unwrap() <= 128 << 20);
 }
 
+/// Four rows of a column, as the resampling's blocks have them.
+const FOUR_ROWS: Shape = Shape::Blocks { block: [1, 4, 1], split_k: false };
+
 /// Axis by axis where that is cheaper, unless the device holds no such workspace; a forced recipe is refused then.
 #[test]
 fn passes_are_chosen_by_cost_and_room() {
@@ -274,17 +277,17 @@ fn passes_are_chosen_by_cost_and_room() {
         ..Default::default()
     };
     let program = lowered(&up, &Limits::default(), &PlanOptions::default());
-    assert_eq!((program.recipe.passes, &program.workspaces[..]), (2, &[64 * 128 * 4][..]));
+    assert_eq!((program.recipe.shape, &program.workspaces[..]), (Shape::AxisPasses { passes: 2 }, &[64 * 128 * 4][..]));
     // Rows that stay as they are need no pass, and a few taps are best summed in blocks.
     let line = Upsample2d { output_size: [64, 128], ..up.clone() };
-    assert_eq!(lowered(&line, &Limits::default(), &PlanOptions::default()).recipe.passes, 1);
+    assert_eq!(lowered(&line, &Limits::default(), &PlanOptions::default()).recipe.shape, Shape::PLAIN);
     for mode in [UpsampleMode::Linear, UpsampleMode::Cubic { a: -0.5, exclude_outside: false }] {
         let few = lowered(&Upsample2d { mode, ..up.clone() }, &Limits::default(), &PlanOptions::default());
-        assert_eq!((few.recipe.shader, few.recipe.passes), ("resample_taps_row_blocks", 1));
+        assert_eq!((few.recipe.shader, few.recipe.shape), ("resample_taps_row_blocks", FOUR_ROWS));
     }
 
     let small = Limits { max_buffer_size: 64 * 128 * 4 - 1, ..Limits::default() };
-    assert_eq!(lowered(&up, &small, &PlanOptions::default()).recipe.passes, 1);
+    assert_eq!(lowered(&up, &small, &PlanOptions::default()).recipe, Recipe::plain("resample_taps", 64));
     let options = PlanOptions { recipe: Some(program.recipe), ..Default::default() };
     let forced = up.lower(Request { capabilities: &plain(&small), options: &options });
     assert!(matches!(forced, Err(Error::TooLarge { .. })), "{forced:?}");
@@ -321,7 +324,7 @@ fn sums_are_cut_where_the_problem_says() {
     let weight = conv.grad_weight().unwrap();
     let small = Limits { max_storage_buffer_binding_size: 4096, ..Limits::default() };
     let [whole, split] = [&Limits::default(), &small].map(|limits| lowered(&weight, limits, &PlanOptions::default()));
-    assert_eq!((whole.recipe.passes, whole.workspaces.clone()), (2, split.workspaces.clone()));
+    assert_eq!((whole.recipe.shape.split_k(), whole.workspaces.clone()), (true, split.workspaces.clone()));
     assert!(dispatches(&split).len() > dispatches(&whole).len());
     assert_eq!(whole.workspaces, [9 * 148 * 4]);
 }

@@ -5,5 +5,6 @@ pub(crate) mod conv;
 pub(crate) mod op;
 pub(crate) mod pixel_shuffle;
 pub(crate) mod pool;
+pub(crate) mod problem;
 pub(crate) mod reference;
 pub(crate) mod resample;

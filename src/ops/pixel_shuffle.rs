@@ -1,6 +1,7 @@
 //! Pixel shuffle (sub-pixel rearrangement, depth to space) and its inverse: what they are, and their definition on the
 //! CPU.
 
+use crate::ops::problem::ProblemText;
 use ndarray::{ArrayD, ArrayView, Axis, Dimension, IxDyn};
 
 use super::op::Op;
@@ -189,6 +190,21 @@ impl<const R: usize> Op for PixelShuffle<R> {
     fn output(&self) -> Result<Operand> {
         let moved_back = self.grad_input().inputs()?.swap_remove(0);
         Ok(Operand::new("output", moved_back.shape))
+    }
+
+    fn problem(&self) -> String {
+        let text = ProblemText::new(Self::NAME).count("n", self.batch, 1).count("c", self.channels, 1);
+        text.sizes("i", &self.size)
+            .sizes("f", &self.factor)
+            .word(match self.order {
+                ChannelOrder::ColumnRowDepth => "crd",
+                ChannelOrder::DepthColumnRow => "dcr",
+            })
+            .word(match self.direction {
+                ShuffleDirection::ToSpace => "to_space",
+                ShuffleDirection::ToDepth => "to_depth",
+            })
+            .finish()
     }
 
     /// None: samples are only moved.

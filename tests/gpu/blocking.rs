@@ -48,7 +48,7 @@ async fn uploads(gpu: &Gpu) -> Outcome {
     }
 }
 
-/// The planner keeps to what was measured, and another planner to what it is told; a stranger's choices are refused.
+/// The planner keeps to what was measured, and another planner to what it is told; recipes that were tuned elsewhere are refused.
 async fn tuned(gpu: &Gpu) -> Outcome {
     let own = Gpu::from_device(gpu.device(), gpu.queue());
     let up = Fields::<2>::parse("ic16_oc5_i9x9_k4x4_s2x2_p1x1").conv_transpose();
@@ -61,15 +61,15 @@ async fn tuned(gpu: &Gpu) -> Outcome {
     // Another recipe than the predicted one, so that following the choices is seen.
     let recipes = up.recipes(gpu.planner().capabilities(), FloatType::F32);
     let (first, other) = (&recipes[0], recipes.last().ok_or("no recipe")?);
-    let saved = own.planner().choices().to_string().replace(&format!("    {fastest}\n"), &format!("    {other}\n"));
+    let saved = own.planner().tuned().to_string().replace(&format!("    {fastest}\n"), &format!("    {other}\n"));
     let planner = Planner::new(gpu.device());
-    planner.choose_from(saved.parse().map_err(text)?).map_err(text)?;
+    planner.use_tuned(saved.parse().map_err(text)?).map_err(text)?;
     if planned(&planner)? != *other || planned(gpu.planner())? != *first {
         return Err(format!("{} and not {other}", planned(&planner)?));
     }
     let foreign = saved.replacen("adapter ", "adapter another ", 1).parse().map_err(text)?;
-    match planner.choose_from(foreign) {
-        Err(Error::ForeignChoices { .. }) => Ok(()),
+    match planner.use_tuned(foreign) {
+        Err(Error::TunedElsewhere { .. }) => Ok(()),
         other => Err(format!("{other:?}")),
     }
 }

@@ -80,7 +80,7 @@ async fn split_sum<O: upconv::gpu::GpuOp>(gpu: &Gpu, op: &O) -> Outcome {
     let whole = run_all(gpu, op, &plan, &options, &tensors).await?;
     let limits = wgpu::Limits { max_storage_buffer_binding_size: 1024, ..gpu.device().limits() };
     let parts = gpu.planner().limited_to(&limits).plan(op, &options).map_err(text)?;
-    if plan.recipe().passes != 1 || parts.recipe().passes != 2 {
+    if plan.recipe().shape.split_k() || !parts.recipe().shape.split_k() {
         return Err(format!("{} and {}", plan.recipe(), parts.recipe()));
     }
     compare_all(op, &tensors, &whole, Data::Reals)?;

@@ -4,7 +4,7 @@
 //! of a tensor holds a poison (a NaN of known bits) before, and must hold it after. Outputs are poisoned throughout.
 
 use ndarray::ArrayD;
-use upconv::gpu::{Bound, Buffers, Dispatch, GpuOp};
+use upconv::gpu::{Bound, Buffers, Dispatch, GpuOp, Shape};
 use upconv::half::f16;
 use upconv::{
     DataType, Error, FloatType, Gpu, Op, Operand, Plan, PlanOptions, Recipe, Tensor, TensorLayout, TensorView, wgpu,
@@ -230,7 +230,7 @@ async fn check_cooperative<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, options:
         let options = PlanOptions { recipe: Some(recipe.clone()), ..options.clone() };
         run_and_compare(gpu, op, &options, &make(Data::Reals, FloatType::F16)?, Data::Reals).await.map_err(told)?;
         // With a second pass the first may be too small to be split.
-        if recipe.passes == 1 {
+        if !recipe.shape.split_k() {
             check_split_by(gpu, op, make, FloatType::F16, &recipe)
                 .await
                 .map_err(|error| format!("{recipe}: {error}"))?;
@@ -243,7 +243,7 @@ async fn check_cooperative<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, options:
 async fn check_recipes<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>) -> Outcome {
     let (operands, inputs) = (operands(op)?, make(Data::Reals, FloatType::F32)?);
     let mut recipes = op.recipes(gpu.planner().capabilities(), FloatType::F32);
-    recipes.dedup_by_key(|recipe| (recipe.shader, recipe.passes, recipe.tile, recipe.block));
+    recipes.dedup_by_key(|recipe| (recipe.shader, recipe.shape));
     for recipe in recipes {
         let told = |error| format!("{recipe}: {error}");
         let options = PlanOptions { recipe: Some(recipe.clone()), ..options(&operands, Order::Nhwc) };
@@ -256,8 +256,8 @@ async fn check_recipes<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>) -> Outcome {
 /// dispatch again; by the best recipe of tiles, that of blocks, and the plain one.
 async fn check_split<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, storage: FloatType) -> Outcome {
     let recipes = op.recipes(gpu.planner().capabilities(), FloatType::F32);
-    let product = recipes.iter().find(|recipe| recipe.tile != [0; 2]);
-    let blocks = recipes.iter().find(|recipe| recipe.tile == [0; 2] && recipe.block != [1; 3]);
+    let product = recipes.iter().find(|recipe| matches!(recipe.shape, Shape::Gemm { .. }));
+    let blocks = recipes.iter().find(|recipe| matches!(recipe.shape, Shape::Blocks { .. }));
     let plain = recipes.iter().find(|recipe| is_plain(recipe));
     for recipe in product.into_iter().chain(blocks).chain(plain) {
         check_split_by(gpu, op, make, storage, recipe).await.map_err(|error| format!("{recipe}: {error}"))?;
@@ -280,7 +280,10 @@ async fn check_split_by<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, storage: Fl
     let largest = operands.iter().map(count).max().unwrap_or(0);
     // A thread is a workgroup, or the recipe's workgroups stay as they are.
     let plain = is_plain(recipe);
-    let mut options = if plain { by(Recipe { workgroup_size: 1, ..recipe.clone() }) } else { options };
+    let mut options = options;
+    if let (true, Some(recipe)) = (plain, &mut options.recipe) {
+        recipe.workgroup_size = 1;
+    }
     let workgroups = |dispatch: &&Dispatch| u64::from(dispatch.workgroups[0]) * u64::from(dispatch.workgroups[1]);
     let work = if plain { count(&op.output().map_err(told)?) } else { plan.dispatches().iter().map(workgroups).sum() };
     let mut row = ((work / 4).isqrt() as u32).max(1);
@@ -295,8 +298,8 @@ async fn check_split_by<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, storage: Fl
             // Each phase of one output alone may be a workgroup.
             Err(Error::TooManyWindows { .. }) if !plain => row *= 2,
             // A sum that may not be split in f16 goes through f32.
-            Err(Error::WindowTooLarge { .. }) if storage == FloatType::F16 && passes(&options) == 1 => {
-                options.recipe.iter_mut().for_each(|recipe| recipe.passes = 2);
+            Err(Error::WindowTooLarge { .. }) if storage == FloatType::F16 && sums_in_f32(&options).is_some() => {
+                options = sums_in_f32(&options).unwrap_or(options);
             }
             // The channels that a product sums at a time do not fit.
             Err(Error::WindowTooLarge { .. }) if !plain => return Ok(()),
@@ -313,11 +316,14 @@ async fn check_split_by<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, storage: Fl
 
 /// Whether every output has a thread of its own.
 fn is_plain(recipe: &Recipe) -> bool {
-    (recipe.tile, recipe.block) == ([0; 2], [1; 3])
+    !matches!(recipe.shape, Shape::Gemm { .. } | Shape::Blocks { .. })
 }
 
-fn passes(options: &PlanOptions) -> u32 {
-    options.recipe.as_ref().map_or(0, |recipe| recipe.passes)
+/// The same recipe with its sums in a workspace of f32, if it has them elsewhere.
+fn sums_in_f32(options: &PlanOptions) -> Option<PlanOptions> {
+    let mut recipe = options.recipe.clone()?;
+    recipe.shape = recipe.shape.with_split_k().filter(|shape| *shape != recipe.shape)?;
+    Some(PlanOptions { recipe: Some(recipe), ..options.clone() })
 }
 
 fn bits(tensors: &[Tensor]) -> Vec<u32> {

@@ -1,7 +1,7 @@
 //! Sizes past a limit: more workgroups than a dimension takes, and tensors larger than a binding.
 
 use ndarray::{Array4, Axis, Ix4, s};
-use upconv::gpu::GpuOp;
+use upconv::gpu::{GpuOp, Shape};
 use upconv::{
     Conv1d, Conv2d, ConvTranspose2d, Error, FloatType, Gpu, Interpolate, PlanOptions, Planner, Recipe, Rounding,
     Upsample2d, UpsampleMode, wgpu,
@@ -106,8 +106,10 @@ async fn split_products(gpu: &Gpu) -> Outcome {
 }
 
 async fn split_by_all<O: GpuOp>(gpu: &Gpu, op: &O, binding: u64) -> Outcome {
-    for recipe in
-        op.recipes(gpu.planner().capabilities(), FloatType::F32).into_iter().filter(|recipe| recipe.tile != [0; 2])
+    for recipe in op
+        .recipes(gpu.planner().capabilities(), FloatType::F32)
+        .into_iter()
+        .filter(|recipe| matches!(recipe.shape, Shape::Gemm { .. }))
     {
         split_sum_by(gpu, op, binding, &recipe).await.map_err(|error| format!("{recipe}: {error}"))?;
     }

@@ -59,7 +59,7 @@ impl<const R: usize> GpuOp for ConvBiasGrad<R> {
         }
         at_most("samples in a plane", (terms / samples[0]) as u128, 1 << 31)?;
         let chunks = self.chunks().of(&recipe, terms);
-        let partials = Partials::new(&request, &recipe, chunks.count, &operands)?;
+        let partials = Partials::new(&request, recipe.shape.split_k(), chunks.count, &operands)?;
         let gradient = BiasGrad { samples, chunks, input: operands[0].clone(), partials: &partials };
         let (storage, work) = (partials.storage, Work::Chunks(chunks.chunk));
         let tile = [0..self.shape()[1], 0..1, 0..1, 0..1, 0..1, 0..terms];

@@ -6,12 +6,13 @@ use std::time::Duration;
 use wgpu::DeviceType;
 
 use super::gemm;
-use super::implicit_gemm::Product;
+use super::implicit_gemm::ImplicitGemm;
 use super::layer::{Direction, Layer};
-use super::row_blocks::{self, ROWS};
+use super::row_blocks;
 use crate::geometry::Axis;
-use crate::gpu::program::recipe::Candidate;
+use crate::gpu::program::recipe::{Candidate, Shape};
 use crate::gpu::program::region::outputs;
+use crate::gpu::program::shader::Shader;
 
 /// What the parts of a recipe cost on a kind of adapter, in nanoseconds of one workgroup.
 pub(crate) struct Rates {
@@ -70,14 +71,20 @@ pub(crate) fn rates(device_type: DeviceType) -> &'static Rates {
 
 /// The predicted time in nanoseconds.
 fn cost(layer: &Layer, candidate: &Candidate, rates: &Rates) -> f64 {
-    let ins = layer.channels.ins as f64;
-    let (workgroups, each) = if candidate.shader.name == ROWS.name {
-        let [fixed, row, tap] = rates.rows;
-        let [d, h, w] = layer.axes.map(|axis| axis.kernel as f64);
-        (row_blocks::workgroups(&layer.tile()) as f64, fixed + ins * d * (h + 1.0) * (row + w * tap))
-    } else if candidate.tile == [0; 2] {
-        // Taps in the padding are skipped.
-        let met = |axis: &Axis| {
+    match candidate.shape {
+        Shape::PerOutput { .. } => rates.per_output(layer),
+        Shape::Blocks { .. } => rates.row_blocks(layer),
+        Shape::Gemm { tile, merged, split_k } => rates.gemm(layer, candidate.shader, tile, merged, split_k),
+        // No convolution is run so.
+        Shape::AxisPasses { .. } | Shape::MarkAndGather => f64::INFINITY,
+    }
+}
+
+impl Rates {
+    /// A thread for each output, which skips taps in the padding.
+    fn per_output(&self, layer: &Layer) -> f64 {
+        // Pairs of a narrow position and a tap that meet a sample.
+        let pairs = |axis: &Axis| {
             if axis.kernel > LONG {
                 axis.narrow as f64 * axis.kernel as f64
             } else {
@@ -88,31 +95,38 @@ fn cost(layer: &Layer, candidate: &Candidate, rates: &Rates) -> f64 {
             Direction::WideToNarrow => axis.narrow as f64,
             Direction::NarrowToWide => axis.wide as f64,
         };
-        let products = layer.axes.iter().map(|axis| met(axis) / outputs_of(axis)).product::<f64>() * ins;
-        let [fixed, product] = rates.direct;
+        let taps = layer.axes.iter().map(|axis| pairs(axis) / outputs_of(axis)).product::<f64>();
+        let [fixed, product] = self.direct;
         // In a plane smaller than a workgroup, neighbouring threads read weights of their own.
         let plane: f64 = layer.axes.iter().map(outputs_of).product();
         let product = if plane < 64.0 { 3.0 * product } else { product };
-        (outputs(&layer.tile()) as f64 / 64.0, fixed + product * products)
-    } else {
-        let recipe = candidate.recipe(candidate.workgroup_size.unwrap_or(64));
-        let product = Product::new(layer, &recipe);
-        let chunks = layer.chunk_by(candidate.tile, candidate.passes).map_or(1.0, |chunk| (ins / chunk as f64).ceil());
-        let taps = product.taps() * (ins / chunks / gemm::CHANNELS as f64).ceil();
-        let each = rates.tile(candidate, taps, product.taps() * ins / chunks);
-        let first = rates.at_once(product.workgroups(&layer.tile()) as f64, each);
-        let second = if chunks > 1.0 { rates.second_pass(outputs(&layer.tile()) as f64, chunks) } else { 0.0 };
-        return first + second;
-    };
-    rates.at_once(workgroups, each)
-}
+        let workgroups = outputs(&layer.tile()) as f64 / 64.0;
+        self.at_once(workgroups, fixed + product * taps * layer.channels.ins as f64)
+    }
 
-impl Rates {
+    fn row_blocks(&self, layer: &Layer) -> f64 {
+        let [fixed, row, tap] = self.rows;
+        let [d, h, w] = layer.axes.map(|axis| axis.kernel as f64);
+        let each = fixed + layer.channels.ins as f64 * d * (h + 1.0) * (row + w * tap);
+        self.at_once(row_blocks::workgroups(&layer.tile()) as f64, each)
+    }
+
+    fn gemm(&self, layer: &Layer, shader: &Shader, tile: [u32; 2], merged: Option<[u32; 3]>, split_k: bool) -> f64 {
+        let ins = layer.channels.ins as f64;
+        let product = ImplicitGemm::new(layer, tile, merged, split_k);
+        let slices = product.chunk().map_or(1.0, |chunk| (ins / chunk as f64).ceil());
+        let taps = product.taps() * (ins / slices / gemm::CHANNELS as f64).ceil();
+        let each = self.tile(shader, tile, taps, product.taps() * ins / slices);
+        let first = self.at_once(product.workgroups(&layer.tile()) as f64, each);
+        let second = if slices > 1.0 { self.second_pass(outputs(&layer.tile()) as f64, slices) } else { 0.0 };
+        first + second
+    }
+
     /// A tile's time: `taps` times the shader turns to other addresses, and sums `terms` in all.
-    pub(crate) fn tile(&self, candidate: &Candidate, taps: f64, terms: f64) -> f64 {
-        let [rows, columns] = candidate.tile.map(f64::from);
-        let cooperative = candidate.shader.cooperative();
-        if candidate.shader.subgroups && !cooperative {
+    pub(crate) fn tile(&self, shader: &Shader, tile: [u32; 2], taps: f64, terms: f64) -> f64 {
+        let [rows, columns] = tile.map(f64::from);
+        let cooperative = shader.cooperative();
+        if shader.subgroups && !cooperative {
             let [fixed, row, tap, term, quad] = self.subgroup;
             return (fixed + taps * tap + terms * term + rows / 4.0 * (row + terms * quad)) * columns / 32.0;
         }

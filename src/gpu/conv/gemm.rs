@@ -9,7 +9,7 @@ use super::layer::{Direction, Layer};
 use super::split_k::Chunks;
 use crate::dtype::FloatType;
 use crate::geometry::Axis;
-use crate::gpu::program::recipe::{Candidate, Capabilities};
+use crate::gpu::program::recipe::{Candidate, Capabilities, Shape};
 use crate::gpu::program::region::outputs;
 use crate::gpu::program::shader::{Shader, with_matrices, with_storage};
 
@@ -95,15 +95,16 @@ const MOST_PLACES: usize = 256;
 pub(crate) fn candidates(layer: &Layer, capabilities: &Capabilities, storage: FloatType) -> Vec<Candidate> {
     let mut candidates = Vec::new();
     for block in blocks(layer) {
-        let rows = block.iter().fold(layer.channels.outs, |rows, &places| rows.saturating_mul(places as usize));
+        let places = block.iter().flatten();
+        let rows = places.fold(layer.channels.outs, |rows, &places| rows.saturating_mul(places as usize));
         if rows > MOST_ROWS {
             continue;
         }
         let tiles = gemm_tiles::candidates([&SUBGROUP, &WORKGROUP], rows, capabilities);
         for tile in tiles.into_iter().chain(cooperative(capabilities, storage)) {
-            let whole = Candidate { block, ..tile };
+            let whole = Candidate { shape: tile.shape.with_merged(block), ..tile };
             candidates.push(whole);
-            candidates.extend(layer.chunk().map(|_| Candidate { passes: 2, ..whole }));
+            candidates.extend(layer.chunk().and_then(|_| whole.with_split_k()));
         }
     }
     candidates
@@ -124,34 +125,39 @@ fn cooperative(capabilities: &Capabilities, storage: FloatType) -> Option<Candid
     // Four subgroups, whose threads stage as many rows and columns at a time as the matrices have.
     let even = smallest == threads && (4 * threads).is_multiple_of(side);
     let workgroup_size = Some(4 * threads);
-    even.then(|| Candidate { tile, workgroup_size, subgroup_size: threads, ..Candidate::new(shader) })
+    even.then(|| Candidate {
+        shape: Shape::Gemm { tile, merged: None, split_k: false },
+        workgroup_size,
+        subgroup_size: threads,
+        ..Candidate::new(shader)
+    })
 }
 
 /// The blocks of outputs that can be rows of one product. A transposed convolution's places in a block are its phases;
 /// they read the same samples where the dilation is 1. So do the neighbours that a convolution makes a block of, which
 /// pays where there are few channels; some of the products are with no weight then.
-fn blocks(layer: &Layer) -> Vec<[u32; 3]> {
+fn blocks(layer: &Layer) -> Vec<Option<[u32; 3]>> {
     let (axes, outs) = (&layer.axes, layer.channels.outs);
     let strides: usize = axes.iter().map(|axis| axis.stride).fold(1, usize::saturating_mul);
-    let one = [1; 3];
     if layer.direction == Direction::NarrowToWide {
         let shared = axes.iter().all(|axis| axis.stride == 1 || axis.dilation == 1);
         let merged = axes.each_ref().map(|axis| axis.stride as u32);
         return match (strides <= MOST_PLACES, shared && strides > 1) {
             (false, _) => vec![],
-            (true, false) => vec![one],
-            (true, true) => vec![merged, one],
+            (true, false) => vec![None],
+            (true, true) => vec![Some(merged), None],
         };
     }
     let side = if outs <= 2 { 4 } else { 2 };
     let fits = |axis: &Axis| axis.dilation == 1 && axis.stride < axis.kernel && axis.narrow >= side;
     let block = axes.each_ref().map(|axis| if fits(axis) { side as u32 } else { 1 });
-    if outs <= 8 && block != one { vec![block, one] } else { vec![one] }
+    let several = block.iter().any(|&places| places > 1);
+    if outs <= 8 && several { vec![Some(block), None] } else { vec![None] }
 }
 
 impl Layer {
     /// Input channels of a chunk where there are so few outputs that several workgroups can share in the sum of each.
-    fn chunk(&self) -> Option<usize> {
+    pub(crate) fn chunk(&self) -> Option<usize> {
         let outputs = usize::try_from(outputs(&self.tile())).ok()?;
         let ins = self.channels.ins;
         let taps = self.axes.iter().map(|axis| axis.kernel.div_ceil(self.phases_of(axis)));
@@ -159,11 +165,6 @@ impl Layer {
         let chunks = Chunks::of_tiles(outputs, terms);
         let chunk = ins.div_ceil(chunks.count).next_multiple_of(CHANNELS);
         (chunk < ins).then_some(chunk)
-    }
-
-    /// The same for a recipe, if it has chunks.
-    pub(crate) fn chunk_by(&self, tile: [u32; 2], passes: u32) -> Option<usize> {
-        if tile != [0; 2] && passes > 1 { self.chunk() } else { None }
     }
 
     /// Phases of an output index, each of which meets its own taps.

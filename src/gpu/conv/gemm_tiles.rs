@@ -3,7 +3,7 @@
 
 use wgpu::Backend;
 
-use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe};
+use crate::gpu::program::recipe::{Candidate, Capabilities, Shape};
 use crate::gpu::program::shader::Shader;
 
 /// Terms of a sum that the workgroups' shaders stage at a time.
@@ -18,7 +18,12 @@ pub(crate) fn candidates(shaders: [&'static Shader; 2], rows: usize, capabilitie
     }
     let mut push = |shader, tile, workgroup_size, subgroup_size| {
         let workgroup_size = Some(workgroup_size);
-        candidates.push(Candidate { tile, workgroup_size, subgroup_size, ..Candidate::new(shader) });
+        candidates.push(Candidate {
+            shape: Shape::Gemm { tile, merged: None, split_k: false },
+            workgroup_size,
+            subgroup_size,
+            ..Candidate::new(shader)
+        });
     };
     for quads in two_of([8, 4, 2, 1], |quads| 4 * quads as usize >= rows) {
         let threads = capabilities.subgroup_sizes[1].max(8);
@@ -42,22 +47,22 @@ fn by_quads(shader: &Shader) -> bool {
 }
 
 /// Rows of a tile that are enough for so many, as far as the shader can do with fewer than the recipe has.
-pub(crate) fn height(recipe: &Recipe, shader: &Shader, rows: usize) -> u32 {
+pub(crate) fn height(tile: [u32; 2], shader: &Shader, rows: usize) -> u32 {
     let enough = |&height: &u32| height as usize >= rows;
-    let lower = [4, 8, 16].into_iter().filter(|&height| by_quads(shader) && height < recipe.tile[0]).find(enough);
-    lower.unwrap_or(recipe.tile[0])
+    let lower = [4, 8, 16].into_iter().filter(|&height| by_quads(shader) && height < tile[0]).find(enough);
+    lower.unwrap_or(tile[0])
 }
 
 /// The shaders' constants that say how large the tile is.
-pub(crate) fn constants(recipe: &Recipe, shader: &Shader) -> Vec<(&'static str, f64)> {
-    let [row_quads, column_quads] = recipe.tile.map(|side| f64::from(side / 4));
-    let mut constants = vec![("workgroup_size", recipe.workgroup_size.into())];
+pub(crate) fn constants(tile: [u32; 2], workgroup_size: u32, shader: &Shader) -> Vec<(&'static str, f64)> {
+    let [row_quads, column_quads] = tile.map(|side| f64::from(side / 4));
+    let mut constants = vec![("workgroup_size", workgroup_size.into())];
     if shader.subgroups {
         constants.extend(by_quads(shader).then_some(("quads", row_quads)));
         return constants;
     }
     // So many by so many outputs belong to each thread, in squares of 4.
-    let quads = (row_quads * column_quads / f64::from(recipe.workgroup_size)).sqrt();
+    let quads = (row_quads * column_quads / f64::from(workgroup_size)).sqrt();
     constants.extend([
         ("staged_rows", row_quads * STAGED),
         ("staged_columns", column_quads * STAGED),

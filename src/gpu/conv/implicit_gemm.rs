@@ -21,9 +21,10 @@ use crate::gpu::program::split::Window;
 use crate::gpu::program::uniform::wrap;
 
 /// A problem and the recipe to run it by.
-pub(crate) struct Product<'a> {
+pub(crate) struct ImplicitGemm<'a> {
     layer: &'a Layer,
-    recipe: &'a Recipe,
+    tile: [u32; 2],
+    merged: Option<[u32; 3]>,
     /// Input channels that a workgroup sums, if not all.
     chunk: Option<usize>,
 }
@@ -53,9 +54,20 @@ struct AxisNumbers {
     y_stride: u32,
 }
 
-impl<'a> Product<'a> {
-    pub(crate) fn new(layer: &'a Layer, recipe: &'a Recipe) -> Self {
-        Self { layer, recipe, chunk: layer.chunk_by(recipe.tile, recipe.passes) }
+impl<'a> ImplicitGemm<'a> {
+    pub(crate) fn new(layer: &'a Layer, tile: [u32; 2], merged: Option<[u32; 3]>, split_k: bool) -> Self {
+        let chunk = if split_k { layer.chunk() } else { None };
+        Self { layer, tile, merged, chunk }
+    }
+
+    /// Input channels that a workgroup sums, if not all.
+    pub(crate) fn chunk(&self) -> Option<usize> {
+        self.chunk
+    }
+
+    /// Outputs of each axis that a column stands for.
+    fn block(&self) -> [u32; 3] {
+        self.merged.unwrap_or([1; 3])
     }
 
     /// A step for each height of tile that the windows call for: one of a few channels is not worth a high one.
@@ -63,6 +75,7 @@ impl<'a> Product<'a> {
         &self,
         relation: &Relation,
         shader: &'static Shader,
+        recipe: &Recipe,
         partials: &Partials,
         request: &Request<'_>,
     ) -> Result<Vec<Step>> {
@@ -73,7 +86,7 @@ impl<'a> Product<'a> {
         let granules = [1, self.layer.channels.outs, 1, 1, 1, self.chunk.unwrap_or(terms)];
         let work = Work::Workgroups(&|tile| self.workgroups(tile), granules);
         let (storage, tile, operands) = (partials.storage, self.layer.tile(), &relation.bindables()[..]);
-        let launch = Launch { recipe: self.recipe, storage, tile, operands, work };
+        let launch = Launch { recipe, storage, tile, operands, work };
         // Whether a sum goes on from one window to the next, and the rows of each.
         let (split, heights) = (Cell::new(false), RefCell::new(Vec::new()));
         let dispatches = request.dispatches(
@@ -82,7 +95,7 @@ impl<'a> Product<'a> {
             |window, row_workgroups| {
                 let params = self.params(relation, window, row_workgroups);
                 split.set(split.get() || params.accumulate > 0);
-                heights.borrow_mut().push(gemm_tiles::height(self.recipe, shader, self.rows(&window.tile[1])));
+                heights.borrow_mut().push(gemm_tiles::height(self.tile, shader, self.rows(&window.tile[1])));
                 params
             },
         )?;
@@ -95,13 +108,12 @@ impl<'a> Product<'a> {
             }
         }
         if by_height.is_empty() {
-            by_height.push((self.recipe.tile[0], Vec::new()));
+            by_height.push((self.tile[0], Vec::new()));
         }
         let step = |(height, dispatches)| {
-            let recipe = Recipe { tile: [height, self.recipe.tile[1]], ..self.recipe.clone() };
-            let mut constants = gemm_tiles::constants(&recipe, shader);
+            let mut constants = gemm_tiles::constants([height, self.tile[1]], recipe.workgroup_size, shader);
             constants.extend(can_go_on.then(|| flag("split", split.get())));
-            constants.push(flag("merged", self.merged()));
+            constants.push(flag("merged", self.merged.is_some()));
             relation.step(shader, constants, partials, dispatches)
         };
         Ok(by_height.into_iter().map(step).collect())
@@ -117,14 +129,10 @@ impl<'a> Product<'a> {
         spans
     }
 
-    fn merged(&self) -> bool {
-        self.recipe.block != [1; 3]
-    }
-
     /// Phases of each axis: places in a block, or a transposed convolution's phases one by one.
     fn phases(&self) -> [usize; 3] {
-        if self.merged() || self.layer.direction == Direction::WideToNarrow {
-            return self.recipe.block.map(|places| places as usize);
+        if self.merged.is_some() || self.layer.direction == Direction::WideToNarrow {
+            return self.block().map(|places| places as usize);
         }
         self.layer.axes.each_ref().map(|axis| axis.stride)
     }
@@ -141,12 +149,12 @@ impl<'a> Product<'a> {
 
     /// Rows of a group.
     fn rows(&self, channels: &Range<usize>) -> usize {
-        let phases = if self.merged() { self.phases().iter().product() } else { 1 };
+        let phases = if self.merged.is_some() { self.phases().iter().product() } else { 1 };
         self.groups(channels).1.len() * phases
     }
 
     fn row_tiles(&self, channels: &Range<usize>) -> usize {
-        self.rows(channels).div_ceil(self.recipe.tile[0] as usize)
+        self.rows(channels).div_ceil(self.tile[0] as usize)
     }
 
     /// Chunks of some input channels.
@@ -158,7 +166,7 @@ impl<'a> Product<'a> {
     fn blocks(&self, i: usize, outputs: &Range<usize>) -> Range<i64> {
         let axis = &self.layer.axes[i];
         let (step, pad) = match self.layer.direction {
-            Direction::WideToNarrow => (i64::from(self.recipe.block[i]), 0),
+            Direction::WideToNarrow => (i64::from(self.block()[i]), 0),
             Direction::NarrowToWide => (axis.stride as i64, axis.pad),
         };
         let block = |output: usize| (output as i64 + pad).div_euclid(step);
@@ -167,21 +175,21 @@ impl<'a> Product<'a> {
 
     /// Values of m on each axis, on average over what the rows are.
     pub(crate) fn taps(&self) -> f64 {
-        let taps = |(axis, &places): (&Axis, &u32)| match (self.layer.direction, self.merged()) {
+        let taps = |(axis, &places): (&Axis, &u32)| match (self.layer.direction, self.merged.is_some()) {
             (Direction::WideToNarrow, _) => (axis.kernel + (places as usize - 1) * axis.stride) as f64,
             (Direction::NarrowToWide, true) => axis.kernel.div_ceil(axis.tap_step()) as f64,
             (Direction::NarrowToWide, false) => axis.kernel as f64 / axis.tap_step() as f64,
         };
-        self.layer.axes.iter().zip(&self.recipe.block).map(taps).product()
+        self.layer.axes.iter().zip(&self.block()).map(taps).product()
     }
 
     /// Workgroups for the tiles of a part of the problem.
     pub(crate) fn workgroups(&self, tile: &Tile) -> u128 {
         let blocks = (0..3).map(|i| self.blocks(i, &tile[i + 2]).count() as u128);
         let columns = tile[0].len() as u128 * blocks.product::<u128>();
-        let phases = if self.merged() { 1 } else { self.phases().iter().product::<usize>() as u128 };
+        let phases = if self.merged.is_some() { 1 } else { self.phases().iter().product::<usize>() as u128 };
         let rows = self.row_tiles(&tile[1]) as u128 * self.groups(&tile[1]).0.len() as u128;
-        columns.div_ceil(self.recipe.tile[1].into()) * phases * rows * self.chunks(&tile[REDUCTION]) as u128
+        columns.div_ceil(self.tile[1].into()) * phases * rows * self.chunks(&tile[REDUCTION]) as u128
     }
 
     pub(crate) fn params(&self, relation: &Relation, window: &Window, row_workgroups: u32) -> GemmParams {
@@ -268,7 +276,7 @@ impl<'a> Product<'a> {
             ..Default::default()
         };
         if self.layer.direction == Direction::WideToNarrow {
-            let places = self.recipe.block[i] as i32;
+            let places = self.block()[i] as i32;
             return AxisNumbers {
                 input: axis.wide as i32,
                 taps: axis.kernel as i32 + (places - 1) * axis.stride as i32,

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use super::cost_model::{predict, rank};
-use super::implicit_gemm::Product;
+use super::implicit_gemm::ImplicitGemm;
 use super::layer::Layer;
 use super::operands::Relation;
 use super::split_k::{Finish, Partials, with_f32_sums};
 use super::{gemm, row_blocks};
 use crate::dtype::FloatType;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::program::program::{Program, Step};
-use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe};
+use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, Shape};
 use crate::gpu::program::request::{Launch, Request, Work};
 use crate::gpu::program::shader::Shader;
 use crate::ops::activation::Activation;
@@ -59,9 +59,9 @@ pub(crate) fn lower<O: Op>(
     let candidates = layer.candidates(direct, request.capabilities, request.options.storage);
     let lower = |candidate: Candidate, recipe: Recipe| {
         let operands = request.place(op)?;
-        let chunk = layer.chunk_by(recipe.tile, recipe.passes);
+        let chunk = if matches!(recipe.shape, Shape::Gemm { split_k: true, .. }) { layer.chunk() } else { None };
         let parts = chunk.map_or(1, |chunk| layer.channels.ins.div_ceil(chunk));
-        let partials = Partials::new(&request, &recipe, parts, &operands)?;
+        let partials = Partials::new(&request, recipe.shape.split_k(), parts, &operands)?;
         // A sum of chunks is whole in the second pass only.
         let bias = operands.iter().position(|operand| operand.name == "bias");
         let whole = Finish { bias, activation };
@@ -84,11 +84,22 @@ impl Relation {
         partials: &Partials,
         request: &Request<'_>,
     ) -> Result<Vec<Step>> {
-        if recipe.tile != [0; 2] {
-            return Product::new(&self.layer, recipe).steps(self, candidate.shader, partials, request);
-        }
+        let in_blocks = match recipe.shape {
+            Shape::Gemm { tile, merged, split_k } => {
+                let gemm = ImplicitGemm::new(&self.layer, tile, merged, split_k);
+                return gemm.steps(self, candidate.shader, recipe, partials, request);
+            }
+            Shape::Blocks { .. } => true,
+            Shape::PerOutput { .. } => false,
+            Shape::AxisPasses { .. } | Shape::MarkAndGather => {
+                return Err(Error::RecipeUnknown {
+                    op: candidate.shader.name,
+                    recipe: recipe.to_string(),
+                    offered: vec![],
+                });
+            }
+        };
         let (storage, tile, operands) = (partials.storage, self.layer.tile(), &self.bindables()[..]);
-        let in_blocks = candidate.block != [1; 3];
         let work = if in_blocks { Work::Workgroups(&row_blocks::workgroups, [1; 6]) } else { Work::Outputs };
         let launch = Launch { recipe, storage, tile, operands, work };
         let dispatches = request.dispatches(

@@ -100,7 +100,7 @@ impl<const R: usize> GpuOp for ResizeConv<R> {
 impl<const R: usize> ResizeConv<R> {
     fn lower_by(&self, recipe: Recipe, request: &Request<'_>) -> Result<Program> {
         let operands = request.place(self)?;
-        let partials = Partials::new(request, &recipe, 1, &operands)?;
+        let partials = Partials::new(request, recipe.shape.split_k(), 1, &operands)?;
         let geometry = self.geometry()?;
         let has_bias = self.conv.bias;
         let problem = Problem {

@@ -2,7 +2,7 @@
 
 use super::layer::{Direction, Layer};
 use super::operands::ConvParams;
-use crate::gpu::program::recipe::Candidate;
+use crate::gpu::program::recipe::{Candidate, Shape};
 use crate::gpu::program::region::Tile;
 use crate::gpu::program::shader::{Shader, with_storage};
 
@@ -33,7 +33,11 @@ pub(crate) const THREADS: u32 = 64;
 /// The way to run a problem so, if there is one.
 pub(crate) fn candidate(layer: &Layer) -> Option<Candidate> {
     let unit = layer.axes[1..].iter().all(|axis| axis.stride == 1 && axis.dilation == 1);
-    let candidate = Candidate { block: BLOCK, workgroup_size: Some(THREADS), ..Candidate::new(&ROWS) };
+    let candidate = Candidate {
+        shape: Shape::Blocks { block: BLOCK, split_k: false },
+        workgroup_size: Some(THREADS),
+        ..Candidate::new(&ROWS)
+    };
     (layer.direction == Direction::WideToNarrow && unit).then_some(candidate)
 }
 

@@ -103,12 +103,13 @@ impl Chunks {
     /// workspace, where a sum may be split without being rounded.
     pub(crate) fn candidates(&self, whole: Candidate, storage: FloatType) -> Vec<Candidate> {
         let apart = self.count > 1 || storage == FloatType::F16;
-        if apart { vec![Candidate { passes: 2, ..whole }, whole] } else { vec![whole] }
+        let apart = if apart { whole.with_split_k() } else { None };
+        apart.into_iter().chain([whole]).collect()
     }
 
     /// What the chosen recipe makes of it.
     pub(crate) fn of(self, recipe: &Recipe, terms: usize) -> Self {
-        if recipe.passes > 1 { self } else { Self::whole(terms) }
+        if recipe.shape.split_k() { self } else { Self::whole(terms) }
     }
 }
 
@@ -116,7 +117,7 @@ impl Chunks {
 /// split.
 pub(crate) fn with_f32_sums(mut candidates: Vec<Candidate>, storage: FloatType) -> Vec<Candidate> {
     if storage == FloatType::F16 {
-        let in_two = candidates.iter().map(|candidate| Candidate { passes: 2, ..*candidate });
+        let in_two = candidates.iter().filter_map(Candidate::with_split_k);
         let new = |two: &Candidate| !candidates.iter().any(|other| other.recipe(1) == two.recipe(1));
         let in_two: Vec<_> = in_two.filter(new).collect();
         candidates.extend(in_two);
@@ -146,10 +147,10 @@ pub(crate) struct Partials {
 }
 
 impl Partials {
-    pub(crate) fn new(request: &Request<'_>, recipe: &Recipe, parts: usize, operands: &[Placed]) -> Result<Self> {
+    pub(crate) fn new(request: &Request<'_>, split_k: bool, parts: usize, operands: &[Placed]) -> Result<Self> {
         let (number, storage) = (operands.len() - 1, request.options.storage);
         let output = &operands[number];
-        if recipe.passes == 1 {
+        if !split_k {
             let (target, source, storage) = (output.clone(), Source::Operand(number), Storage::all(storage));
             return Ok(Self { target, source, storage, stride: 0, parts, workspaces: Vec::new() });
         }
@@ -252,7 +253,7 @@ impl Partials {
 
 /// The sum of no terms: only the second pass, with no partial sums. Inputs without elements are not bound.
 pub(crate) fn zeros(op: &'static str, recipe: Recipe, operands: Vec<Placed>, request: &Request<'_>) -> Result<Program> {
-    let partials = Partials::new(request, &Recipe { passes: 2, ..recipe.clone() }, 0, &operands)?;
+    let partials = Partials::new(request, true, 0, &operands)?;
     let steps = partials.sum(request, &recipe, &operands, Finish::default())?.into_iter().collect();
     let (inputs, tables, workspaces) = (operands.len() - 1, Vec::new(), partials.workspaces);
     Ok(Program { op, recipe, operands, inputs, tables, workspaces, steps })

@@ -16,7 +16,7 @@ use crate::geometry::{Axis, at_most};
 use crate::gpu::program::addressing::{flag, span, spatial_stride};
 use crate::gpu::program::operand::{Bindable, Placed, Source};
 use crate::gpu::program::program::{Program, Step};
-use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, recipes};
+use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, Shape, recipes};
 use crate::gpu::program::region::{REDUCTION, Tile, chunks_of, flat_box};
 use crate::gpu::program::request::{GpuOp, Launch, Request, Work};
 use crate::gpu::program::shader::{Shader, with_storage};
@@ -32,15 +32,15 @@ pub(crate) fn predict_sums(sums: &Sums, candidate: &Candidate, device_type: Devi
     let terms = sums.terms() as f64 / count;
     let outputs = sums.groups as f64 * rows * columns;
     let [fixed, product] = rates.direct;
-    let first = if candidate.tile == [0; 2] {
-        rates.at_once(outputs * count / 64.0, fixed + product * terms)
-    } else {
-        let [tile_rows, tile_columns] = candidate.tile.map(f64::from);
+    let first = if let Shape::Gemm { tile, .. } = candidate.shape {
+        let [tile_rows, tile_columns] = tile.map(f64::from);
         let tiles = sums.groups as f64 * (rows / tile_rows).ceil() * (columns / tile_columns).ceil();
         let lines = terms / sums.positions[3].max(1) as f64;
-        rates.at_once(tiles * count, rates.tile(candidate, lines, terms))
+        rates.at_once(tiles * count, rates.tile(candidate.shader, tile, lines, terms))
+    } else {
+        rates.at_once(outputs * count / 64.0, fixed + product * terms)
     };
-    let second = if candidate.passes > 1 { rates.second_pass(outputs, count) } else { 0.0 };
+    let second = if candidate.shape.split_k() { rates.second_pass(outputs, count) } else { 0.0 };
     Duration::from_nanos((first + second) as u64)
 }
 
@@ -104,20 +104,20 @@ impl Sums {
     }
 
     /// How a recipe with chunks has them.
-    fn chunks(&self, tile: [u32; 2]) -> Chunks {
-        let chunks = if tile == [0; 2] { Chunks::new } else { Chunks::of_tiles };
+    fn chunks(&self, shape: Shape) -> Chunks {
+        let chunks = if matches!(shape, Shape::Gemm { .. }) { Chunks::of_tiles } else { Chunks::new };
         chunks(self.outputs(), self.terms())
     }
 
     pub(crate) fn chunks_by(&self, candidate: &Candidate) -> Chunks {
-        if candidate.passes > 1 { self.chunks(candidate.tile) } else { Chunks::whole(self.terms()) }
+        if candidate.shape.split_k() { self.chunks(candidate.shape) } else { Chunks::whole(self.terms()) }
     }
 
     /// The ways to sum it on such a device, best first.
     fn candidates(&self, capabilities: &Capabilities, storage: FloatType) -> Vec<Candidate> {
         let mut ways = gemm_tiles::candidates([&SUBGROUP, &WORKGROUP], self.rows, capabilities);
         ways.push(Candidate::new(&DIRECT));
-        let with_passes = |way: Candidate| self.chunks(way.tile).candidates(way, storage);
+        let with_passes = |way: Candidate| self.chunks(way.shape).candidates(way, storage);
         let mut candidates: Vec<_> = ways.into_iter().flat_map(with_passes).collect();
         candidates.sort_by_cached_key(|candidate| predict_sums(self, candidate, capabilities.device_type));
         candidates
@@ -163,7 +163,7 @@ impl<const R: usize> ConvWeightGrad<R> {
         }
         at_most("positions in an image", (terms / positions[0]) as u128, 1 << 31)?;
         let chunks = sums.chunks_by(candidate);
-        let partials = Partials::new(request, &recipe, chunks.count, &operands)?;
+        let partials = Partials::new(request, recipe.shape.split_k(), chunks.count, &operands)?;
         let sides = if self.forward_input() == ForwardInput::Wide { [1, 0] } else { [0, 1] };
         let gradient = WeightGrad {
             axes: geometry.axes3(),
@@ -178,11 +178,11 @@ impl<const R: usize> ConvWeightGrad<R> {
         let tile = [0..geometry.narrow_channels, 0..geometry.wide_per_group(), d, h, w, 0..terms];
         let storage = partials.storage;
         let bindables = [&gradient.narrow, &gradient.wide, &partials.target].map(Bindable::from);
-        let product = recipe.tile != [0; 2];
+        let product = if let Shape::Gemm { tile, .. } = recipe.shape { Some(tile) } else { None };
         // Of several groups none is cut by a product.
         let granules = [geometry.narrow_per_group(), 1, 1, 1, 1, 1];
-        let workgroups = |tile: &Tile| gradient.workgroups(tile, recipe.tile);
-        let work = if product { Work::Workgroups(&workgroups, granules) } else { Work::Chunks(chunks.chunk) };
+        let workgroups = |tile: &Tile| gradient.workgroups(tile, product.unwrap_or_default());
+        let work = if product.is_some() { Work::Workgroups(&workgroups, granules) } else { Work::Chunks(chunks.chunk) };
         let launch = Launch { recipe: &recipe, storage, tile, operands: &bindables, work };
         // Whether a sum goes on from one window to the next.
         let split = Cell::new(false);
@@ -196,8 +196,8 @@ impl<const R: usize> ConvWeightGrad<R> {
             },
         )?;
         let mut constants = vec![("workgroup_size", recipe.workgroup_size.into())];
-        if product {
-            constants = gemm_tiles::constants(&recipe, candidate.shader);
+        if let Some(tile) = product {
+            constants = gemm_tiles::constants(tile, recipe.workgroup_size, candidate.shader);
             constants.push(flag("split", split.get()));
         }
         let step = Step {

@@ -27,20 +27,20 @@ pub struct Measured {
 
 impl Gpu {
     /// Measures the recipes of a problem on tensors of zeros, keeps the fastest for the planner's later plans of the same
-    /// problem (see [`Planner::choices`](crate::Planner::choices)), and returns it.
+    /// problem (see [`Planner::tuned`](crate::Planner::tuned)), and returns it.
     pub fn tune<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Recipe> {
         let measured = self.measure(op, options)?;
         let fastest = measured.into_iter().min_by_key(|measured| measured.time).map(|measured| measured.recipe);
         // Where no recipe runs, the plan says why.
         let recipe = fastest.map_or_else(|| Ok(self.planner().plan(op, options)?.recipe().clone()), Ok)?;
-        self.planner().remember(op, options, &recipe);
+        self.planner().insert_tuned(op, options, &recipe);
         Ok(recipe)
     }
 
     /// Measures every recipe that runs on this device, in the planner's order, one workgroup size of each kind.
     pub fn measure<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Vec<Measured>> {
         let mut recipes = op.recipes(self.planner().capabilities(), options.storage);
-        recipes.dedup_by_key(|recipe| (recipe.shader, recipe.passes, recipe.tile, recipe.block));
+        recipes.dedup_by_key(|recipe| (recipe.shader, recipe.shape));
         let mut measured = Vec::new();
         for recipe in recipes {
             let options = PlanOptions { recipe: Some(recipe), ..options.clone() };

@@ -6,7 +6,7 @@ use wgpu::{Device, Features, Limits};
 
 use super::pipeline::{KernelCache, PlanBuffers};
 use super::plan::Plan;
-use super::tuned::Choices;
+use super::tuned::TunedRecipes;
 use crate::dtype::FloatType;
 use crate::error::Result;
 use crate::gpu::program::operand::Placed;
@@ -47,7 +47,7 @@ pub struct Planner {
     device: Device,
     capabilities: Capabilities,
     kernels: Arc<KernelCache>,
-    choices: Mutex<Choices>,
+    tuned: Mutex<TunedRecipes>,
 }
 
 impl Planner {
@@ -61,11 +61,11 @@ impl Planner {
     /// `max_compute_invocations_per_workgroup` and `max_compute_workgroup_size_x`.
     pub fn with_limits(device: &Device, limits: &Limits) -> Self {
         let capabilities = Capabilities::of(device);
-        let choices = Mutex::new(Choices::new(&device.adapter_info()));
-        Self { device: device.clone(), capabilities, kernels: Arc::default(), choices }.limited_to(limits)
+        let tuned = Mutex::new(TunedRecipes::new(&device.adapter_info()));
+        Self { device: device.clone(), capabilities, kernels: Arc::default(), tuned }.limited_to(limits)
     }
 
-    /// Another planner for the same device, with the same pipelines and the choices of now, that keeps to smaller limits still, as
+    /// Another planner for the same device, with the same pipelines and the tuned recipes of now, that keeps to smaller limits still, as
     /// [`Planner::with_limits`] does.
     pub fn limited_to(&self, limits: &Limits) -> Self {
         let own = self.capabilities.limits.clone();
@@ -83,8 +83,8 @@ impl Planner {
             ..own
         };
         let capabilities = Capabilities { limits, ..self.capabilities.clone() };
-        let (device, kernels, choices) = (self.device.clone(), self.kernels.clone(), Mutex::new(self.choices()));
-        Self { device, capabilities, kernels, choices }
+        let (device, kernels, tuned) = (self.device.clone(), self.kernels.clone(), Mutex::new(self.tuned()));
+        Self { device, capabilities, kernels, tuned }
     }
 
     /// What the device offers, within the planner's limits.
@@ -111,33 +111,33 @@ impl Planner {
     }
 
     /// The recipes that [`Gpu::tune`](crate::Gpu::tune) found to be the fastest, to be saved as text.
-    pub fn choices(&self) -> Choices {
-        self.locked_choices().clone()
+    pub fn tuned(&self) -> TunedRecipes {
+        self.locked_tuned().clone()
     }
 
     /// From now on, plans are made by these recipes where they know the problem. Refuses those of another adapter or
     /// driver.
-    pub fn choose_from(&self, choices: Choices) -> Result<()> {
-        choices.check(&self.device.adapter_info())?;
-        *self.locked_choices() = choices;
+    pub fn use_tuned(&self, tuned: TunedRecipes) -> Result<()> {
+        tuned.check(&self.device.adapter_info())?;
+        *self.locked_tuned() = tuned;
         Ok(())
     }
 
     #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn remember<O: GpuOp>(&self, op: &O, options: &PlanOptions, recipe: &Recipe) {
-        self.locked_choices().insert(op, options, recipe);
+    pub(crate) fn insert_tuned<O: GpuOp>(&self, op: &O, options: &PlanOptions, recipe: &Recipe) {
+        self.locked_tuned().insert(op, options, recipe);
     }
 
-    fn locked_choices(&self) -> MutexGuard<'_, Choices> {
-        self.choices.lock().unwrap_or_else(PoisonError::into_inner)
+    fn locked_tuned(&self) -> MutexGuard<'_, TunedRecipes> {
+        self.tuned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a plan will do: by the forced recipe, by that of the choices, or by the one predicted to be the fastest.
+    /// What a plan will do: by the forced recipe, by the tuned one, or by the one predicted to be the fastest.
     fn program<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Program> {
         let lower = |options: &PlanOptions| op.lower(Request { capabilities: &self.capabilities, options });
         let chosen = match options.recipe {
             Some(_) => None,
-            None => self.locked_choices().get(op, options, &self.capabilities),
+            None => self.locked_tuned().get(op, options, &self.capabilities),
         };
         let by_choice = chosen.map(|recipe| lower(&PlanOptions { recipe: Some(recipe), ..options.clone() }));
         by_choice.and_then(Result::ok).map_or_else(|| lower(options), Ok)

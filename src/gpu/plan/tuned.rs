@@ -6,75 +6,85 @@ use std::str::FromStr;
 
 use wgpu::AdapterInfo;
 
+use crate::dtype::FloatType;
 use crate::error::{Error, Result};
 use crate::gpu::program::options::PlanOptions;
 use crate::gpu::program::recipe::{Capabilities, Recipe};
 use crate::gpu::program::request::GpuOp;
+use crate::tensor::layout::TensorLayout;
 
-/// The first line of the text.
-const HEADING: &str = "upconv choices 1";
+/// The first line of the text: its last word is the version.
+const HEADING: &str = "upconv tuned recipes 2";
+
+/// What a text must have in its second line.
+const ADAPTER: &str = "adapter NAME | DRIVER | VERSION";
 
 /// What [`Gpu::tune`](crate::Gpu::tune) found out: for each problem on one adapter and driver, the fastest recipe.
 ///
-/// As text, it is a heading, the adapter, and two lines for each problem: what it is, and its recipe. A text of another
-/// adapter or driver is refused by [`Planner::choose_from`](crate::Planner::choose_from); a recipe that the crate no
-/// longer has is passed over.
+/// As text, it is a heading with a version, the adapter, and two lines for each problem:
+/// [`Op::problem`](crate::Op::problem) with the storage type and the layouts, and the recipe. A text of another version, or
+/// with a recipe that the crate does not have, is refused when it is parsed; one of another adapter or driver is refused by
+/// [`Planner::use_tuned`](crate::Planner::use_tuned).
 ///
 /// ```
-/// use upconv::gpu::Choices;
-/// let text = "upconv choices 1\nadapter llvmpipe | llvmpipe | Mesa 22.3.6\n";
-/// let choices: Choices = text.parse()?;
-/// assert_eq!(choices.to_string(), text);
+/// use upconv::gpu::TunedRecipes;
+/// let text = "upconv tuned recipes 2
+/// adapter llvmpipe | llvmpipe | Mesa 22.3.6
+/// conv_transpose:ic64_oc32_i28x28_k4x4_s2x2_p1x1 f32
+///     conv_gemm_subgroup wg8 tile16x32 merged1x2x2
+/// ";
+/// let tuned: TunedRecipes = text.parse()?;
+/// assert_eq!((tuned.len(), tuned.to_string().as_str()), (1, text));
 /// # Ok::<(), upconv::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Choices {
+pub struct TunedRecipes {
     adapter: String,
-    recipes: BTreeMap<String, String>,
+    recipes: BTreeMap<String, Recipe>,
 }
 
-impl Choices {
+impl TunedRecipes {
     /// None yet, for this adapter.
     pub fn new(info: &AdapterInfo) -> Self {
         Self { adapter: adapter(info), recipes: BTreeMap::new() }
     }
 
-    /// The adapter and driver that they were measured on.
+    /// The adapter and driver that the recipes were measured on.
     pub fn adapter(&self) -> &str {
         &self.adapter
     }
 
-    /// How many problems they know.
+    /// The number of problems that have a recipe.
     pub fn len(&self) -> usize {
         self.recipes.len()
     }
 
-    /// Whether they know none.
+    /// Whether no problem has a recipe.
     pub fn is_empty(&self) -> bool {
         self.recipes.is_empty()
     }
 
-    /// Refuses those of another adapter or driver.
+    /// Refuses recipes of another adapter or driver.
     pub(crate) fn check(&self, info: &AdapterInfo) -> Result<()> {
         let expected = adapter(info);
         if self.adapter == expected {
             return Ok(());
         }
-        Err(Error::ForeignChoices { expected, actual: self.adapter.clone() })
+        Err(Error::TunedElsewhere { expected, actual: self.adapter.clone() })
     }
 
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn insert<O: GpuOp>(&mut self, op: &O, options: &PlanOptions, recipe: &Recipe) {
-        self.recipes.insert(problem(op, options), recipe.to_string());
+        self.recipes.insert(key(op, options), recipe.clone());
     }
 
-    /// The recipe for a problem, if it is known and still one of those that there are.
+    /// The recipe for a problem, if there is one and the problem has it on such a device.
     pub(crate) fn get<O: GpuOp>(&self, op: &O, options: &PlanOptions, capabilities: &Capabilities) -> Option<Recipe> {
         if self.is_empty() {
             return None;
         }
-        let chosen = self.recipes.get(&problem(op, options))?;
-        op.recipes(capabilities, options.storage).into_iter().find(|recipe| recipe.to_string() == *chosen)
+        let tuned = self.recipes.get(&key(op, options))?;
+        op.recipes(capabilities, options.storage).contains(tuned).then(|| tuned.clone())
     }
 }
 
@@ -83,51 +93,85 @@ fn adapter(info: &AdapterInfo) -> String {
     words.join(" | ")
 }
 
-/// A problem in one line.
-fn problem<O: GpuOp>(op: &O, options: &PlanOptions) -> String {
-    let options = PlanOptions { recipe: None, ..options.clone() };
-    let plain = options == PlanOptions { storage: options.storage, ..Default::default() };
-    let layouts = if plain { format!("{:?}", options.storage) } else { format!("{options:?}") };
-    format!("{} {op:?} {layouts}", O::NAME)
+/// A problem, its storage type and its layouts, in one line.
+fn key<O: GpuOp>(op: &O, options: &PlanOptions) -> String {
+    let storage = match options.storage {
+        FloatType::F32 => "f32",
+        FloatType::F16 => "f16",
+    };
+    let layout = |(name, layout): (&'static str, &TensorLayout)| {
+        let strides: Vec<_> = layout.strides().iter().map(usize::to_string).collect();
+        format!(" {name}({}+{})", strides.join(","), layout.offset())
+    };
+    format!("{} {storage}{}", op.problem(), options.layouts().map(layout).collect::<String>())
 }
 
-impl fmt::Display for Choices {
+impl fmt::Display for TunedRecipes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{HEADING}\nadapter {}", self.adapter)?;
         self.recipes.iter().try_for_each(|(problem, recipe)| writeln!(f, "{problem}\n    {recipe}"))
     }
 }
 
-impl FromStr for Choices {
+impl FromStr for TunedRecipes {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let mut lines = text.lines().zip(1..);
-        let bad = |line: usize, expected| Error::ChoicesText { line, expected };
-        if lines.next().map(|(line, _)| line) != Some(HEADING) {
-            return Err(bad(1, HEADING));
+        let refused = |line: usize, found: Option<&str>, expected: &str| {
+            Err(Error::TunedText { line, found: found.unwrap_or_default().into(), expected: expected.into() })
+        };
+        let mut lines = text.lines();
+        let heading = lines.next();
+        if heading != Some(HEADING) {
+            return refused(1, heading, HEADING);
         }
-        let adapter = lines.next().and_then(|(line, _)| line.strip_prefix("adapter "));
-        let adapter = adapter.ok_or(bad(2, "adapter NAME | DRIVER | VERSION"))?.to_string();
+        let second = lines.next();
+        let Some(adapter) = second.and_then(|line| line.strip_prefix("adapter ")) else {
+            return refused(2, second, ADAPTER);
+        };
         let mut recipes = BTreeMap::new();
-        while let Some((problem, number)) = lines.next() {
-            let recipe = lines.next().and_then(|(line, _)| line.strip_prefix("    "));
-            recipes.insert(problem.into(), recipe.ok_or(bad(number + 1, "a recipe after four spaces"))?.to_string());
+        let mut number = 3;
+        while let Some(problem) = lines.next() {
+            let line = lines.next();
+            let Some(recipe) = line.and_then(|line| line.strip_prefix("    ")) else {
+                return refused(number + 1, line, "a recipe after four spaces");
+            };
+            match recipe.parse() {
+                Ok(recipe) => recipes.insert(problem.into(), recipe),
+                Err(error) => return refused(number + 1, line, &format!("a recipe: {error}")),
+            };
+            number += 2;
         }
-        Ok(Self { adapter, recipes })
+        Ok(Self { adapter: adapter.into(), recipes })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::conv::conv::Conv2d;
 
     #[test]
-    fn texts_that_are_no_choices_name_the_line() {
-        let refused = |text: &str| text.parse::<Choices>().unwrap_err();
-        assert!(matches!(refused(""), Error::ChoicesText { line: 1, .. }));
-        assert!(matches!(refused("upconv choices 1\nnone"), Error::ChoicesText { line: 2, .. }));
-        let cut = "upconv choices 1\nadapter a | b | c\nconv Conv {}\n";
-        assert!(matches!(refused(cut), Error::ChoicesText { line: 4, .. }));
+    fn other_texts_are_refused_with_the_line() {
+        let refused = |text: &str| match text.parse::<TunedRecipes>() {
+            Err(Error::TunedText { line, found, .. }) => (line, found),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(refused(""), (1, String::new()));
+        // What the version before wrote.
+        assert_eq!(refused("upconv choices 1\nadapter a | b | c\n"), (1, "upconv choices 1".into()));
+        assert_eq!(refused("upconv tuned recipes 2\nnone"), (2, "none".into()));
+        let start = "upconv tuned recipes 2\nadapter a | b | c\nconv:i5x5 f32\n";
+        assert_eq!(refused(start), (4, String::new()));
+        assert_eq!(refused(&format!("{start}    conv_fft wg64\n")), (4, "    conv_fft wg64".into()));
+    }
+
+    #[test]
+    fn keys_say_problem_storage_and_layouts() {
+        let conv = Conv2d { in_channels: 3, input_size: [4, 5], ..Default::default() };
+        assert_eq!(key(&conv, &PlanOptions::default()), "conv:ic3_i4x5 f32");
+        let input = TensorLayout::channels_last(&[1, 3, 4, 5]).with_offset(7);
+        let options = PlanOptions { input: Some(input), storage: FloatType::F16, ..Default::default() };
+        assert_eq!(key(&conv, &options), "conv:ic3_i4x5 f16 input(60,1,15,3+7)");
     }
 }

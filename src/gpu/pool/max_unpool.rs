@@ -10,7 +10,7 @@ use crate::geometry::three;
 use crate::gpu::program::addressing::{span, spatial_stride};
 use crate::gpu::program::operand::{Bindable, Placed, Source};
 use crate::gpu::program::program::{Dispatch, Program, Step};
-use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, recipes};
+use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, Shape, recipes};
 use crate::gpu::program::region::{REDUCTION, Tile, flat_box};
 use crate::gpu::program::request::{GpuOp, Launch, Request, Work};
 use crate::gpu::program::shader::{Shader, Storage, single};
@@ -68,7 +68,7 @@ pub(crate) static GRAD: Shader = Shader {
 };
 
 /// Zeros, marks, and the gathering; zeros in two steps, as they are in two buffers.
-const CANDIDATE: Candidate = Candidate { passes: 4, ..Candidate::new(&GATHER) };
+const CANDIDATE: Candidate = Candidate { shape: Shape::MarkAndGather, ..Candidate::new(&GATHER) };
 
 impl<const R: usize> GpuOp for MaxUnpool<R> {
     fn recipes(&self, capabilities: &Capabilities, _storage: FloatType) -> Vec<Recipe> {

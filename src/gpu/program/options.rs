@@ -54,6 +54,12 @@ impl PlanOptions {
             .find_map(|(name, layout)| layout.as_ref().map(|_| name))
     }
 
+    /// The layouts that are given, with the tensors' names.
+    pub(crate) fn layouts(&self) -> impl Iterator<Item = (&'static str, &TensorLayout)> {
+        let layouts = [&self.input, &self.weight, &self.bias, &self.grad_output, &self.indices, &self.output];
+        OPERANDS.into_iter().zip(layouts).filter_map(|(name, layout)| Some((name, layout.as_ref()?)))
+    }
+
     /// The layout of a tensor, if it may have one.
     pub(crate) fn slot(&mut self, operand: &str) -> Option<&mut Option<TensorLayout>> {
         match operand {

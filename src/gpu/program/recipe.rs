@@ -7,42 +7,174 @@ use wgpu::{Backend, CooperativeMatrixProperties, Device, DeviceType, Features, L
 use super::shader::Shader;
 use crate::error::{Error, Result};
 
-/// How an op is run: which shader, with which workgroup. Printable, comparable, and enough to force the same choice
-/// again through [`PlanOptions::recipe`](crate::PlanOptions::recipe).
+/// How an op is run: which shader, with which workgroup, and what a workgroup computes.
+///
+/// It prints as one line, which parses back to the same recipe, and which forces the same choice again through
+/// [`PlanOptions::recipe`](crate::PlanOptions::recipe).
+///
+/// ```
+/// use upconv::{Recipe, gpu::Shape};
+/// let recipe: Recipe = "conv_gemm_workgroup wg64 tile64x64 merged1x2x2 splitk".parse()?;
+/// assert_eq!(recipe.shape, Shape::Gemm { tile: [64, 64], merged: Some([1, 2, 2]), split_k: true });
+/// assert_eq!(recipe.to_string(), "conv_gemm_workgroup wg64 tile64x64 merged1x2x2 splitk");
+/// # Ok::<(), upconv::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Recipe {
-    /// The shader's file name without its ending, such as `conv_transpose_gather`.
+    /// The shader's path in the crate's `shaders/` without its ending, with `_` between folder and file, such as
+    /// `conv_direct`.
     pub shader: &'static str,
     /// Threads in a workgroup.
     pub workgroup_size: u32,
-    /// Steps, of which each but the last leaves its result in a workspace for the next.
-    pub passes: u32,
-    /// Rows and columns that a workgroup computes, where the op is run as a matrix product; else zeros.
-    pub tile: [u32; 2],
-    /// Outputs of each axis (depth, height, width) that a column of the product stands for, whose rows are pairs of a
-    /// channel and a place in the block then; or that a thread computes. Ones where there are no blocks.
-    pub block: [u32; 3],
+    /// What a thread or a workgroup computes, and in how many passes.
+    pub shape: Shape,
+}
+
+/// What a thread or a workgroup of a [`Recipe`] computes, and in how many passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Shape {
+    /// A thread computes one output.
+    PerOutput {
+        /// Whether long sums are cut into slices: see [`Shape::split_k`].
+        split_k: bool,
+    },
+    /// A thread computes a block of outputs.
+    Blocks {
+        /// Outputs of a block along depth, height and width.
+        block: [u32; 3],
+        /// Whether long sums are cut into slices: see [`Shape::split_k`].
+        split_k: bool,
+    },
+    /// A workgroup computes a tile of a matrix product (an implicit GEMM).
+    Gemm {
+        /// Rows and columns of the product that a workgroup computes.
+        tile: [u32; 2],
+        /// A column of the product stands for a block of this many outputs along depth, height and width, and a row for a
+        /// pair of a channel and a place in the block. `None`: a column is one output position, a row is one channel.
+        merged: Option<[u32; 3]>,
+        /// Whether long sums are cut into slices: see [`Shape::split_k`].
+        split_k: bool,
+    },
+    /// A thread computes one output, in as many passes as there are axes to resample; a workspace lies between two passes.
+    AxisPasses {
+        /// The number of passes.
+        passes: u32,
+    },
+    /// Max unpooling: one pass marks each place with the last sample that goes there, a second one gathers the samples.
+    MarkAndGather,
+}
+
+impl Shape {
+    /// A thread computes one output, in one pass.
+    pub(crate) const PLAIN: Self = Self::PerOutput { split_k: false };
+
+    /// Whether a first pass leaves its sums in a workspace of f32, in slices where the sum is long, and a second pass adds
+    /// the slices.
+    pub fn split_k(&self) -> bool {
+        match *self {
+            Self::PerOutput { split_k } | Self::Blocks { split_k, .. } | Self::Gemm { split_k, .. } => split_k,
+            Self::AxisPasses { .. } | Self::MarkAndGather => false,
+        }
+    }
+
+    /// The same with its sums in slices; `None` for a shape that sums in no slices.
+    pub fn with_split_k(self) -> Option<Self> {
+        match self {
+            Self::PerOutput { .. } => Some(Self::PerOutput { split_k: true }),
+            Self::Blocks { block, .. } => Some(Self::Blocks { block, split_k: true }),
+            Self::Gemm { tile, merged, .. } => Some(Self::Gemm { tile, merged, split_k: true }),
+            Self::AxisPasses { .. } | Self::MarkAndGather => None,
+        }
+    }
+
+    /// The same product with a column for each block of outputs, or for each position.
+    pub(crate) fn with_merged(self, merged: Option<[u32; 3]>) -> Self {
+        match self {
+            Self::Gemm { tile, split_k, .. } => Self::Gemm { tile, merged, split_k },
+            other => other,
+        }
+    }
+
+    /// The shape in the words that [`Recipe`] prints. No word for [`Shape::PLAIN`].
+    fn words(&self) -> Vec<String> {
+        let block = |name: &str, [d, h, w]: [u32; 3]| format!("{name}{d}x{h}x{w}");
+        let mut words = match *self {
+            Self::PerOutput { .. } => vec![],
+            Self::Blocks { block: outputs, .. } => vec![block("block", outputs)],
+            Self::Gemm { tile: [rows, columns], merged, .. } => {
+                let tile = format!("tile{rows}x{columns}");
+                std::iter::once(tile).chain(merged.map(|outputs| block("merged", outputs))).collect()
+            }
+            Self::AxisPasses { passes } => vec![format!("axes{passes}")],
+            Self::MarkAndGather => vec!["marks".into()],
+        };
+        words.extend(self.split_k().then(|| "splitk".into()));
+        words
+    }
+
+    /// The shape that prints as these words, if there is one.
+    fn from_words(words: &[&str]) -> Option<Self> {
+        let (words, split_k) = match words {
+            [first @ .., "splitk"] => (first, true),
+            _ => (words, false),
+        };
+        let shape = match words {
+            [] => Self::PerOutput { split_k },
+            ["marks"] if !split_k => Self::MarkAndGather,
+            [word] if word.starts_with("axes") && !split_k => {
+                Self::AxisPasses { passes: numbers::<1>(word, "axes")?[0] }
+            }
+            [word] if word.starts_with("block") => Self::Blocks { block: numbers(word, "block")?, split_k },
+            [tile] => Self::Gemm { tile: numbers(tile, "tile")?, merged: None, split_k },
+            [tile, merged] => {
+                Self::Gemm { tile: numbers(tile, "tile")?, merged: Some(numbers(merged, "merged")?), split_k }
+            }
+            _ => return None,
+        };
+        Some(shape)
+    }
+}
+
+/// The numbers of a word such as `tile64x128`: its name, then numbers with an `x` between them.
+fn numbers<const N: usize>(word: &str, name: &str) -> Option<[u32; N]> {
+    let all: Option<Vec<u32>> = word.strip_prefix(name)?.split('x').map(|number| number.parse().ok()).collect();
+    all?.try_into().ok()
 }
 
 impl Recipe {
-    /// One pass with a thread for each output.
+    /// One pass in which a thread computes one output.
     pub fn plain(shader: &'static str, workgroup_size: u32) -> Self {
-        Self { shader, workgroup_size, passes: 1, tile: [0; 2], block: [1; 3] }
+        Self { shader, workgroup_size, shape: Shape::PLAIN }
+    }
+
+    /// The recipe that prints as this text; `shaders` are the names that there are.
+    pub(crate) fn parse(text: &str, shaders: impl IntoIterator<Item = &'static str>) -> Result<Self> {
+        let refused = |reason: &str| Error::RecipeText { text: text.into(), reason: reason.into() };
+        let words: Vec<&str> = text.split(' ').collect();
+        let [shader, workgroup, shape @ ..] = &words[..] else {
+            return Err(refused("it must begin with a shader and a workgroup size, as in \"conv_direct wg64\""));
+        };
+        let known = shaders.into_iter().find(|name| name == shader);
+        let known = known.ok_or_else(|| refused("the crate has no such shader"))?;
+        let [workgroup_size] =
+            numbers(workgroup, "wg").ok_or_else(|| refused("the second word must be as \"wg64\""))?;
+        let shape = Shape::from_words(shape).ok_or_else(|| {
+            refused(
+                "what follows must be nothing, blockDxHxW, tileRxC, tileRxC mergedDxHxW, axesN or marks; then splitk",
+            )
+        })?;
+        let recipe = Self { shader: known, workgroup_size, shape };
+        // Numbers have one spelling.
+        if recipe.to_string() == text { Ok(recipe) } else { Err(refused("a number has a sign or leading zeros")) }
     }
 }
 
 impl fmt::Display for Recipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} wg{}", self.shader, self.workgroup_size)?;
-        let [rows, columns] = self.tile;
-        if rows > 0 {
-            write!(f, " tile{rows}x{columns}")?;
-        }
-        if self.block != [1; 3] {
-            let [d, h, w] = self.block;
-            write!(f, " block{d}x{h}x{w}")?;
-        }
-        if self.passes > 1 { write!(f, " passes{}", self.passes) } else { Ok(()) }
+        self.shape.words().iter().try_for_each(|word| write!(f, " {word}"))
     }
 }
 
@@ -91,9 +223,7 @@ impl Capabilities {
 #[derive(Clone, Copy)]
 pub(crate) struct Candidate {
     pub(crate) shader: &'static Shader,
-    pub(crate) passes: u32,
-    pub(crate) tile: [u32; 2],
-    pub(crate) block: [u32; 3],
+    pub(crate) shape: Shape,
     /// The only size that will do, if not any.
     pub(crate) workgroup_size: Option<u32>,
     /// Threads that a subgroup must have; 0 where there are none.
@@ -109,12 +239,17 @@ impl From<&'static Shader> for Candidate {
 impl Candidate {
     /// In one pass, with a thread for each output and any workgroup.
     pub(crate) const fn new(shader: &'static Shader) -> Self {
-        Self { shader, passes: 1, tile: [0; 2], block: [1; 3], workgroup_size: None, subgroup_size: 0 }
+        Self { shader, shape: Shape::PLAIN, workgroup_size: None, subgroup_size: 0 }
     }
 
     pub(crate) fn recipe(&self, workgroup_size: u32) -> Recipe {
-        let Self { shader, passes, tile, block, .. } = *self;
-        Recipe { shader: shader.name, workgroup_size, passes, tile, block }
+        Recipe { shader: self.shader.name, workgroup_size, shape: self.shape }
+    }
+
+    /// The same with its sums in slices, where it is not so already.
+    pub(crate) fn with_split_k(&self) -> Option<Self> {
+        let shape = self.shape.with_split_k().filter(|shape| *shape != self.shape)?;
+        Some(Self { shape, ..*self })
     }
 
     /// Refuses a device on which it does not run.

@@ -144,7 +144,10 @@ impl Request<'_> {
         let none = || refused(op, "max_compute_invocations_per_workgroup", 1, 0);
         let Some(forced) = self.options.recipe.clone().or_else(best) else { return Err(none()) };
         let Some(&candidate) = candidates.iter().find(|candidate| candidate.has(&forced)) else {
-            return Err(Error::RecipeUnknown { op, recipe: forced.to_string() });
+            let mut offered = recipes(candidates, self.capabilities);
+            offered.dedup_by_key(|recipe| (recipe.shader, recipe.shape));
+            let offered = offered.iter().map(Recipe::to_string).collect();
+            return Err(Error::RecipeUnknown { op, recipe: forced.to_string(), offered });
         };
         candidate.check(self.capabilities)?;
         self.check_storage(op, candidate.shader)?;

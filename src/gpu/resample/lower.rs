@@ -10,7 +10,7 @@ use crate::geometry;
 use crate::gpu::program::addressing::{span, spatial_stride};
 use crate::gpu::program::operand::{Bindable, Placed, Source};
 use crate::gpu::program::program::{Program, Step};
-use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, recipes};
+use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, Shape, recipes};
 use crate::gpu::program::region::Tile;
 use crate::gpu::program::request::{GpuOp, Launch, Request, Work};
 use crate::gpu::program::shader::{Shader, Storage, with_storage};
@@ -93,7 +93,7 @@ impl<'a> Resample<'a> {
     }
 
     fn lower_by(&self, candidate: Candidate, recipe: Recipe) -> Result<Program> {
-        let passes: Vec<Vec<usize>> = if candidate.passes > 1 {
+        let passes: Vec<Vec<usize>> = if matches!(recipe.shape, Shape::AxisPasses { .. }) {
             resampled(&self.tables, self.sizes).map(|axis| vec![axis]).collect()
         } else {
             vec![vec![0, 1, 2]]
@@ -167,7 +167,7 @@ impl<'a> Resample<'a> {
         let table = Bindable { name: "tap table", element: ENTRY };
         let tile = [0..self.outer[0], 0..self.outer[1], d, h, w, 0..1];
         let operands = [pass.input.into(), table, table, table, pass.output.into()];
-        let in_blocks = recipe.block != [1; 3];
+        let in_blocks = matches!(recipe.shape, Shape::Blocks { .. });
         let workgroups = |tile: &Tile| row_blocks::workgroups(tile, self.outer[1]);
         let work = if in_blocks { Work::Workgroups(&workgroups, [1; 6]) } else { Work::Outputs };
         let dispatches = self.request.dispatches(
@@ -207,7 +207,7 @@ fn candidates(tables: &[TapTable; 3], sizes: [usize; 3], channels: usize) -> Vec
     let mut candidates = vec![whole];
     // A product with an extrapolation value would not be that value to the bit.
     if changing.len() > 1 && !tables.iter().any(TapTable::has_outside) {
-        candidates.push(Candidate { passes: changing.len() as u32, ..whole });
+        candidates.push(Candidate { shape: Shape::AxisPasses { passes: changing.len() as u32 }, ..whole });
     }
     if row_blocks::fits(tables) {
         candidates.push(row_blocks::candidate(&TAPS_ROWS));
@@ -217,7 +217,7 @@ fn candidates(tables: &[TapTable; 3], sizes: [usize; 3], channels: usize) -> Vec
     let outputs = tables.each_ref().map(TapTable::len);
     let taps = tables.each_ref().map(|table| table.longest() as f64);
     let cost = |candidate: &Candidate| -> f64 {
-        if candidate.passes > 1 {
+        if matches!(candidate.shape, Shape::AxisPasses { .. }) {
             let mut between = sizes;
             let pass = |&axis: &usize| {
                 between[axis] = tables[axis].len();
@@ -226,7 +226,7 @@ fn candidates(tables: &[TapTable; 3], sizes: [usize; 3], channels: usize) -> Vec
             return changing.iter().map(pass).sum::<f64>() * PASSES;
         }
         let [d, h, w] = taps;
-        if candidate.block == [1; 3] {
+        if !matches!(candidate.shape, Shape::Blocks { .. }) {
             return work(outputs, d * h * w + 2.0);
         }
         let shared = (d + 4.0 * h + w) / row_blocks::channels(channels) as f64;

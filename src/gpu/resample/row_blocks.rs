@@ -1,7 +1,7 @@
 //! Resampling by blocks: four rows of one column in several channels a thread.
 
 use super::table::{UpsampleParams, row_length, touched};
-use crate::gpu::program::recipe::{Candidate, Recipe};
+use crate::gpu::program::recipe::{Candidate, Recipe, Shape};
 use crate::gpu::program::region::Tile;
 use crate::gpu::program::shader::{Shader, with_storage};
 use crate::ops::resample::tap_table::TapTable;
@@ -47,7 +47,11 @@ pub(crate) const THREADS: u32 = 64;
 
 /// The way to run a problem by one of these shaders.
 pub(crate) const fn candidate(shader: &'static Shader) -> Candidate {
-    Candidate { block: [1, ROWS as u32, 1], workgroup_size: Some(THREADS), ..Candidate::new(shader) }
+    Candidate {
+        shape: Shape::Blocks { block: [1, ROWS as u32, 1], split_k: false },
+        workgroup_size: Some(THREADS),
+        ..Candidate::new(shader)
+    }
 }
 
 /// Whether the tables have few enough taps for the shader.

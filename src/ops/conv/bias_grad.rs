@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::ops::op::Op;
+use crate::ops::problem::ProblemText;
 use crate::ops::reference::{Reference, Sums};
 use crate::tensor::element::TensorView;
 use crate::tensor::operand::Operand;
@@ -43,6 +44,11 @@ impl<const R: usize> Op for ConvBiasGrad<R> {
 
     fn output(&self) -> Result<Operand> {
         Ok(Operand::new("output", vec![self.shape[1]]))
+    }
+
+    fn problem(&self) -> String {
+        let text = ProblemText::new(Self::NAME).count("n", self.shape[0], 1).count("c", self.shape[1], 1);
+        text.sizes("i", &self.shape[2..]).finish()
     }
 
     /// None: samples are only added.

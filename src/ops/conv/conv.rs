@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::geometry::{Axis, Geometry, MAX_COORDINATE, Padding, Pads, check_layer, conv_size, span};
 use crate::ops::activation::Activation;
 use crate::ops::op::Op;
+use crate::ops::problem::ProblemText;
 use crate::ops::reference::{Reference, Sums};
 use crate::tensor::element::TensorView;
 use crate::tensor::operand::{Operand, split_shape};
@@ -154,6 +155,23 @@ impl<const R: usize> Op for Conv<R> {
 
     fn output(&self) -> Result<Operand> {
         Ok(Operand::new("output", self.geometry()?.narrow_shape()))
+    }
+
+    fn problem(&self) -> String {
+        ProblemText::new(Self::NAME)
+            .count("n", self.batch, 1)
+            .count("ic", self.in_channels, 1)
+            .count("oc", self.out_channels, 1)
+            .sizes("i", &self.input_size)
+            .axes("k", &self.kernel_size, 1)
+            .axes("s", &self.stride, 1)
+            .padding(&self.padding)
+            .axes("d", &self.dilation, 1)
+            .count("g", self.groups, 1)
+            .count("b", self.bias.into(), 0)
+            .padding_rule(&self.padding)
+            .activation(self.activation)
+            .finish()
     }
 
     fn multiply_adds(&self) -> Result<u128> {

@@ -1,5 +1,6 @@
 //! Transposed convolution: what it is, its sizes in every convention, and its definition on the CPU.
 
+use crate::ops::problem::ProblemText;
 use ndarray::ArrayD;
 
 use super::runs::for_each_run;
@@ -341,6 +342,24 @@ impl<const R: usize> Op for ConvTranspose<R> {
 
     fn output(&self) -> Result<Operand> {
         Ok(Operand::new("output", self.geometry()?.wide_shape()))
+    }
+
+    fn problem(&self) -> String {
+        let text = ProblemText::new(Self::NAME)
+            .count("n", self.batch, 1)
+            .count("ic", self.in_channels, 1)
+            .count("oc", self.out_channels, 1)
+            .sizes("i", &self.input_size);
+        let text = if let Some(size) = &self.output_size { text.sizes("o", size) } else { text };
+        text.axes("k", &self.kernel_size, 1)
+            .axes("s", &self.stride, 1)
+            .pads(&self.padding)
+            .axes("d", &self.dilation, 1)
+            .axes("op", &self.output_padding, 0)
+            .count("g", self.groups, 1)
+            .count("b", self.bias.into(), 0)
+            .activation(self.activation)
+            .finish()
     }
 
     fn multiply_adds(&self) -> Result<u128> {

@@ -6,6 +6,7 @@ use super::runs::for_each_run;
 use crate::error::{Error, Result};
 use crate::geometry::Geometry;
 use crate::ops::op::Op;
+use crate::ops::problem::ProblemText;
 use crate::ops::reference::{Reference, Sums, UNIT};
 use crate::ops::resample::separable;
 use crate::ops::resample::upsample::Upsample;
@@ -64,6 +65,10 @@ impl<const R: usize> Op for ResizeConv<R> {
     fn output(&self) -> Result<Operand> {
         self.geometry()?;
         self.conv.output()
+    }
+
+    fn problem(&self) -> String {
+        ProblemText::new(Self::NAME).word(self.upsample.problem()).word(self.conv.problem()).finish()
     }
 
     /// Those of the convolution; the upsampling's weights are not counted.

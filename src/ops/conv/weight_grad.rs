@@ -5,6 +5,7 @@ use super::runs::for_each_run;
 use crate::error::Result;
 use crate::geometry::Geometry;
 use crate::ops::op::Op;
+use crate::ops::problem::ProblemText;
 use crate::ops::reference::{Reference, Sums};
 use crate::tensor::element::TensorView;
 use crate::tensor::operand::Operand;
@@ -63,6 +64,12 @@ impl<const R: usize> Op for ConvWeightGrad<R> {
 
     fn output(&self) -> Result<Operand> {
         Ok(Operand::new("output", self.geometry.weight_shape()))
+    }
+
+    fn problem(&self) -> String {
+        let reads_wide = self.forward_input == ForwardInput::Wide;
+        let layer = if reads_wide { "conv_weight" } else { "conv_transpose_weight" };
+        ProblemText::new(layer).layer(&self.geometry, reads_wide).finish()
     }
 
     fn multiply_adds(&self) -> Result<u128> {

@@ -4,6 +4,7 @@ use super::windows::{Sizes, Windows, taps};
 use crate::error::{Error, Result};
 use crate::geometry::{Padding, span};
 use crate::ops::op::Op;
+use crate::ops::problem::ProblemText;
 use crate::ops::reference::Reference;
 use crate::ops::resample::separable::{self, Separable, SeparableGrad};
 use crate::ops::resample::tap_table::{Tap, TapTable};
@@ -108,6 +109,21 @@ impl<const R: usize> Op for AvgPool<R> {
 
     fn output(&self) -> Result<Operand> {
         Ok(Operand::new("output", self.windows()?.output_shape()))
+    }
+
+    fn problem(&self) -> String {
+        let text = ProblemText::new(Self::NAME)
+            .count("n", self.batch, 1)
+            .count("c", self.channels, 1)
+            .sizes("i", &self.input_size)
+            .axes("k", &self.kernel_size, 1)
+            .axes("s", &self.stride, 1)
+            .padding(&self.padding)
+            .axes("d", &self.dilation, 1)
+            .count("divisor", self.divisor_override.map_or(0, |divisor| divisor as usize), 0)
+            .padding_rule(&self.padding)
+            .flag("ceil", self.ceil_mode);
+        text.flag("pad_not_counted", !self.count_include_pad).finish()
     }
 
     fn multiply_adds(&self) -> Result<u128> {

@@ -33,6 +33,17 @@ pub(crate) struct Numbering {
 }
 
 impl IndexConvention {
+    /// What a problem's text calls it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Plane => "plane_indices",
+            Self::Onnx => "onnx_indices",
+            Self::OnnxColumnMajor => "onnx_column_major_indices",
+            Self::TensorFlow => "tensorflow_indices",
+            Self::TensorFlowWithBatch => "tensorflow_batch_indices",
+        }
+    }
+
     /// The numbering of a tensor of this shape (N, C, spatial...). Refuses one whose indices pass an `i32`.
     pub(crate) fn numbering(self, shape: &[usize]) -> Result<Numbering> {
         let spatial = shape.get(2..).filter(|spatial| (1..=3).contains(&spatial.len()));

@@ -1,5 +1,6 @@
 //! Max pooling and its gradient: what they are, and their definition on the CPU.
 
+use crate::ops::problem::{ProblemText, of_gradient};
 use ndarray::ArrayD;
 
 use super::indices::{IndexConvention, Numbering};
@@ -128,6 +129,20 @@ impl<const R: usize> Op for MaxPool<R> {
         Ok([output].into_iter().chain(indices).collect())
     }
 
+    fn problem(&self) -> String {
+        let text = ProblemText::new(Self::NAME)
+            .count("n", self.batch, 1)
+            .count("c", self.channels, 1)
+            .sizes("i", &self.input_size)
+            .axes("k", &self.kernel_size, 1)
+            .axes("s", &self.stride, 1)
+            .padding(&self.padding)
+            .axes("d", &self.dilation, 1)
+            .padding_rule(&self.padding)
+            .flag("ceil", self.ceil_mode);
+        if let Some(indices) = self.indices { text.word(indices.word()).finish() } else { text.finish() }
+    }
+
     /// None: samples are only compared.
     fn multiply_adds(&self) -> Result<u128> {
         Ok(0)
@@ -230,6 +245,10 @@ impl<const R: usize> Op for MaxPoolGrad<R> {
 
     fn output(&self) -> Result<Operand> {
         Ok(Operand::new("output", self.windows()?.0.input_shape()))
+    }
+
+    fn problem(&self) -> String {
+        of_gradient(Self::NAME, &self.forward.problem())
     }
 
     /// None: samples are only added.

@@ -1,5 +1,6 @@
 //! Max unpooling and its gradient: what they are, and their definition on the CPU.
 
+use crate::ops::problem::{ProblemText, of_gradient};
 use ndarray::{ArrayD, IxDyn};
 
 use super::indices::{IndexConvention, Numbering};
@@ -195,6 +196,16 @@ impl<const R: usize> Op for MaxUnpool<R> {
         Ok(vec![self.output()?, Operand::integers("invalid", vec![1])])
     }
 
+    fn problem(&self) -> String {
+        let text = ProblemText::new(Self::NAME)
+            .count("n", self.batch, 1)
+            .count("c", self.channels, 1)
+            .sizes("i", &self.input_size)
+            .sizes("o", &self.output_size);
+        let text = if let Some(size) = &self.index_size { text.sizes("index", size) } else { text };
+        text.word(self.indices.word()).finish()
+    }
+
     /// None: samples are only moved.
     fn multiply_adds(&self) -> Result<u128> {
         Ok(0)
@@ -250,6 +261,10 @@ impl<const R: usize> Op for MaxUnpoolGrad<R> {
 
     fn output(&self) -> Result<Operand> {
         Ok(Operand::new("output", self.forward.inputs()?.swap_remove(0).shape))
+    }
+
+    fn problem(&self) -> String {
+        of_gradient(Self::NAME, &self.forward.problem())
     }
 
     /// None: samples are only moved.

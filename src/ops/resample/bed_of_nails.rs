@@ -5,6 +5,7 @@ use super::tap_table::{Tap, TapTable};
 use crate::error::{Error, Result};
 use crate::geometry::{MAX_COORDINATE, MAX_STEP, at_most, check_elements, check_fields};
 use crate::ops::op::Op;
+use crate::ops::problem::ProblemText;
 use crate::ops::reference::Reference;
 use crate::tensor::element::TensorView;
 use crate::tensor::operand::{Operand, split_shape};
@@ -93,6 +94,16 @@ impl<const R: usize> Op for BedOfNails<R> {
     fn output(&self) -> Result<Operand> {
         self.check()?;
         Ok(Operand::new("output", self.shape(&self.sizes())))
+    }
+
+    fn problem(&self) -> String {
+        ProblemText::new(Self::NAME)
+            .count("n", self.batch, 1)
+            .count("c", self.channels, 1)
+            .sizes("i", &self.input_size)
+            .axes("s", &self.stride, 1)
+            .axes("at", &self.position, 0)
+            .finish()
     }
 
     /// None: samples are only moved.

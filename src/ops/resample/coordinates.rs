@@ -1,5 +1,7 @@
 //! Where an output sample of a resize lies in the input, as an exact fraction.
 
+use std::fmt;
+
 use crate::error::{Error, Result};
 
 /// The source coordinate x of output index q, for `F = output / input` or the scale that the caller gave.
@@ -29,6 +31,25 @@ pub enum Coordinates<const R: usize> {
         /// 65536 in size.
         roi: [[f64; 2]; R],
     },
+}
+
+/// ONNX's `coordinate_transformation_mode`, and `opencv_area`.
+impl<const R: usize> fmt::Display for Coordinates<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::HalfPixel => "half_pixel",
+            Self::AlignCorners => "align_corners",
+            Self::Asymmetric => "asymmetric",
+            Self::PytorchHalfPixel => "pytorch_half_pixel",
+            Self::TfHalfPixelForNn => "tf_half_pixel_for_nn",
+            Self::HalfPixelSymmetric => "half_pixel_symmetric",
+            Self::OpenCvArea => "opencv_area",
+            Self::TfCropAndResize { roi } => {
+                let sides: Vec<_> = roi.iter().map(|[start, end]| format!("{start}:{end}")).collect();
+                return write!(f, "tf_crop_and_resize({})", sides.join(","));
+            }
+        })
+    }
 }
 
 /// Binary digits after the point that a region of interest keeps.

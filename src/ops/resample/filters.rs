@@ -1,6 +1,7 @@
 //! Filters that weigh the samples around an output sample's centre, and the windows and areas that they are taken over.
 
 use std::f64::consts::PI;
+use std::fmt;
 
 use super::coordinates::Ratio;
 use super::tap_table::Tap;
@@ -37,6 +38,22 @@ pub enum Filter {
     CubicSpline,
     /// Mitchell and Netravali's cubic with B = C = 1/3, up to 2: TensorFlow's.
     Mitchell,
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Box => f.write_str("box"),
+            Self::Triangle => f.write_str("triangle"),
+            Self::Hamming => f.write_str("hamming"),
+            Self::Cubic { a } => write!(f, "cubic({a})"),
+            Self::Lanczos { lobes } => write!(f, "lanczos({lobes})"),
+            Self::Gaussian => f.write_str("gaussian"),
+            Self::Blur { sigma } => write!(f, "blur({sigma})"),
+            Self::CubicSpline => f.write_str("cubic_spline"),
+            Self::Mitchell => f.write_str("mitchell"),
+        }
+    }
 }
 
 impl Filter {

@@ -1,5 +1,6 @@
 //! Ops that work axis by axis: what they are, their gradient, and the definition of both on the CPU.
 
+use crate::ops::problem::of_gradient;
 use ndarray::{ArrayD, Axis};
 
 use super::tap_table::TapTable;
@@ -61,6 +62,10 @@ impl<T: Separable> Op for SeparableGrad<T> {
     fn output(&self) -> Result<Operand> {
         let forward = self.forward.inputs()?.swap_remove(0);
         Ok(Operand::new("output", forward.shape))
+    }
+
+    fn problem(&self) -> String {
+        of_gradient(Self::NAME, &self.forward.problem())
     }
 
     fn multiply_adds(&self) -> Result<u128> {

@@ -1,5 +1,8 @@
 //! Upsampling (resizing, up or down): what it is, its coordinate conventions, and its definition on the CPU.
 
+use crate::ops::problem::ProblemText;
+use std::fmt;
+
 use super::coordinates::{Coordinates, Ratio, scale_ratio};
 use super::filters::{Filter, covered, keys, onnx_window, touched, window};
 use super::separable::{self, Separable, SeparableGrad};
@@ -69,6 +72,38 @@ pub enum UpsampleMode {
     /// Those that the output touches, all with the same weight: PyTorch's `area`, adaptive average pooling. Coordinates
     /// and scales play no part.
     AdaptiveArea,
+}
+
+/// ONNX's `nearest_mode`.
+impl fmt::Display for Rounding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Floor => "floor",
+            Self::Ceil => "ceil",
+            Self::PreferFloor => "round_prefer_floor",
+            Self::PreferCeil => "round_prefer_ceil",
+        })
+    }
+}
+
+/// As in a problem's text.
+impl fmt::Display for UpsampleMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let outside = |excluded| if excluded { " exclude_outside" } else { "" };
+        match *self {
+            Self::Nearest(rounding) => write!(f, "nearest {rounding}"),
+            Self::Linear => f.write_str("linear"),
+            Self::Cubic { a, exclude_outside } => write!(f, "cubic({a}){}", outside(exclude_outside)),
+            Self::Filtered { filter, antialias: true } => write!(f, "{filter} antialias"),
+            Self::Filtered { filter, antialias: false } => write!(f, "{filter}"),
+            Self::FilteredEdge { filter } => write!(f, "{filter} edge"),
+            Self::OnnxAntialias { filter, exclude_outside } => {
+                write!(f, "{filter} onnx_antialias{}", outside(exclude_outside))
+            }
+            Self::Area => f.write_str("area"),
+            Self::AdaptiveArea => f.write_str("adaptive_area"),
+        }
+    }
 }
 
 /// Upsampling over `R` spatial axes to any size, up or down.
@@ -251,6 +286,20 @@ impl<const R: usize> Op for Upsample<R> {
     fn output(&self) -> Result<Operand> {
         self.check()?;
         Ok(Operand::new("output", self.shape(&self.output_size)))
+    }
+
+    fn problem(&self) -> String {
+        let text = ProblemText::new(Self::NAME)
+            .count("n", self.batch, 1)
+            .count("c", self.channels, 1)
+            .sizes("i", &self.input_size)
+            .sizes("o", &self.output_size)
+            .word(self.mode)
+            .word(self.coordinates);
+        let scales = |scales: [f64; R]| format!("scales({})", scales.map(|scale| scale.to_string()).join(","));
+        let text = if let Some(given) = self.scales { text.word(scales(given)) } else { text };
+        let outside = matches!(self.coordinates, Coordinates::TfCropAndResize { .. });
+        if outside { text.word(format_args!("outside({})", self.extrapolation_value)).finish() } else { text.finish() }
     }
 
     /// A copy counts none; else as many as the output with most samples has, for each.
