@@ -85,7 +85,7 @@ fn besides_the_kernel(gpu: &Gpu) -> Result<Table, String> {
     let session = Session::new(Some(gpu), &op)?;
     let bytes = |shape: &[usize]| shape.iter().product::<usize>() as u64 * 4;
     let operands = op.inputs().map_err(told)?.into_iter().chain([op.output().map_err(told)?]);
-    let buffers = operands.map(|operand| gpu.buffer(operand.name, bytes(&operand.shape)).map_err(told));
+    let buffers = operands.map(|operand| gpu.buffer(operand.role.name(), bytes(&operand.shape)).map_err(told));
     let buffers = buffers.collect::<Result<Vec<_>, _>>()?;
     let slices: Vec<_> = buffers.iter().map(|buffer| buffer.slice(..)).collect();
     row("bind", measure(200, || plan.bind(&slices[..2], slices[2]).map_err(told))?);

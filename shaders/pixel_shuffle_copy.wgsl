@@ -4,22 +4,21 @@
 // Spacious sample (c, q) is deep sample (c * deep_channel + phase * deep_phase, q / factor), with the phase q % factor
 // counted row-major over the axes. Every sample has one place on either side, so either may be written.
 
+struct Axis {
+    first: u32,           // this dispatch's first index on the spacious side
+    count: u32,           // indices of this dispatch
+    factor: u32,          // samples of a block
+    spacious_stride: u32, // elements, modulo 2^32 like every address here
+    deep_stride: u32,
+    unused_0: u32,
+    unused_1: u32,
+    unused_2: u32,
+}
+
 struct Params {
-    first_d: u32, // this dispatch's first index on each axis of the spacious side
-    first_h: u32,
-    first_w: u32,
-    count_d: u32, // and how many it moves
-    count_h: u32,
-    count_w: u32,
-    factor_d: u32,
-    factor_h: u32,
-    factor_w: u32,
-    spacious_d: u32, // elements, modulo 2^32 like every address here
-    spacious_h: u32,
-    spacious_w: u32,
-    deep_d: u32,
-    deep_h: u32,
-    deep_w: u32,
+    d: Axis,
+    h: Axis,
+    w: Axis,
     batch_count: u32,
     first_channel: u32, // channels of the spacious side
     channel_count: u32,
@@ -43,24 +42,24 @@ override to_depth: bool = false;
 @compute @workgroup_size(workgroup_size)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var rest = id.y * params.row_threads + id.x;
-    let column = rest % params.count_w + params.first_w;
-    rest /= params.count_w;
-    let row = rest % params.count_h + params.first_h;
-    rest /= params.count_h;
-    let slice = rest % params.count_d + params.first_d;
-    rest /= params.count_d;
+    let column = rest % params.w.count + params.w.first;
+    rest /= params.w.count;
+    let row = rest % params.h.count + params.h.first;
+    rest /= params.h.count;
+    let slice = rest % params.d.count + params.d.first;
+    rest /= params.d.count;
     let channel = rest % params.channel_count + params.first_channel;
     let n = rest / params.channel_count;
     if (n >= params.batch_count) {
         return;
     }
-    let phase = (slice % params.factor_d * params.factor_h + row % params.factor_h) * params.factor_w
-        + column % params.factor_w;
+    let phase = (slice % params.d.factor * params.h.factor + row % params.h.factor) * params.w.factor
+        + column % params.w.factor;
     let spacious = params.spacious_base + n * params.spacious_batch + channel * params.spacious_channel
-        + slice * params.spacious_d + row * params.spacious_h + column * params.spacious_w;
+        + slice * params.d.spacious_stride + row * params.h.spacious_stride + column * params.w.spacious_stride;
     let deep = params.deep_base + n * params.deep_batch + channel * params.deep_channel + phase * params.deep_phase
-        + slice / params.factor_d * params.deep_d + row / params.factor_h * params.deep_h
-        + column / params.factor_w * params.deep_w;
+        + slice / params.d.factor * params.d.deep_stride + row / params.h.factor * params.h.deep_stride
+        + column / params.w.factor * params.w.deep_stride;
     if (to_depth) {
         y[deep] = x[spacious];
     } else {

@@ -5,7 +5,7 @@ use ndarray::{Array, ArrayView, Dimension};
 use crate::cpu::{CpuOp, run};
 use crate::error::{Error, Result};
 use crate::gpu::host::gpu::Gpu;
-use crate::gpu::program::request::GpuOp;
+use crate::gpu::program::context::GpuOp;
 
 /// Runs the ops on a [`Gpu`], or where there is no adapter on the CPU.
 ///

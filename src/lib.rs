@@ -56,7 +56,7 @@ pub use ops::resample::upsample::{
 };
 pub use tensor::element::{Element, Tensor, TensorView};
 pub use tensor::layout::TensorLayout;
-pub use tensor::operand::Operand;
+pub use tensor::operand::{Operand, Role};
 
 pub use half;
 pub use ndarray;

@@ -1,30 +1,22 @@
 // The second pass of a sum: one thread per output element adds its partial sums in their order, and a bias for each index of
 // the second axis.
 
+struct Axis {
+    first: u32,    // this dispatch's first output index
+    count: u32,    // output indices of this dispatch
+    x_stride: u32, // elements, modulo 2^32 like every address here
+    y_stride: u32,
+}
+
 struct Params {
-    first_0: u32, // this dispatch's first output index on each axis
-    first_1: u32,
-    first_2: u32,
-    first_3: u32,
-    first_4: u32,
-    count_0: u32, // and how many it computes
-    count_1: u32,
-    count_2: u32,
-    count_3: u32,
-    count_4: u32,
-    x_0: u32,     // elements, modulo 2^32 like every address here
-    x_1: u32,
-    x_2: u32,
-    x_3: u32,
-    x_4: u32,
-    y_0: u32,
-    y_1: u32,
-    y_2: u32,
-    y_3: u32,
-    y_4: u32,
+    n: Axis, // the output's axes in their order
+    c: Axis,
+    d: Axis,
+    h: Axis,
+    w: Axis,
     x_base: u32,
     y_base: u32,
-    parts: u32,   // partial sums of an element, one after the other
+    slices: u32,      // partial sums of an element, one after the other
     row_threads: u32, // threads in one row of workgroups; rows are folded into y
     b_base: u32,
     b_stride: u32,
@@ -43,26 +35,26 @@ override has_bias: bool = false;
 @compute @workgroup_size(workgroup_size)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var rest = id.y * params.row_threads + id.x;
-    let i4 = rest % params.count_4 + params.first_4;
-    rest /= params.count_4;
-    let i3 = rest % params.count_3 + params.first_3;
-    rest /= params.count_3;
-    let i2 = rest % params.count_2 + params.first_2;
-    rest /= params.count_2;
-    let i1 = rest % params.count_1 + params.first_1;
-    let i0 = rest / params.count_1;
-    if (i0 >= params.count_0) {
+    let i4 = rest % params.w.count + params.w.first;
+    rest /= params.w.count;
+    let i3 = rest % params.h.count + params.h.first;
+    rest /= params.h.count;
+    let i2 = rest % params.d.count + params.d.first;
+    rest /= params.d.count;
+    let i1 = rest % params.c.count + params.c.first;
+    let i0 = rest / params.c.count;
+    if (i0 >= params.n.count) {
         return;
     }
-    let outer = i0 + params.first_0;
-    let x_at = params.x_base + outer * params.x_0 + i1 * params.x_1 + i2 * params.x_2 + i3 * params.x_3 + i4 * params.x_4;
+    let outer = i0 + params.n.first;
+    let x_at = params.x_base + outer * params.n.x_stride + i1 * params.c.x_stride + i2 * params.d.x_stride + i3 * params.h.x_stride + i4 * params.w.x_stride;
     var sum = 0.0;
-    for (var part = 0u; part < params.parts; part++) {
-        sum += f32(x[x_at + part]);
+    for (var slice = 0u; slice < params.slices; slice++) {
+        sum += f32(x[x_at + slice]);
     }
     if (has_bias) {
         sum += f32(b[params.b_base + i1 * params.b_stride]);
     }
-    y[params.y_base + outer * params.y_0 + i1 * params.y_1 + i2 * params.y_2 + i3 * params.y_3 + i4 * params.y_4] =
+    y[params.y_base + outer * params.n.y_stride + i1 * params.c.y_stride + i2 * params.d.y_stride + i3 * params.h.y_stride + i4 * params.w.y_stride] =
         Out(activate(vec4(sum)).x);
 }

@@ -1,5 +1,5 @@
 // Gradient of a convolution, or of its transpose, with respect to the weight: one thread for each weight element and
-// each chunk of the sum over images and narrow positions.
+// each slice of the sum over images and narrow positions.
 //
 // Position i, tap t and wide sample q meet when  q = i * stride + t * dilation - pad.  Positions are numbered row-major
 // over (image, depth, height, width) and always added in that order, so that neither windows nor workgroups change a bit.
@@ -18,15 +18,15 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let wide_c = rest % params.count_wide + params.first_wide;
     rest /= params.count_wide;
     let narrow_c = rest % params.count_narrow + params.first_narrow;
-    let chunk = rest / params.count_narrow;
-    if (chunk >= params.chunks) {
+    let slice = rest / params.count_narrow;
+    if (slice >= params.slices) {
         return;
     }
     let group = narrow_c / params.narrow_per_group;
     let narrow_plane = params.narrow_base + narrow_c * params.narrow_channel;
     let wide_plane = params.wide_base + (group * params.wide_per_group + wide_c) * params.wide_channel;
     let y_at = params.y_base + narrow_c * params.y_narrow + wide_c * params.y_wide
-        + tap_d * params.d.y_stride + tap_h * params.h.y_stride + tap_w * params.w.y_stride + chunk * params.y_chunk;
+        + tap_d * params.d.y_stride + tap_h * params.h.y_stride + tap_w * params.w.y_stride + slice * params.y_slice;
 
     // Of the columns of a row, those that meet a wide sample: 0 <= origin + i * stride <= wide - 1, rounded inwards. The
     // numerators are kept from going below 0, where a division would round towards zero.
@@ -37,12 +37,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let x_step = u32(params.w.stride) * params.w.wide_stride;
 
     var sum = 0.0;
-    if (chunk == 0u && params.accumulate != 0u) {
+    if (slice == 0u && params.accumulate != 0u) {
         sum = f32(y[y_at]);
     }
-    // This chunk's part of the dispatch: positions lead.. of the first chunk, and count in all.
-    var at = max(chunk * params.chunk, params.lead) - params.lead;
-    let end = min((chunk + 1u) * params.chunk - params.lead, params.count);
+    // This slice's part of the dispatch: positions lead.. of the first slice, and count in all.
+    var at = max(slice * params.slice, params.lead) - params.lead;
+    let end = min((slice + 1u) * params.slice - params.lead, params.count);
     while (at < end) {
         // One row, or what the range has of it.
         let position = params.first + at;
@@ -50,16 +50,16 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         var outer = position / u32(params.w.narrow);
         let row = i32(outer % u32(params.h.narrow));
         outer /= u32(params.h.narrow);
-        let slice = i32(outer % u32(params.d.narrow));
+        let plane = i32(outer % u32(params.d.narrow));
         let n = outer / u32(params.d.narrow);
         let columns = i32(min(end - at, u32(params.w.narrow - column)));
         at += u32(columns);
 
-        let wide_d = base.x + slice * params.d.stride;
+        let wide_d = base.x + plane * params.d.stride;
         let wide_h = base.y + row * params.h.stride;
         if (meets(wide_d, params.d) && meets(wide_h, params.h)) {
             let start = max(column, first_column);
-            var narrow_at = narrow_plane + n * params.narrow_batch + u32(slice) * params.d.narrow_stride
+            var narrow_at = narrow_plane + n * params.narrow_batch + u32(plane) * params.d.narrow_stride
                 + u32(row) * params.h.narrow_stride + u32(start) * params.w.narrow_stride;
             var wide_at = wide_plane + n * params.wide_batch + u32(wide_d) * params.d.wide_stride
                 + u32(wide_h) * params.h.wide_stride + u32(base.z + start * params.w.stride) * params.w.wide_stride;

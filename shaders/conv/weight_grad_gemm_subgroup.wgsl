@@ -39,7 +39,7 @@ fn main(
             }
         }
     }
-    let range = range_of(work.chunk);
+    let range = range_of(work.slice);
     var at = range.x;
     while (at < range.y) {
         // One row, or what the range has of it.

@@ -46,7 +46,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
             }
         }
     }
-    let range = range_of(work.chunk);
+    let range = range_of(work.slice);
     for (var at = range.x; at < range.y; at += STAGED) {
         let count = min(STAGED, range.y - at);
         for (var staged = thread; staged < row_quads * count; staged += workgroup_size) {

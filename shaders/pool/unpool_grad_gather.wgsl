@@ -1,27 +1,20 @@
 // Gradient of a max unpooling: one thread per index copies the gradient of the place that it names, or writes 0.
 
+struct Axis {
+    first: u32,    // this dispatch's first sample of the forward input
+    count: u32,    // samples of this dispatch
+    index: u32,    // samples of the planes that indices count in
+    output: u32,   // samples of the forward output
+    x_stride: u32, // elements, modulo 2^32 like every address here
+    i_stride: u32,
+    y_stride: u32,
+    unused: u32,
+}
+
 struct Params {
-    first_d: u32, // this dispatch's first sample on each axis
-    first_h: u32,
-    first_w: u32,
-    count_d: u32, // and how many it computes
-    count_h: u32,
-    count_w: u32,
-    index_d: u32, // samples of the planes that indices count in
-    index_h: u32,
-    index_w: u32,
-    output_d: u32, // and of the forward output
-    output_h: u32,
-    output_w: u32,
-    x_d: u32,     // elements, modulo 2^32 like every address here
-    x_h: u32,
-    x_w: u32,
-    i_d: u32,
-    i_h: u32,
-    i_w: u32,
-    y_d: u32,
-    y_h: u32,
-    y_w: u32,
+    d: Axis,
+    h: Axis,
+    w: Axis,
     batch_count: u32,
     first_batch: u32,
     first_channel: u32,
@@ -54,12 +47,12 @@ override workgroup_size: u32 = 64;
 @compute @workgroup_size(workgroup_size)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var rest = id.y * params.row_threads + id.x;
-    let column = rest % params.count_w + params.first_w;
-    rest /= params.count_w;
-    let row = rest % params.count_h + params.first_h;
-    rest /= params.count_h;
-    let slice = rest % params.count_d + params.first_d;
-    rest /= params.count_d;
+    let column = rest % params.w.count + params.w.first;
+    rest /= params.w.count;
+    let row = rest % params.h.count + params.h.first;
+    rest /= params.h.count;
+    let slice = rest % params.d.count + params.d.first;
+    rest /= params.d.count;
     let channel = rest % params.channel_count + params.first_channel;
     let image = rest / params.channel_count;
     if (image >= params.batch_count) {
@@ -67,13 +60,13 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let n = image + params.first_batch;
     let index = bitcast<i32>(indices[params.i_base + image * params.i_batch + channel * params.i_channel
-        + slice * params.i_d + row * params.i_h + column * params.i_w]);
+        + slice * params.d.i_stride + row * params.h.i_stride + column * params.w.i_stride]);
     let place = place_of(index, n * params.number_batch + channel * params.number_channel);
     let y_at = params.y_base + image * params.y_batch + channel * params.y_channel
-        + slice * params.y_d + row * params.y_h + column * params.y_w;
+        + slice * params.d.y_stride + row * params.h.y_stride + column * params.w.y_stride;
     if (place.found && number_at_hand(place) < params.count_places) {
         y[y_at] = x[params.x_base + image * params.x_batch + channel * params.x_channel
-            + place.at.x * params.x_d + place.at.y * params.x_h + place.at.z * params.x_w];
+            + place.at.x * params.d.x_stride + place.at.y * params.h.x_stride + place.at.z * params.w.x_stride];
     } else if (params.accumulate == 0u) {
         y[y_at] = 0u;
     }

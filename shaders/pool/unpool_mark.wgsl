@@ -1,24 +1,21 @@
 // Max unpooling, first: one thread per index marks the place that it names with its own number, the largest of those
 // that name one place; indices that name none are counted. Only integers, so that the order of threads changes nothing.
 
+struct Axis {
+    first: u32,    // this dispatch's first sample of the input
+    count: u32,    // samples of this dispatch
+    size: u32,     // samples of the input
+    index: u32,    // samples of the planes that indices count in
+    output: u32,   // samples of the output
+    i_stride: u32, // elements, modulo 2^32 like every address here
+    unused_0: u32,
+    unused_1: u32,
+}
+
 struct Params {
-    first_d: u32, // this dispatch's first sample on each axis
-    first_h: u32,
-    first_w: u32,
-    count_d: u32, // and how many it looks at
-    count_h: u32,
-    count_w: u32,
-    size_h: u32,  // samples of the input on the inner axes
-    size_w: u32,
-    index_d: u32, // samples of the planes that indices count in
-    index_h: u32,
-    index_w: u32,
-    output_d: u32, // and of the output
-    output_h: u32,
-    output_w: u32,
-    i_d: u32,     // elements, modulo 2^32 like every address here
-    i_h: u32,
-    i_w: u32,
+    d: Axis,
+    h: Axis,
+    w: Axis,
     batch_count: u32,
     first_batch: u32,
     first_channel: u32,
@@ -47,12 +44,12 @@ override workgroup_size: u32 = 64;
 @compute @workgroup_size(workgroup_size)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var rest = id.y * params.row_threads + id.x;
-    let column = rest % params.count_w + params.first_w;
-    rest /= params.count_w;
-    let row = rest % params.count_h + params.first_h;
-    rest /= params.count_h;
-    let slice = rest % params.count_d + params.first_d;
-    rest /= params.count_d;
+    let column = rest % params.w.count + params.w.first;
+    rest /= params.w.count;
+    let row = rest % params.h.count + params.h.first;
+    rest /= params.h.count;
+    let slice = rest % params.d.count + params.d.first;
+    rest /= params.d.count;
     let channel = rest % params.channel_count + params.first_channel;
     let image = rest / params.channel_count;
     if (image >= params.batch_count) {
@@ -60,7 +57,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let n = image + params.first_batch;
     let index = bitcast<i32>(indices[params.i_base + image * params.i_batch + channel * params.i_channel
-        + slice * params.i_d + row * params.i_h + column * params.i_w]);
+        + slice * params.d.i_stride + row * params.h.i_stride + column * params.w.i_stride]);
     let place = place_of(index, n * params.number_batch + channel * params.number_channel);
     if (!place.found) {
         if (params.first_place == 0u) {
@@ -70,8 +67,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let at_hand = number_at_hand(place);
     if (at_hand < params.count_places) {
-        let plane = (n * params.channels + channel) * (params.output_d * params.output_h * params.output_w);
-        let number = (slice * params.size_h + row) * params.size_w + column + 1u;
+        let plane = (n * params.channels + channel) * (params.d.output * params.h.output * params.w.output);
+        let number = (slice * params.h.size + row) * params.w.size + column + 1u;
         atomicMax(&marks[params.marks_base + plane + params.first_place + at_hand], number);
     }
 }

@@ -10,14 +10,14 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if (block.n >= params.batch_count) {
         return;
     }
-    let d = table_d[params.table_d + block.slice].x;
-    let w = table_w[params.table_w + block.column].x;
+    let d = table_d[params.d.table + block.slice].x;
+    let w = table_w[params.w.table + block.column].x;
     // A row past the last is the last.
-    let at = params.table_h + min(block.row + vec4<u32>(0u, 1u, 2u, 3u), vec4(block.end - 1u));
+    let at = params.h.table + min(block.row + vec4<u32>(0u, 1u, 2u, 3u), vec4(block.end - 1u));
     let h = vec4(table_h[at.x].x, table_h[at.y].x, table_h[at.z].x, table_h[at.w].x);
     let inside = vec4(d != OUTSIDE && w != OUTSIDE) & (h != vec4(OUTSIDE));
     let outside = vec4(Out(params.extrapolation));
-    let line = select(vec4(0u), d * params.x_d + w * params.x_w + h * params.x_h, inside);
+    let line = select(vec4(0u), d * params.d.x_stride + w * params.w.x_stride + h * params.h.x_stride, inside);
     for (var c = block.channel; c < min(block.channel + channels, params.channel_count); c++) {
         let source = params.x_base + block.n * params.x_batch + c * params.x_channel + line;
         let values = vec4(Out(x[source.x]), Out(x[source.y]), Out(x[source.z]), Out(x[source.w]));

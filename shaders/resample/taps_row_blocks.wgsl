@@ -13,7 +13,7 @@ struct Column {
 }
 
 fn column_of(at: u32) -> Column {
-    let last = params.taps_w - 1u;
+    let last = params.w.taps - 1u;
     let first = table_w[at];
     var index = vec4(first.x, END, END, END);
     var weight = vec4(first.y, 0u, 0u, 0u);
@@ -29,8 +29,8 @@ fn column_of(at: u32) -> Column {
         weight = vec4(weight.xy, third.y, fourth.y);
     }
     let there = index < vec4(END);
-    let nearest = select(0u, first.x * params.x_w, there.x);
-    return Column(select(vec4(nearest), index * params.x_w, there), bitcast<vec4<f32>>(weight), there);
+    let nearest = select(0u, first.x * params.w.x_stride, there.x);
+    return Column(select(vec4(nearest), index * params.w.x_stride, there), bitcast<vec4<f32>>(weight), there);
 }
 
 // One tap of four rows.
@@ -40,13 +40,13 @@ struct Tap {
 }
 
 fn tap_of(rows: vec4<u32>, number: u32) -> Tap {
-    let at = rows + min(number, params.taps_h - 1u);
+    let at = rows + min(number, params.h.taps - 1u);
     let e0 = table_h[at.x];
     let e1 = table_h[at.y];
     let e2 = table_h[at.z];
     let e3 = table_h[at.w];
     let index = vec4(e0.x, e1.x, e2.x, e3.x);
-    return Tap(select(vec4(END), index, number < params.taps_h), bitcast<vec4<f32>>(vec4(e0.y, e1.y, e2.y, e3.y)));
+    return Tap(select(vec4(END), index, number < params.h.taps), bitcast<vec4<f32>>(vec4(e0.y, e1.y, e2.y, e3.y)));
 }
 
 // What a tap gives to a row of samples' weight in each of the four rows.
@@ -90,12 +90,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if (block.n >= params.batch_count) {
         return;
     }
-    let at_d = params.table_d + block.slice * params.taps_d;
-    let at_w = params.table_w + block.column * params.taps_w;
+    let at_d = params.d.table + block.slice * params.d.taps;
+    let at_w = params.w.table + block.column * params.w.taps;
     let column = column_of(at_w);
     // A row past the last is the last.
-    let rows = params.table_h
-        + min(block.row + vec4<u32>(0u, 1u, 2u, 3u), vec4(block.end - 1u)) * params.taps_h;
+    let rows = params.h.table
+        + min(block.row + vec4<u32>(0u, 1u, 2u, 3u), vec4(block.end - 1u)) * params.h.taps;
     let tap0 = tap_of(rows, 0u);
     var first = smallest(tap0.index);
     var last = largest(tap0.index);
@@ -125,7 +125,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var value1 = vec4(0.0);
     var value2 = vec4(0.0);
     var value3 = vec4(0.0);
-    for (var i = 0u; i < params.taps_d; i++) {
+    for (var i = 0u; i < params.d.taps; i++) {
         let d = table_d[at_d + i];
         if (d.x >= END) {
             break;
@@ -145,7 +145,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
             if (all(weights == vec4(0.0))) {
                 continue;
             }
-            let line = plane + d.x * params.x_d + row * params.x_h;
+            let line = plane + d.x * params.d.x_stride + row * params.h.x_stride;
             slice0 = add(slice0, weights, row_sum(line, column));
             if (channels > 1u) {
                 slice1 = add(slice1, weights, row_sum(line + step1, column));

@@ -250,21 +250,21 @@ pub enum Error {
     },
     /// One output element alone needs more of a tensor than a binding can hold.
     #[error(
-        "{operand}: the smallest window that can be dispatched is {needed} bytes, more than {limit_name} = {limit}"
+        "{operand}: the smallest part that can be dispatched binds {needed} bytes, more than {limit_name} = {limit}"
     )]
-    WindowTooLarge {
+    BindingTooSmall {
         /// Which tensor.
         operand: &'static str,
-        /// Bytes of the smallest window.
+        /// Bytes that the smallest part of the work binds.
         needed: u64,
         /// The limit in bytes.
         limit: u64,
         /// The limit's name in wgpu.
         limit_name: &'static str,
     },
-    /// The split into windows would need too many dispatches.
+    /// The work would have to be split into too many dispatches.
     #[error("splitting to keep {limit_name} = {limit} would take more than {max} dispatches")]
-    TooManyWindows {
+    TooManyDispatches {
         /// The limit's name in wgpu.
         limit_name: &'static str,
         /// The limit.

@@ -35,11 +35,11 @@ pub use plan::planner::{Planner, required_features, required_limits};
 pub use plan::texture_level::TextureLevel;
 pub use plan::texture_plan::TexturePlan;
 pub use plan::tuned::TunedRecipes;
+pub use program::context::GpuOp;
 pub use program::options::PlanOptions;
 pub use program::pixel_format::PixelFormat;
 pub use program::program::Dispatch;
 pub use program::recipe::{Capabilities, Recipe, Shape};
-pub use program::request::GpuOp;
 pub use program::texture::TextureOp;
 pub use shaders::shader_texts;
 

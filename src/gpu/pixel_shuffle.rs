@@ -1,40 +1,43 @@
 //! Pixel shuffle and its inverse on the GPU.
 
-use crate::ops::op::Op;
 use std::ops::Range;
 
 use crate::dtype::FloatType;
 use crate::error::Result;
 use crate::geometry::three;
-use crate::gpu::program::addressing::{span, spatial_stride};
-use crate::gpu::program::operand::{Bindable, Placed, Source};
-use crate::gpu::program::program::{Program, Step};
+use crate::gpu::program::builder::ProgramBuilder;
+use crate::gpu::program::constants::flag;
+use crate::gpu::program::context::{GpuOp, LowerContext};
+use crate::gpu::program::operand::LaidOutTensor;
+use crate::gpu::program::pass::{Part, Pass};
+use crate::gpu::program::program::Program;
 use crate::gpu::program::recipe::{Capabilities, Recipe, recipes};
-use crate::gpu::program::region::Tile;
-use crate::gpu::program::request::{GpuOp, Launch, Request, Work};
-use crate::gpu::program::shader::{Shader, Storage, single};
-use crate::gpu::program::split::Window;
-use crate::gpu::program::uniform::{uniform, wrap};
+use crate::gpu::program::region::Region;
+use crate::gpu::program::shader::{Shader, single};
+use crate::gpu::program::uniform::{mod_2_32, uniform};
+use crate::ops::op::Op;
 use crate::ops::pixel_shuffle::{ChannelOrder, PixelShuffle, ShuffleDirection};
+
+uniform! {
+    /// One axis of [`ShuffleParams`]; 32 bytes.
+    ShuffleAxis {
+        first: u32,
+        count: u32,
+        factor: u32,
+        spacious_stride: u32,
+        deep_stride: u32,
+        unused_0: u32,
+        unused_1: u32,
+        unused_2: u32,
+    }
+}
 
 uniform! {
     /// `Params` of the pixel shuffle's shader.
     ShuffleParams {
-        first_d: u32,
-        first_h: u32,
-        first_w: u32,
-        count_d: u32,
-        count_h: u32,
-        count_w: u32,
-        factor_d: u32,
-        factor_h: u32,
-        factor_w: u32,
-        spacious_d: u32,
-        spacious_h: u32,
-        spacious_w: u32,
-        deep_d: u32,
-        deep_h: u32,
-        deep_w: u32,
+        d: ShuffleAxis,
+        h: ShuffleAxis,
+        w: ShuffleAxis,
         batch_count: u32,
         first_channel: u32,
         channel_count: u32,
@@ -55,8 +58,7 @@ pub(crate) static COPY: Shader = Shader {
     texts: single!("pixel_shuffle_copy.wgsl"),
     reads: 1,
     writes: 1,
-    fields: ShuffleParams::FIELDS,
-    params_size: size_of::<ShuffleParams>() as u64,
+    uniform: ShuffleParams::LAYOUT,
     subgroups: false,
     overrides: &["workgroup_size", "to_depth"],
 };
@@ -66,55 +68,38 @@ impl<const R: usize> GpuOp for PixelShuffle<R> {
         recipes(&[(&COPY).into()], capabilities)
     }
 
-    fn lower(&self, request: Request<'_>) -> Result<Program> {
-        let (candidate, recipe) = request.choose(Self::NAME, &[(&COPY).into()])?;
-        let operands = request.place(self)?;
-        let to_depth = self.direction == ShuffleDirection::ToDepth;
-        let shuffle = Shuffle::new(self, to_depth, operands[0].clone(), operands[1].clone());
-        let [d, h, w] = shuffle.sizes.map(|size| 0..size);
-        let tile = [0..self.batch, 0..self.channels, d, h, w, 0..1];
-        let bindables = [&operands[0], &operands[1]].map(Bindable::from);
-        let storage = Storage::default();
-        let dispatches = request.dispatches(
-            Launch { recipe: &recipe, storage, tile, operands: &bindables, work: Work::Outputs },
-            |tile| shuffle.spans(tile),
-            |window, row_threads| shuffle.params(window, row_threads),
-        )?;
-        let step = Step {
-            shader: candidate.shader,
-            storage,
-            constants: vec![
-                ("workgroup_size", recipe.workgroup_size.into()),
-                ("to_depth", f64::from(u8::from(to_depth))),
-            ],
-            bindings: vec![Source::Operand(0), Source::Operand(1)],
-            dispatches,
-        };
-        let (tables, workspaces, steps) = (Vec::new(), Vec::new(), vec![step]);
-        Ok(Program { op: Self::NAME, recipe, operands, inputs: 1, tables, workspaces, steps })
+    fn lower(&self, context: &LowerContext<'_>) -> Result<Program> {
+        let (_, recipe) = context.choose(Self::NAME, &[(&COPY).into()])?;
+        let mut builder = ProgramBuilder::new(context, self, &recipe)?;
+        let pass = Shuffle::new(self, builder.operand(0), builder.output());
+        builder.add_pass(&COPY, [flag("to_depth", pass.to_depth)], &pass)?;
+        Ok(builder.finish())
     }
 }
 
-/// A problem with its tensors placed.
+/// A problem with its tensors laid out.
 struct Shuffle {
     to_depth: bool,
+    outer: [usize; 2],
     factors: [usize; 3],
     /// Of the spacious side.
     sizes: [usize; 3],
     block: usize,
     /// Deep channels from one spacious channel to the next, and from one phase to the next.
     steps: [usize; 2],
-    spacious: Placed,
-    deep: Placed,
+    spacious: LaidOutTensor,
+    deep: LaidOutTensor,
 }
 
 impl Shuffle {
-    fn new<const R: usize>(op: &PixelShuffle<R>, to_depth: bool, input: Placed, output: Placed) -> Self {
+    fn new<const R: usize>(op: &PixelShuffle<R>, input: LaidOutTensor, output: LaidOutTensor) -> Self {
+        let to_depth = op.direction == ShuffleDirection::ToDepth;
         let [factors, size] = [&op.factor, &op.size].map(|values| three(1, values));
         let [spacious, deep] = if to_depth { [input, output] } else { [output, input] };
         let block = op.block();
         Self {
             to_depth,
+            outer: [op.batch, op.channels],
             factors,
             sizes: std::array::from_fn(|axis| size[axis] * factors[axis]),
             block,
@@ -126,54 +111,60 @@ impl Shuffle {
             deep,
         }
     }
+}
 
-    /// The elements of input and output that a tile of the spacious side touches.
-    fn spans(&self, tile: &Tile) -> Vec<Range<usize>> {
-        let [batch, channels, d, h, w, _] = tile;
+impl Pass for Shuffle {
+    type Uniform = ShuffleParams;
+
+    /// The spacious side.
+    fn region(&self) -> Region {
+        Region::whole(self.outer, self.sizes, 1)
+    }
+
+    fn tensors(&self) -> Vec<&LaidOutTensor> {
+        if self.to_depth { vec![&self.spacious, &self.deep] } else { vec![&self.deep, &self.spacious] }
+    }
+
+    fn spans(&self, region: &Region) -> Vec<Range<usize>> {
+        let [batch, channels] = &region.outer;
         let [channel, phase] = self.steps;
         let deepest = (channels.end - 1) * channel + (self.block - 1) * phase + 1;
-        let places =
-            std::array::from_fn(|i| tile[i + 2].start / self.factors[i]..(tile[i + 2].end - 1) / self.factors[i] + 1);
-        let spacious =
-            span(&self.spacious.layout, [batch.clone(), channels.clone()], [d.clone(), h.clone(), w.clone()]);
-        let deep = span(&self.deep.layout, [batch.clone(), channels.start * channel..deepest], places);
+        let places = std::array::from_fn(|i| {
+            let range = &region.spatial[i];
+            range.start / self.factors[i]..(range.end - 1) / self.factors[i] + 1
+        });
+        let spacious = self.spacious.span(region.outer.clone(), region.spatial.clone());
+        let deep = self.deep.span([batch.clone(), channels.start * channel..deepest], places);
         if self.to_depth { vec![spacious, deep] } else { vec![deep, spacious] }
     }
 
-    fn params(&self, window: &Window, row_threads: u32) -> ShuffleParams {
-        let [batch, channels, d, h, w, _] = &window.tile;
-        let base = |placed: &Placed, binding: usize| placed.address(&[batch.start], &window.bytes[binding]);
-        let [spacious_d, spacious_h, spacious_w] = std::array::from_fn(|i| spatial_stride(&self.spacious, i));
-        let [deep_d, deep_h, deep_w] = std::array::from_fn(|i| spatial_stride(&self.deep, i));
-        let [factor_d, factor_h, factor_w] = self.factors.map(wrap);
-        let [deep_channel, deep_phase] = self.steps.map(|step| wrap(step).wrapping_mul(self.deep.stride(1)));
+    fn uniform(&self, part: &Part) -> ShuffleParams {
+        let [batch, channels] = &part.region.outer;
+        let [d, h, w] = std::array::from_fn(|i| ShuffleAxis {
+            first: mod_2_32(part.region.spatial[i].start),
+            count: mod_2_32(part.region.spatial[i].len()),
+            factor: mod_2_32(self.factors[i]),
+            spacious_stride: self.spacious.spatial_stride(i),
+            deep_stride: self.deep.spatial_stride(i),
+            ..Default::default()
+        });
+        let [spacious, deep] = if self.to_depth { [0, 1] } else { [1, 0] };
+        let [deep_channel, deep_phase] = self.steps.map(|step| mod_2_32(step).wrapping_mul(self.deep.stride(1)));
         ShuffleParams {
-            first_d: wrap(d.start),
-            first_h: wrap(h.start),
-            first_w: wrap(w.start),
-            count_d: wrap(d.len()),
-            count_h: wrap(h.len()),
-            count_w: wrap(w.len()),
-            factor_d,
-            factor_h,
-            factor_w,
-            spacious_d,
-            spacious_h,
-            spacious_w,
-            deep_d,
-            deep_h,
-            deep_w,
-            batch_count: wrap(batch.len()),
-            first_channel: wrap(channels.start),
-            channel_count: wrap(channels.len()),
-            spacious_base: base(&self.spacious, usize::from(!self.to_depth)),
+            d,
+            h,
+            w,
+            batch_count: mod_2_32(batch.len()),
+            first_channel: mod_2_32(channels.start),
+            channel_count: mod_2_32(channels.len()),
+            spacious_base: self.spacious.address(&[batch.start], &part.bytes[spacious]),
             spacious_batch: self.spacious.stride(0),
             spacious_channel: self.spacious.stride(1),
-            deep_base: base(&self.deep, usize::from(self.to_depth)),
+            deep_base: self.deep.address(&[batch.start], &part.bytes[deep]),
             deep_batch: self.deep.stride(0),
             deep_channel,
             deep_phase,
-            row_threads,
+            row_threads: part.row,
         }
     }
 }

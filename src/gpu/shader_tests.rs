@@ -37,20 +37,14 @@ fn check_fields(shader: &str, module: &naga::Module, inner: &TypeInner, fields: 
         offset += match field.kind {
             Kind::Struct(fields) => check_fields(shader, module, inner, fields),
             number => {
-                let (actual, count) = match inner {
-                    TypeInner::Scalar(scalar) => (scalar, 1),
-                    TypeInner::Vector { scalar, size } => (scalar, *size as u32),
-                    _ => panic!("{shader}: {} is no number", field.name),
-                };
+                let TypeInner::Scalar(actual) = inner else { panic!("{shader}: {} is no number", field.name) };
                 let expected = match number {
-                    Kind::U32 => (ScalarKind::Uint, 1),
-                    Kind::I32 => (ScalarKind::Sint, 1),
-                    Kind::U32x4 => (ScalarKind::Uint, 4),
-                    Kind::I32x4 => (ScalarKind::Sint, 4),
-                    _ => (ScalarKind::Float, 1),
+                    Kind::U32 => ScalarKind::Uint,
+                    Kind::I32 => ScalarKind::Sint,
+                    _ => ScalarKind::Float,
                 };
-                assert_eq!(((actual.kind, count), actual.width), (expected, 4), "{shader}: {}", field.name);
-                4 * count
+                assert_eq!((actual.kind, actual.width), (expected, 4), "{shader}: {}", field.name);
+                4
             }
         };
     }
@@ -80,8 +74,8 @@ fn check_shader(shader: &Shader, module: &naga::Module) {
         assert_eq!(variable.space, expected, "{} binding {number}", shader.name);
     }
     let params = &module.types[globals[0].1.ty].inner;
-    let size = check_fields(shader.name, module, params, shader.fields);
-    assert_eq!(u64::from(size), shader.params_size, "{}", shader.name);
+    let size = check_fields(shader.name, module, params, shader.uniform.fields);
+    assert_eq!(u64::from(size), shader.uniform.size, "{}", shader.name);
     // In whatever order the functions use them.
     let mut overrides: Vec<_> = module.overrides.iter().filter_map(|(_, item)| item.name.as_deref()).collect();
     let mut expected = shader.overrides.to_vec();

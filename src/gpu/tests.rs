@@ -7,8 +7,8 @@ use super::*;
 use crate::dtype::FloatType;
 use crate::error::Error;
 use crate::geometry::Padding;
+use crate::gpu::program::context::LowerContext;
 use crate::gpu::program::program::Program;
-use crate::gpu::program::request::Request;
 use crate::gpu::program::texture;
 use crate::ops::conv::conv::{Conv2d, Conv3d};
 use crate::ops::conv::conv_transpose::ConvTranspose2d;
@@ -39,7 +39,7 @@ fn software() -> Capabilities {
 }
 
 fn lowered<O: GpuOp>(op: &O, limits: &Limits, options: &PlanOptions) -> Program {
-    op.lower(Request { capabilities: &plain(limits), options }).unwrap()
+    op.lower(&LowerContext { capabilities: &plain(limits), options }).unwrap()
 }
 
 fn dispatches(program: &Program) -> Vec<&Dispatch> {
@@ -81,10 +81,10 @@ fn recipes_that_a_device_cannot_run_are_refused() {
     let recipe = conv.recipes(&software(), FloatType::F32).swap_remove(0);
     assert_eq!(recipe.shader, "conv_gemm_subgroup");
     let options = PlanOptions { recipe: Some(recipe), ..Default::default() };
-    let refused = conv.lower(Request { capabilities: &plain(&Limits::default()), options: &options });
+    let refused = conv.lower(&LowerContext { capabilities: &plain(&Limits::default()), options: &options });
     assert!(matches!(refused, Err(Error::RecipeUnknown { .. } | Error::MissingFeature { .. })), "{refused:?}");
     let small = Capabilities { subgroup_sizes: [4, 8], ..software() };
-    let refused = conv.lower(Request { capabilities: &small, options: &options });
+    let refused = conv.lower(&LowerContext { capabilities: &small, options: &options });
     assert!(matches!(refused, Err(Error::RecipeRefused { wanted: 8, available: 4, .. })), "{refused:?}");
 }
 
@@ -97,7 +97,7 @@ fn products_split_sums_between_their_parts() {
         lowered(&conv, &limits, &PlanOptions::default())
     };
     let steps =
-        |program: &Program| program.steps[0].dispatches.iter().map(|d| d.windows[0].clone()).collect::<Vec<_>>();
+        |program: &Program| program.steps[0].dispatches.iter().map(|d| d.bound_bytes[0].clone()).collect::<Vec<_>>();
     let image = 128 * 128 * 4;
     assert_eq!(with(64 * image).recipe.shader, "conv_gemm_workgroup");
     let starts: Vec<_> = steps(&with(64 * image)).iter().map(|bytes| bytes.start).collect();
@@ -107,13 +107,13 @@ fn products_split_sums_between_their_parts() {
     let small = Capabilities { limits, ..software() };
     let lower = |capabilities: &Capabilities, recipe| {
         let options = PlanOptions { recipe, ..Default::default() };
-        few.lower(Request { capabilities, options: &options })
+        few.lower(&LowerContext { capabilities, options: &options })
     };
     let recipe = lower(&software(), None).unwrap().recipe;
     assert_eq!(recipe.shader, "conv_gemm_subgroup");
     assert_eq!(lower(&small, None).unwrap().recipe.shader, "conv_direct");
     let forced = lower(&small, Some(recipe));
-    assert!(matches!(forced, Err(Error::WindowTooLarge { .. })), "{forced:?}");
+    assert!(matches!(forced, Err(Error::BindingTooSmall { .. })), "{forced:?}");
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn a_small_problem_is_one_dispatch_over_whole_tensors() {
         Conv2d { in_channels: 3, out_channels: 5, input_size: [6, 7], kernel_size: [3, 3], ..Default::default() };
     let program = lowered(&conv, &Limits::default(), &PlanOptions::default());
     assert_eq!(dispatches(&program).len(), 1);
-    assert_eq!(dispatches(&program)[0].windows, [0..3 * 42 * 4, 0..135 * 4, 0..135 * 4, 0..5 * 20 * 4]);
+    assert_eq!(dispatches(&program)[0].bound_bytes, [0..3 * 42 * 4, 0..135 * 4, 0..135 * 4, 0..5 * 20 * 4]);
     assert_eq!(dispatches(&program)[0].workgroups, [2, 1]);
 }
 
@@ -172,7 +172,7 @@ fn conv_4() -> Conv2d {
 fn between_textures<O: TextureOp>(op: &O) -> Program {
     let format = PixelFormat::srgb(wgpu::TextureFormat::Rgba8Unorm);
     let (capabilities, options) = (&software(), &PlanOptions::default());
-    texture::program(op, [format; 2], &Request { capabilities, options }).unwrap()
+    texture::program(op, [format; 2], &LowerContext { capabilities, options }).unwrap()
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn cooperative() -> Capabilities {
 fn by_each_recipe_on<O: GpuOp>(op: &O, capabilities: &Capabilities) -> Vec<Program> {
     let lower = |recipe| {
         let options = PlanOptions { recipe: Some(recipe), ..Default::default() };
-        op.lower(Request { capabilities, options: &options }).unwrap()
+        op.lower(&LowerContext { capabilities, options: &options }).unwrap()
     };
     op.recipes(capabilities, FloatType::F32).into_iter().map(lower).collect()
 }
@@ -219,9 +219,10 @@ fn tensors_past_32_bit_indices_are_split() {
     let limits = Limits { max_storage_buffer_binding_size: 1 << 36, max_buffer_size: 1 << 36, ..Limits::default() };
     let program = lowered(&up, &limits, &PlanOptions::default());
     let bytes = 3 * 700 * 1500 * 1500 * 4;
-    let largest = dispatches(&program).iter().map(|dispatch| dispatch.windows[4].end - dispatch.windows[4].start).max();
+    let largest =
+        dispatches(&program).iter().map(|dispatch| dispatch.bound_bytes[4].end - dispatch.bound_bytes[4].start).max();
     assert!(largest.unwrap() <= 1 << 33 && dispatches(&program).len() > 2);
-    assert_eq!(dispatches(&program).iter().map(|dispatch| dispatch.windows[4].end).max(), Some(bytes));
+    assert_eq!(dispatches(&program).iter().map(|dispatch| dispatch.bound_bytes[4].end).max(), Some(bytes));
     assert_eq!(required_limits(&up, &PlanOptions::default()).unwrap().max_buffer_size, bytes);
     let line = Upsample1d { output_size: [40_000_000], ..Default::default() };
     assert_eq!(required_limits(&line, &PlanOptions::default()).unwrap().max_buffer_size, 320_000_000);
@@ -234,18 +235,18 @@ fn layouts_and_limits_that_cannot_be_are_refused() {
     let pitched = TensorLayout::row_pitch(&[1, 1, 4, 4], usize::MAX);
     for input in [far, pitched] {
         let options = PlanOptions { input: Some(input), ..Default::default() };
-        let refused = conv.lower(Request { capabilities: &plain(&Limits::default()), options: &options });
+        let refused = conv.lower(&LowerContext { capabilities: &plain(&Limits::default()), options: &options });
         assert!(matches!(refused, Err(Error::TooLarge { .. })), "{refused:?}");
     }
     let options = PlanOptions::default();
     let none = Limits { max_compute_workgroups_per_dimension: 0, ..Limits::default() };
-    let refused = conv.lower(Request { capabilities: &plain(&none), options: &options });
+    let refused = conv.lower(&LowerContext { capabilities: &plain(&none), options: &options });
     assert!(matches!(refused, Err(Error::RecipeRefused { available: 0, .. })), "{refused:?}");
     let one = Limits { max_compute_workgroups_per_dimension: 1, ..Limits::default() };
     let large = Conv2d { input_size: [4096, 4096], ..Default::default() };
-    let refused = large.lower(Request { capabilities: &plain(&one), options: &options });
+    let refused = large.lower(&LowerContext { capabilities: &plain(&one), options: &options });
     let limit_name = "max_compute_workgroups_per_dimension";
-    assert_eq!(refused.err(), Some(Error::TooManyWindows { limit_name, limit: 1, max: 4096 }));
+    assert_eq!(refused.err(), Some(Error::TooManyDispatches { limit_name, limit: 1, max: 4096 }));
 }
 
 /// A crop whose outputs read the whole input at first, and a part of it once they are few: not refused too early.
@@ -259,7 +260,8 @@ fn crops_are_split_until_they_fit() {
         ..Default::default()
     };
     let program = lowered(&crop, &Limits::default(), &PlanOptions::default());
-    let largest = dispatches(&program).iter().map(|dispatch| dispatch.windows[0].end - dispatch.windows[0].start).max();
+    let largest =
+        dispatches(&program).iter().map(|dispatch| dispatch.bound_bytes[0].end - dispatch.bound_bytes[0].start).max();
     assert!(dispatches(&program).len() > 1 && largest.unwrap() <= 128 << 20);
 }
 
@@ -289,7 +291,7 @@ fn passes_are_chosen_by_cost_and_room() {
     let small = Limits { max_buffer_size: 64 * 128 * 4 - 1, ..Limits::default() };
     assert_eq!(lowered(&up, &small, &PlanOptions::default()).recipe, Recipe::plain("resample_taps", 64));
     let options = PlanOptions { recipe: Some(program.recipe), ..Default::default() };
-    let forced = up.lower(Request { capabilities: &plain(&small), options: &options });
+    let forced = up.lower(&LowerContext { capabilities: &plain(&small), options: &options });
     assert!(matches!(forced, Err(Error::TooLarge { .. })), "{forced:?}");
 }
 
@@ -310,7 +312,7 @@ fn absurd_sizes_are_errors() {
     let shrink = Upsample1d { input_size: [2_000_000_000], mode, ..Default::default() };
     let grad = shrink.grad_input();
     let options = PlanOptions::default();
-    let refused = grad.lower(Request { capabilities: &plain(&Limits::default()), options: &options });
+    let refused = grad.lower(&LowerContext { capabilities: &plain(&Limits::default()), options: &options });
     assert!(matches!(refused, Err(Error::TooLarge { .. })), "{refused:?}");
     let padding = Padding::Explicit([[1_000_000; 2]]);
     let pool = AvgPool1d { kernel_size: [1_000_001], padding, ..Default::default() };
@@ -336,5 +338,5 @@ fn layouts_move_the_window() {
     let options = PlanOptions { input: Some(input), ..Default::default() };
     let program = lowered(&conv, &Limits::default(), &options);
     // Byte 400 lies in the window that begins at byte 256.
-    assert_eq!(dispatches(&program)[0].windows[0], 256..464);
+    assert_eq!(dispatches(&program)[0].bound_bytes[0], 256..464);
 }

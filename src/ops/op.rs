@@ -94,7 +94,7 @@ pub trait Op {
         expected.into_iter().zip(views).try_for_each(|(operand, view)| {
             let (expected, actual) = (operand.data_type, view.data_type());
             if expected != actual {
-                return Err(Error::DataType { operand: operand.name, expected, actual });
+                return Err(Error::DataType { operand: operand.role.name(), expected, actual });
             }
             check_shape(operand, view.shape())
         })

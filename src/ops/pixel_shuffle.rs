@@ -9,7 +9,7 @@ use super::reference::Reference;
 use crate::error::{Error, Result};
 use crate::geometry::{MAX_COORDINATE, at_most, check_elements, check_fields};
 use crate::tensor::element::TensorView;
-use crate::tensor::operand::{Operand, split_shape};
+use crate::tensor::operand::{Operand, Role, split_shape};
 
 /// Which way samples move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -184,12 +184,12 @@ impl<const R: usize> Op for PixelShuffle<R> {
             ShuffleDirection::ToSpace => self.deep_shape(),
             ShuffleDirection::ToDepth => self.spacious_shape(),
         };
-        Ok(vec![Operand::new("input", shape)])
+        Ok(vec![Operand::new(Role::Input, shape)])
     }
 
     fn output(&self) -> Result<Operand> {
         let moved_back = self.grad_input().inputs()?.swap_remove(0);
-        Ok(Operand::new("output", moved_back.shape))
+        Ok(Operand::new(Role::Output, moved_back.shape))
     }
 
     fn problem(&self) -> String {

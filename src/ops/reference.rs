@@ -7,7 +7,7 @@ use crate::dtype::FloatType;
 use crate::error::Result;
 use crate::tensor::allocate::zeros;
 use crate::tensor::element::TensorView;
-use crate::tensor::operand::{Operand, check_shape};
+use crate::tensor::operand::{Operand, Role, check_shape};
 
 /// Half an ulp of 1 in f32: the largest relative error of one rounding.
 pub(crate) const UNIT: f64 = 1.0 / (1u64 << 24) as f64;
@@ -95,7 +95,7 @@ impl Reference {
     }
 
     fn compare(&self, actual: ArrayViewD<f32>, bound: impl Fn(f64, f64) -> f64) -> Result<Result<Agreement, Mismatch>> {
-        check_shape(Operand::new("output", self.values.shape().into()), actual.shape())?;
+        check_shape(Operand::new(Role::Output, self.values.shape().into()), actual.shape())?;
         let mut agreement = Agreement { worst_ulps: 0.0, allowed_ulps: self.roundings as f64 };
         let mut worst: Option<(f64, Mismatch)> = None;
         let mut outside = 0;

@@ -7,11 +7,12 @@ use ndarray::ArrayD;
 use upconv::gpu::{Bound, Buffers, Dispatch, GpuOp, Shape};
 use upconv::half::f16;
 use upconv::{
-    DataType, Error, FloatType, Gpu, Op, Operand, Plan, PlanOptions, Recipe, Tensor, TensorLayout, TensorView, wgpu,
+    DataType, Error, FloatType, Gpu, Op, Operand, Plan, PlanOptions, Recipe, Role, Tensor, TensorLayout, TensorView,
+    wgpu,
 };
 
 pub use crate::tensors::{Data, Order, Random};
-use crate::tensors::{GUARD, POISON, Place, slot, storage};
+use crate::tensors::{GUARD, POISON, Place, storage};
 
 pub type Outcome = Result<(), String>;
 
@@ -36,13 +37,13 @@ pub fn options(operands: &[Operand], order: Order) -> PlanOptions {
     let mut options = PlanOptions::default();
     for (number, operand) in operands.iter().enumerate() {
         let offset = 3 + 2 * number;
-        let layout = match operand.name {
-            "bias" => TensorLayout::contiguous(&operand.shape).with_offset(offset),
+        let layout = match operand.role {
+            Role::Bias => TensorLayout::contiguous(&operand.shape).with_offset(offset),
             _ if operand.shape.len() < 3 => TensorLayout::contiguous(&operand.shape).with_offset(offset),
             // NHWC frameworks keep the kernel's taps outermost; any strides do.
             _ => order.place(&operand.shape, offset),
         };
-        if let Some(slot) = slot(&mut options, operand.name) {
+        if let Some(slot) = options.layout_mut(operand.role) {
             *slot = Some(layout);
         }
     }
@@ -296,13 +297,13 @@ async fn check_split_by<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, storage: Fl
         };
         match gpu.planner().limited_to(&limits).plan(op, &options) {
             // Each phase of one output alone may be a workgroup.
-            Err(Error::TooManyWindows { .. }) if !plain => row *= 2,
+            Err(Error::TooManyDispatches { .. }) if !plain => row *= 2,
             // A sum that may not be split in f16 goes through f32.
-            Err(Error::WindowTooLarge { .. }) if storage == FloatType::F16 && sums_in_f32(&options).is_some() => {
+            Err(Error::BindingTooSmall { .. }) if storage == FloatType::F16 && sums_in_f32(&options).is_some() => {
                 options = sums_in_f32(&options).unwrap_or(options);
             }
             // The channels that a product sums at a time do not fit.
-            Err(Error::WindowTooLarge { .. }) if !plain => return Ok(()),
+            Err(Error::BindingTooSmall { .. }) if !plain => return Ok(()),
             outcome => break outcome.map_err(told)?,
         }
     };

@@ -153,7 +153,7 @@ async fn refused(gpu: &Gpu) -> Outcome {
     let conv = Conv2d { input_size: [32, 32], kernel_size: [32, 32], ..Default::default() };
     let limits = wgpu::Limits { max_storage_buffer_binding_size: 1024, ..gpu.device().limits() };
     match gpu.planner().limited_to(&limits).conv(&conv) {
-        Err(Error::WindowTooLarge { operand: "input" | "weight", needed: 4096, limit: 1024, .. }) => Ok(()),
+        Err(Error::BindingTooSmall { operand: "input" | "weight", needed: 4096, limit: 1024, .. }) => Ok(()),
         other => Err(format!("{other:?}")),
     }
 }

@@ -110,19 +110,6 @@ pub fn laid_out(gpu: &Gpu, tensor: &ArrayD<f32>, layout: Option<&TensorLayout>) 
     filled(gpu, &elements)
 }
 
-/// None for a tensor that is too small to have a layout.
-pub fn slot<'a>(options: &'a mut PlanOptions, name: &str) -> Option<&'a mut Option<TensorLayout>> {
-    Some(match name {
-        "input" => &mut options.input,
-        "weight" => &mut options.weight,
-        "bias" => &mut options.bias,
-        "grad_output" => &mut options.grad_output,
-        "indices" => &mut options.indices,
-        "output" => &mut options.output,
-        _ => return None,
-    })
-}
-
 /// A tensor's place in a buffer: guard, poison, its elements where the layout puts them, guard.
 pub struct Place {
     layout: TensorLayout,
@@ -132,7 +119,7 @@ pub struct Place {
 
 impl Place {
     pub fn new(options: &PlanOptions, operand: &Operand) -> Self {
-        let given = slot(&mut options.clone(), operand.name).and_then(|slot| slot.clone());
+        let given = options.clone().layout_mut(operand.role).and_then(Option::take);
         let half = options.storage == FloatType::F16 && operand.data_type == DataType::Float;
         let layout = given.unwrap_or_else(|| TensorLayout::contiguous(&operand.shape));
         Self { layout, element: if half { 2 } else { 4 } }

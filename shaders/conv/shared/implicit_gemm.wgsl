@@ -16,42 +16,47 @@
 // many as one likes: i = (block * phases + phase) * stride - pad + t, and with m = t + phase * stride all phases read the
 // same samples again.
 
-// A vector of a parameter has its number for depth, height and width; the fourth is not used.
+// One spatial axis, in the names of the equations above.
+struct Axis {
+    input: i32,       // samples of the input: i is in the input if 0 <= i < input
+    kernel: i32,      // taps of the kernel: t is in the kernel if 0 <= t < kernel
+    taps: i32,        // values of m that the loop visits if merged: m = 0 .. taps - 1
+    phases: i32,      // phases of an output index: 0 <= phase < phases
+    gcd: i32,         // gcd(stride, dilation) of a transposed convolution; 1 in a convolution
+    inverse: u32,     // of dilation / gcd modulo stride / gcd: first(phase) = phase / gcd * inverse mod (phases / gcd)
+    t_phase: i32,     // and first(phase) has phase * t_phase more: -stride in a convolution, else 0
+    t_step: i32,      // t = first(phase) + m * t_step
+    m_step: i32,      // i = block * i_step + shift(phase) + m * m_step
+    i_step: i32,      // i = block * i_step + shift(phase) + m * m_step
+    i_base: i32,      // shift(phase) = i_base + (phase + first(phase) * m_step * gcd) / phases, unless merged
+    q_step: i32,      // q = block * q_step + phase - q_pad
+    q_pad: i32,       // q = block * q_step + phase - q_pad
+    first_block: i32, // this dispatch's first block: block = first_block .. first_block + blocks - 1
+    blocks: u32,      // blocks of this dispatch
+    first: i32,       // this dispatch's first output index: it writes q if first <= q < end
+    end: i32,         // one past this dispatch's last output index
+    x_stride: u32,    // elements from one sample to the next, modulo 2^32 like every address here
+    w_stride: u32,    // elements from one tap to the next
+    y_stride: u32,    // elements from one output to the next
+}
 
 struct Params {
-    input: vec4<i32>,   // input samples
-    kernel: vec4<i32>,  // taps
-    taps: vec4<i32>,    // values of m that some phase needs
-    phases: vec4<i32>,
-    gcd: vec4<i32>,     // of stride and dilation; 1 in a convolution
-    inverse: vec4<u32>, // of dilation/gcd modulo stride/gcd
-    t_phase: vec4<i32>, // what each phase adds to its first tap: a convolution's -stride, or 0
-    t_step: vec4<i32>,
-    m_step: vec4<i32>,
-    i_step: vec4<i32>,
-    i_base: vec4<i32>,
-    q_step: vec4<i32>,
-    q_pad: vec4<i32>,
-    first_block: vec4<i32>,
-    blocks: vec4<u32>,
-    first: vec4<i32>,   // this dispatch's first output index
-    end: vec4<i32>,     // and the one after its last
-    x_stride: vec4<u32>, // elements, modulo 2^32 like every address here
-    w_stride: vec4<u32>,
-    y_stride: vec4<u32>,
+    d: Axis,
+    h: Axis,
+    w: Axis,
     batch_count: u32,
-    first_group: u32,   // groups of this dispatch
+    first_group: u32,    // groups of this dispatch
     group_count: u32,
-    first_channel: u32, // output channels of each of them
+    first_channel: u32,  // output channels of each of these groups
     channel_count: u32,
     in_per_group: u32,
     out_per_group: u32,
-    first_in: u32,      // input channels of each group that this dispatch sums
+    first_in: u32,       // input channels of each group that this dispatch sums
     count_in: u32,
-    chunk_in: u32,      // and of them, those that one workgroup sums
-    chunks: u32,
-    accumulate: u32,    // 1: go on from the sum that is in the output
-    finish: u32,        // 1: the sum is whole; bias and activation are due
+    slice_in: u32,       // input channels that one workgroup sums
+    slices: u32,         // slices of the sum
+    accumulate: u32,     // 1: go on from the sum that is in the output
+    finish: u32,         // 1: the sum is whole; bias and activation are due
     x_base: u32,
     x_batch: u32,
     x_channel: u32,
@@ -64,13 +69,11 @@ struct Params {
     y_base: u32,
     y_batch: u32,
     y_channel: u32,
-    y_chunk: u32,
-    row_tiles: u32,     // tiles that the rows of a group come to
+    y_slice: u32,
+    row_tiles: u32,      // tiles that the rows of a group come to
     row_workgroups: u32, // workgroups in one row of the grid; rows are folded into y
-    alpha: f32,         // slope, or the clip's lower end
-    beta: f32,          // the clip's upper end
-    unused_0: u32,
-    unused_1: u32,
+    alpha: f32,          // slope, or the clip's lower end
+    beta: f32,           // the clip's upper end
 }
 
 override merged: bool = false;
@@ -87,46 +90,47 @@ override has_bias: bool = false;
 const CHANNELS = 32u;
 
 // The tap of m = 0 for a phase of an axis. Those that are merged begin with phase 0, whose tap is 0.
-fn first_tap(phase: i32, axis: u32) -> i32 {
+fn first_tap(phase: i32, axis: Axis) -> i32 {
     if (merged) {
         return 0;
     }
     // Both factors are residues below 2^16, so the product fits.
-    let residue = u32(phase / params.gcd[axis]) * params.inverse[axis] % u32(params.phases[axis] / params.gcd[axis]);
-    let tap = i32(residue) + phase * params.t_phase[axis];
-    return select(params.kernel[axis], tap, phase % params.gcd[axis] == 0);
+    let residue = u32(phase / axis.gcd) * axis.inverse % u32(axis.phases / axis.gcd);
+    let tap = i32(residue) + phase * axis.t_phase;
+    return select(axis.kernel, tap, phase % axis.gcd == 0);
 }
 
 // The same for four phases that are merged: without a division, as their dilation is 1.
-fn merged_taps(phase: vec4<i32>, axis: u32) -> vec4<i32> {
-    return phase * (i32(params.inverse[axis]) + params.t_phase[axis]);
+fn merged_taps(phase: vec4<i32>, axis: Axis) -> vec4<i32> {
+    return phase * (i32(axis.inverse) + axis.t_phase);
 }
 
 // What a phase with this first tap adds to i.
-fn shift(phase: i32, tap: i32, axis: u32) -> i32 {
+fn shift(phase: i32, tap: i32, axis: Axis) -> i32 {
     if (merged) {
-        return params.i_base[axis];
+        return axis.i_base;
     }
     // tap * dilation could pass 2^31 for a tap that is not in the kernel at all; it is used for nothing. Of one that is, the
     // quotient is exact; -m_step * gcd is a transposed convolution's dilation.
-    let quotient = (phase + tap * params.m_step[axis] * params.gcd[axis]) / params.phases[axis];
-    return params.i_base[axis] + select(quotient, 0, tap >= params.kernel[axis]);
+    let quotient = (phase + tap * axis.m_step * axis.gcd) / axis.phases;
+    return axis.i_base + select(quotient, 0, tap >= axis.kernel);
 }
 
-// Values of m for a phase with this first tap, or, merged, for all.
-fn taps_of(tap: i32, axis: u32) -> i32 {
+// The number of taps that the loop visits on an axis: m runs from 0 to this minus 1. Each phase has its own number; merged
+// phases share the largest, and a phase that has fewer taps meets none of the kernel in the rest.
+fn taps_of(tap: i32, axis: Axis) -> i32 {
     if (merged) {
-        return params.taps[axis];
+        return axis.taps;
     }
-    return (params.kernel[axis] - tap + params.t_step[axis] - 1) / params.t_step[axis];
+    return (axis.kernel - tap + axis.t_step - 1) / axis.t_step;
 }
 
-// What a workgroup computes: a tile of one group's rows and columns, of one chunk of the sum.
+// What a workgroup computes: a tile of one group's rows and columns, of one slice of the sum.
 struct Work {
     group: u32,
     first_in: u32, // input channels of the group
     count_in: u32,
-    y_at: u32,     // where the chunk's output 0 is
+    y_at: u32,     // where the slice's output 0 is
     phase: vec3<i32>, // of all its rows, unless merged
     tap: vec3<i32>,   // and its first tap
     taps: vec3<i32>,
@@ -141,7 +145,7 @@ fn work_of(number: u32, rows: u32, columns: u32) -> Work {
     rest /= params.group_count;
     var phase = vec3<i32>(0);
     if (!merged) {
-        let phases = vec3<u32>(params.phases.xyz);
+        let phases = vec3<u32>(vec3(params.d.phases, params.h.phases, params.w.phases));
         phase.z = i32(rest % phases.z);
         rest /= phases.z;
         phase.y = i32(rest % phases.y);
@@ -149,13 +153,13 @@ fn work_of(number: u32, rows: u32, columns: u32) -> Work {
         phase.x = i32(rest % phases.x);
         rest /= phases.x;
     }
-    let tap = vec3<i32>(first_tap(phase.x, 0u), first_tap(phase.y, 1u), first_tap(phase.z, 2u));
-    let taps = vec3<i32>(taps_of(tap.x, 0u), taps_of(tap.y, 1u), taps_of(tap.z, 2u));
-    let chunk = rest % params.chunks;
-    rest /= params.chunks;
-    let before = chunk * params.chunk_in;
-    let count_in = min(params.chunk_in, params.count_in - before);
-    let y_at = params.y_base + chunk * params.y_chunk;
+    let tap = vec3<i32>(first_tap(phase.x, params.d), first_tap(phase.y, params.h), first_tap(phase.z, params.w));
+    let taps = vec3<i32>(taps_of(tap.x, params.d), taps_of(tap.y, params.h), taps_of(tap.z, params.w));
+    let slice = rest % params.slices;
+    rest /= params.slices;
+    let before = slice * params.slice_in;
+    let count_in = min(params.slice_in, params.count_in - before);
+    let y_at = params.y_base + slice * params.y_slice;
     return Work(group, params.first_in + before, count_in, y_at, phase, tap, taps, row_tile * rows, rest * columns);
 }
 
@@ -191,7 +195,7 @@ fn places_of(work: Work, number: u32) -> Places {
         return Places(rest, vec4(work.phase.x), vec4(work.phase.y), vec4(work.phase.z));
     }
     // A remainder is a second division to some drivers, so that it is made of the quotient.
-    let phases = vec3<u32>(params.phases.xyz);
+    let phases = vec3<u32>(vec3(params.d.phases, params.h.phases, params.w.phases));
     let by_w = rest / phases.z;
     let by_h = by_w / phases.y;
     let channel = by_h / phases.x;
@@ -207,14 +211,14 @@ fn rows_of(work: Work, number: u32) -> Rows {
     var tap_h = vec4(work.tap.y);
     var tap_w = vec4(work.tap.z);
     if (merged) {
-        tap_d = merged_taps(places.d, 0u);
-        tap_h = merged_taps(places.h, 1u);
-        tap_w = merged_taps(places.w, 2u);
+        tap_d = merged_taps(places.d, params.d);
+        tap_h = merged_taps(places.h, params.h);
+        tap_w = merged_taps(places.w, params.w);
     }
-    tap_d = select(vec4(params.kernel.x), tap_d, places.channel < vec4(params.channel_count));
+    tap_d = select(vec4(params.d.kernel), tap_d, places.channel < vec4(params.channel_count));
     let w_at = params.w_base + work.group * params.w_group + (params.first_channel + places.channel) * params.w_out
-        + work.first_in * params.w_in + vec4<u32>(tap_d) * params.w_stride.x + vec4<u32>(tap_h) * params.w_stride.y
-        + vec4<u32>(tap_w) * params.w_stride.z;
+        + work.first_in * params.w_in + vec4<u32>(tap_d) * params.d.w_stride + vec4<u32>(tap_h) * params.h.w_stride
+        + vec4<u32>(tap_w) * params.w.w_stride;
     return Rows(w_at, tap_d, tap_h, tap_w);
 }
 
@@ -222,9 +226,9 @@ fn outputs_of(work: Work, number: u32) -> Outputs {
     let places = places_of(work, number);
     let channel = work.group * params.out_per_group + params.first_channel + places.channel;
     let y_at = work.y_at + channel * params.y_channel
-        + vec4<u32>(places.d - params.q_pad.x) * params.y_stride.x
-        + vec4<u32>(places.h - params.q_pad.y) * params.y_stride.y
-        + vec4<u32>(places.w - params.q_pad.z) * params.y_stride.z;
+        + vec4<u32>(places.d - params.d.q_pad) * params.d.y_stride
+        + vec4<u32>(places.h - params.h.q_pad) * params.h.y_stride
+        + vec4<u32>(places.w - params.w.q_pad) * params.w.y_stride;
     var bias = vec4(0.0);
     if (has_bias && params.finish != 0u) {
         // Past the last channel it is read and not used.
@@ -250,26 +254,26 @@ struct Columns {
 
 fn columns_of(work: Work, number: vec4<u32>) -> Columns {
     let rest = work.first_column + number;
-    let by_w = rest / params.blocks.z;
-    let by_h = by_w / params.blocks.y;
-    let n = by_h / params.blocks.x;
-    let block_w = vec4<i32>(rest - by_w * params.blocks.z) + params.first_block.z;
-    let block_h = vec4<i32>(by_w - by_h * params.blocks.y) + params.first_block.y;
-    let block_d = vec4<i32>(by_h - n * params.blocks.x) + params.first_block.x;
-    let i_d = block_d * params.i_step.x + shift(work.phase.x, work.tap.x, 0u);
-    let i_h = block_h * params.i_step.y + shift(work.phase.y, work.tap.y, 1u);
-    let i_w = block_w * params.i_step.z + shift(work.phase.z, work.tap.z, 2u);
+    let by_w = rest / params.w.blocks;
+    let by_h = by_w / params.h.blocks;
+    let n = by_h / params.d.blocks;
+    let block_w = vec4<i32>(rest - by_w * params.w.blocks) + params.w.first_block;
+    let block_h = vec4<i32>(by_w - by_h * params.h.blocks) + params.h.first_block;
+    let block_d = vec4<i32>(by_h - n * params.d.blocks) + params.d.first_block;
+    let i_d = block_d * params.d.i_step + shift(work.phase.x, work.tap.x, params.d);
+    let i_h = block_h * params.h.i_step + shift(work.phase.y, work.tap.y, params.h);
+    let i_w = block_w * params.w.i_step + shift(work.phase.z, work.tap.z, params.w);
     let first_in = (work.group * params.in_per_group + work.first_in) * params.x_channel;
-    let x_at = params.x_base + first_in + n * params.x_batch + vec4<u32>(i_d) * params.x_stride.x
-        + vec4<u32>(i_h) * params.x_stride.y + vec4<u32>(i_w) * params.x_stride.z;
-    let q_d = block_d * params.q_step.x;
-    let q_h = block_h * params.q_step.y;
-    let q_w = block_w * params.q_step.z;
-    let y_at = n * params.y_batch + vec4<u32>(q_d) * params.y_stride.x + vec4<u32>(q_h) * params.y_stride.y
-        + vec4<u32>(q_w) * params.y_stride.z;
+    let x_at = params.x_base + first_in + n * params.x_batch + vec4<u32>(i_d) * params.d.x_stride
+        + vec4<u32>(i_h) * params.h.x_stride + vec4<u32>(i_w) * params.w.x_stride;
+    let q_d = block_d * params.d.q_step;
+    let q_h = block_h * params.h.q_step;
+    let q_w = block_w * params.w.q_step;
+    let y_at = n * params.y_batch + vec4<u32>(q_d) * params.d.y_stride + vec4<u32>(q_h) * params.h.y_stride
+        + vec4<u32>(q_w) * params.w.y_stride;
     let exist = n < vec4(params.batch_count);
     return Columns(
-        x_at, i_d, i_h, i_w, y_at, q_d - params.q_pad.x, q_h - params.q_pad.y, q_w - params.q_pad.z, exist);
+        x_at, i_d, i_h, i_w, y_at, q_d - params.d.q_pad, q_h - params.h.q_pad, q_w - params.w.q_pad, exist);
 }
 
 // Where four rows or columns are read from at one tap, and how far the next input channel is; what is not there is read
@@ -281,25 +285,25 @@ struct Reads {
 }
 
 fn weights_at(rows: Rows, m: vec3<i32>, channel: u32) -> Reads {
-    let t = m * params.t_step.xyz;
+    let t = m * vec3(params.d.t_step, params.h.t_step, params.w.t_step);
     let t_d = rows.tap_d + t.x;
     let t_h = rows.tap_h + t.y;
     let t_w = rows.tap_w + t.z;
-    let there = (t_d >= vec4(0)) & (t_d < vec4(params.kernel.x)) & (t_h >= vec4(0)) & (t_h < vec4(params.kernel.y))
-        & (t_w >= vec4(0)) & (t_w < vec4(params.kernel.z));
-    let steps = vec3<u32>(t) * params.w_stride.xyz;
+    let there = (t_d >= vec4(0)) & (t_d < vec4(params.d.kernel)) & (t_h >= vec4(0)) & (t_h < vec4(params.h.kernel))
+        & (t_w >= vec4(0)) & (t_w < vec4(params.w.kernel));
+    let steps = vec3<u32>(t) * vec3(params.d.w_stride, params.h.w_stride, params.w.w_stride);
     let at = rows.w_at + (channel * params.w_in + steps.x + steps.y + steps.z);
     return Reads(select(vec4(0u), at, there), select(vec4(0u), vec4(params.w_in), there), there);
 }
 
 fn samples_at(columns: Columns, m: vec3<i32>, channel: u32) -> Reads {
-    let i = m * params.m_step.xyz;
+    let i = m * vec3(params.d.m_step, params.h.m_step, params.w.m_step);
     let i_d = columns.i_d + i.x;
     let i_h = columns.i_h + i.y;
     let i_w = columns.i_w + i.z;
-    let there = columns.exist & (i_d >= vec4(0)) & (i_d < vec4(params.input.x)) & (i_h >= vec4(0))
-        & (i_h < vec4(params.input.y)) & (i_w >= vec4(0)) & (i_w < vec4(params.input.z));
-    let steps = vec3<u32>(i) * params.x_stride.xyz;
+    let there = columns.exist & (i_d >= vec4(0)) & (i_d < vec4(params.d.input)) & (i_h >= vec4(0))
+        & (i_h < vec4(params.h.input)) & (i_w >= vec4(0)) & (i_w < vec4(params.w.input));
+    let steps = vec3<u32>(i) * vec3(params.d.x_stride, params.h.x_stride, params.w.x_stride);
     let at = columns.x_at + (channel * params.x_channel + steps.x + steps.y + steps.z);
     return Reads(select(vec4(0u), at, there), select(vec4(0u), vec4(params.x_channel), there), there);
 }
@@ -320,8 +324,8 @@ fn exist(outputs: Outputs, i: u32, columns: Columns) -> vec4<bool> {
     let q_h = columns.q_h + outputs.phase_h[i];
     let q_w = columns.q_w + outputs.phase_w[i];
     let row = columns.exist & vec4(outputs.exist[i] != 0u);
-    return row & (q_d >= vec4(params.first.x)) & (q_d < vec4(params.end.x)) & (q_h >= vec4(params.first.y))
-        & (q_h < vec4(params.end.y)) & (q_w >= vec4(params.first.z)) & (q_w < vec4(params.end.z));
+    return row & (q_d >= vec4(params.d.first)) & (q_d < vec4(params.d.end)) & (q_h >= vec4(params.h.first))
+        & (q_h < vec4(params.h.end)) & (q_w >= vec4(params.w.first)) & (q_w < vec4(params.w.end));
 }
 
 fn load_row(outputs: Outputs, i: u32, columns: Columns) -> vec4<f32> {

@@ -27,10 +27,10 @@ struct Params {
     wide_per_group: u32,
     first: u32,        // this dispatch's first position, from the image at the bases
     count: u32,        // and how many it adds
-    chunk: u32,        // positions in a chunk
-    chunks: u32,       // chunks that this dispatch takes part in
+    slice: u32,        // positions in a slice
+    slices: u32,       // slices that this dispatch takes part in
     lead: u32,         // positions of the first of them that were added before
-    accumulate: u32,   // 1: the first chunk goes on from the sum that is in the output
+    accumulate: u32,   // 1: the first slice goes on from the sum that is in the output
     narrow_base: u32,
     narrow_batch: u32,
     narrow_channel: u32,
@@ -40,7 +40,7 @@ struct Params {
     y_base: u32,
     y_narrow: u32,
     y_wide: u32,
-    y_chunk: u32,
+    y_slice: u32,
     row_threads: u32,  // threads in one row of workgroups; rows are folded into y
 }
 

@@ -5,14 +5,14 @@
 
 override split: bool = false; // whether sums go on from one dispatch to the next
 
-// What a workgroup computes: a tile of one group's rows and columns, of one chunk of the sum.
+// What a workgroup computes: a tile of one group's rows and columns, of one slice of the sum.
 struct Work {
     group: u32,        // the first row's group
     first_channel: u32, // the group's first row in this dispatch is this narrow channel
     first_row: u32,
     row_count: u32,    // rows of the group
     first_column: u32,
-    chunk: u32,
+    slice: u32,
 }
 
 fn work_of(number: u32, rows: u32, columns: u32) -> Work {
@@ -27,9 +27,9 @@ fn work_of(number: u32, rows: u32, columns: u32) -> Work {
     let column_tile = rest % column_tiles;
     rest /= column_tiles;
     let first_channel = params.first_narrow + rest % groups * params.narrow_per_group;
-    let chunk = rest / groups;
+    let slice = rest / groups;
     return Work(
-        first_channel / params.narrow_per_group, first_channel, row_tile * rows, row_count, column_tile * columns, chunk);
+        first_channel / params.narrow_per_group, first_channel, row_tile * rows, row_count, column_tile * columns, slice);
 }
 
 // Where position 0 of image 0 of four rows is; some address for a row that does not exist, whose sums go nowhere.
@@ -44,7 +44,7 @@ struct Columns {
     q_d: vec4<i32>,  // the wide sample that position 0 meets
     q_h: vec4<i32>,
     q_w: vec4<i32>,
-    y_at: vec4<u32>, // the weight of narrow channel 0, in this chunk
+    y_at: vec4<u32>, // the weight of narrow channel 0, in this slice
     exist: vec4<bool>,
 }
 
@@ -58,28 +58,28 @@ fn columns_of(work: Work, number: vec4<u32>) -> Columns {
     rest /= params.d.count;
     let channel = rest + params.first_wide;
     let x_at = params.wide_base + (work.group * params.wide_per_group + channel) * params.wide_channel;
-    let y_at = params.y_base + work.chunk * params.y_chunk + channel * params.y_wide
+    let y_at = params.y_base + work.slice * params.y_slice + channel * params.y_wide
         + tap_d * params.d.y_stride + tap_h * params.h.y_stride + tap_w * params.w.y_stride;
-    let exist = (rest < vec4(params.count_wide)) & vec4(work.chunk < params.chunks);
+    let exist = (rest < vec4(params.count_wide)) & vec4(work.slice < params.slices);
     let q_d = vec4<i32>(tap_d) * params.d.dilation - params.d.pad;
     let q_h = vec4<i32>(tap_h) * params.h.dilation - params.h.pad;
     let q_w = vec4<i32>(tap_w) * params.w.dilation - params.w.pad;
     return Columns(x_at, q_d, q_h, q_w, y_at, exist);
 }
 
-// This chunk's part of the dispatch: positions lead.. of the first chunk, and count in all. None for a workgroup that is
+// This slice's part of the dispatch: positions lead.. of the first slice, and count in all. None for a workgroup that is
 // there to fill the grid.
-fn range_of(chunk: u32) -> vec2<u32> {
-    let start = max(chunk * params.chunk, params.lead) - params.lead;
-    let end = min((chunk + 1u) * params.chunk - params.lead, params.count);
-    return select(vec2(0u), vec2(start, end), chunk < params.chunks);
+fn range_of(slice: u32) -> vec2<u32> {
+    let start = max(slice * params.slice, params.lead) - params.lead;
+    let end = min((slice + 1u) * params.slice - params.lead, params.count);
+    return select(vec2(0u), vec2(start, end), slice < params.slices);
 }
 
 // A position of this dispatch.
 struct Place {
     narrow_at: u32, // what it adds to a row's address
     wide_at: u32,   // and its image to a column's
-    slice: i32,
+    plane: i32,
     row: i32,
     column: i32,
 }
@@ -90,11 +90,11 @@ fn place_of(at: u32) -> Place {
     var outer = position / u32(params.w.narrow);
     let row = outer % u32(params.h.narrow);
     outer /= u32(params.h.narrow);
-    let slice = outer % u32(params.d.narrow);
+    let plane = outer % u32(params.d.narrow);
     let n = outer / u32(params.d.narrow);
-    let narrow_at = n * params.narrow_batch + slice * params.d.narrow_stride + row * params.h.narrow_stride
+    let narrow_at = n * params.narrow_batch + plane * params.d.narrow_stride + row * params.h.narrow_stride
         + column * params.w.narrow_stride;
-    return Place(narrow_at, n * params.wide_batch, i32(slice), i32(row), i32(column));
+    return Place(narrow_at, n * params.wide_batch, i32(plane), i32(row), i32(column));
 }
 
 fn read_rows(at: vec4<u32>) -> vec4<f32> {
@@ -115,7 +115,7 @@ struct Lines {
 }
 
 fn lines_of(columns: Columns, place: Place) -> Lines {
-    let q_d = columns.q_d + place.slice * params.d.stride;
+    let q_d = columns.q_d + place.plane * params.d.stride;
     let q_h = columns.q_h + place.row * params.h.stride;
     let there = columns.exist & (q_d >= vec4(0)) & (q_d < vec4(params.d.wide)) & (q_h >= vec4(0))
         & (q_h < vec4(params.h.wide));
@@ -130,9 +130,9 @@ fn load_row(work: Work, row: u32, columns: Columns) -> vec4<f32> {
     return select(vec4(0.0), vec4(f32(y[at.x]), f32(y[at.y]), f32(y[at.z]), f32(y[at.w])), there);
 }
 
-// The sums of four rows and columns that an earlier dispatch left of the first chunk; the others begin.
+// The sums of four rows and columns that an earlier dispatch left of the first slice; the others begin.
 fn load(work: Work, number: u32, columns: Columns) -> mat4x4<f32> {
-    if (work.chunk > 0u || params.accumulate == 0u) {
+    if (work.slice > 0u || params.accumulate == 0u) {
         return mat4x4<f32>();
     }
     let row = work.first_row + number;

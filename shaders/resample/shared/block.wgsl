@@ -10,14 +10,14 @@ struct Block {
 }
 
 fn block_of(thread: u32) -> Block {
-    let end = params.first_h + params.count_h;
-    let column = thread % params.count_w + params.first_w;
-    var rest = thread / params.count_w;
-    let rows = (params.count_h + 3u) / 4u;
-    let row = rest % rows * 4u + params.first_h;
+    let end = params.h.first + params.h.count;
+    let column = thread % params.w.count + params.w.first;
+    var rest = thread / params.w.count;
+    let rows = (params.h.count + 3u) / 4u;
+    let row = rest % rows * 4u + params.h.first;
     rest /= rows;
-    let slice = rest % params.count_d + params.first_d;
-    rest /= params.count_d;
+    let slice = rest % params.d.count + params.d.first;
+    rest /= params.d.count;
     let blocks = (params.channel_count + channels - 1u) / channels;
     let channel = rest % blocks * channels;
     return Block(rest / blocks, channel, slice, row, end, column);
@@ -25,10 +25,10 @@ fn block_of(thread: u32) -> Block {
 
 fn store(block: Block, channel: u32, values: vec4<Out>) {
     let at = params.y_base + block.n * params.y_batch + channel * params.y_channel
-        + block.slice * params.y_d + block.row * params.y_h + block.column * params.y_w;
+        + block.slice * params.d.y_stride + block.row * params.h.y_stride + block.column * params.w.y_stride;
     let count = block.end - block.row;
     y[at] = values.x;
-    if (count > 1u) { y[at + params.y_h] = values.y; }
-    if (count > 2u) { y[at + 2u * params.y_h] = values.z; }
-    if (count > 3u) { y[at + 3u * params.y_h] = values.w; }
+    if (count > 1u) { y[at + params.h.y_stride] = values.y; }
+    if (count > 2u) { y[at + 2u * params.h.y_stride] = values.z; }
+    if (count > 3u) { y[at + 3u * params.h.y_stride] = values.w; }
 }

@@ -4,25 +4,21 @@
 // exactly on the host; the weights are rounded once to f32. A gradient's table is the transposed one, where an output may
 // have fewer taps than another, or none: END fills its row.
 
+struct Axis {
+    first: u32,    // this dispatch's first output index
+    count: u32,    // output indices of this dispatch
+    taps: u32,     // entries in a row of the table
+    table: u32,    // where the row of output index 0 would lie in the bound part of the table, modulo 2^32
+    x_stride: u32, // elements, modulo 2^32 like every address here
+    y_stride: u32,
+    unused_0: u32,
+    unused_1: u32,
+}
+
 struct Params {
-    first_d: u32, // this dispatch's first output index on each axis
-    first_h: u32,
-    first_w: u32,
-    count_d: u32, // and how many it computes
-    count_h: u32,
-    count_w: u32,
-    taps_d: u32,  // entries in a row of each table
-    taps_h: u32,
-    taps_w: u32,
-    table_d: u32, // where the row of output index 0 of each axis would lie in its table, modulo 2^32
-    table_h: u32,
-    table_w: u32,
-    x_d: u32,     // elements, modulo 2^32 like every address here
-    x_h: u32,
-    x_w: u32,
-    y_d: u32,
-    y_h: u32,
-    y_w: u32,
+    d: Axis,
+    h: Axis,
+    w: Axis,
     batch_count: u32,
     channel_count: u32,
     x_base: u32,

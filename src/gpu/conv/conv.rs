@@ -1,17 +1,18 @@
 //! Convolution on the GPU.
 
-use super::texture;
 use std::time::Duration;
 
 use super::layer::{Direction, Layer};
 use super::lower::lower;
 use super::operands::ConvParams;
 use super::split_k::with_f32_sums;
+use super::texture::{conv, conv_shader};
 use crate::dtype::FloatType;
 use crate::error::Result;
+use crate::gpu::program::builder::ProgramBuilder;
+use crate::gpu::program::context::{GpuOp, LowerContext};
 use crate::gpu::program::program::Program;
 use crate::gpu::program::recipe::{Capabilities, Recipe, recipes};
-use crate::gpu::program::request::{GpuOp, Request};
 use crate::gpu::program::shader::{Shader, with_outputs, with_storage};
 use crate::gpu::program::texture::{TextureOp, TextureWork};
 use crate::ops::conv::conv::Conv;
@@ -28,14 +29,13 @@ pub(crate) static DIRECT: Shader = Shader {
     ),
     reads: 3,
     writes: 1,
-    fields: ConvParams::FIELDS,
-    params_size: size_of::<ConvParams>() as u64,
+    uniform: ConvParams::LAYOUT,
     subgroups: false,
     overrides: &["workgroup_size", "has_bias", "activation"],
 };
 
 /// One thread per texel.
-pub(crate) static TEXTURE: Shader = texture::conv_shader(with_outputs!(
+pub(crate) static TEXTURE: Shader = conv_shader(with_outputs!(
     "conv/texture.wgsl",
     "conv/shared/texture_params.wgsl",
     "conv/shared/axis.wgsl",
@@ -44,29 +44,31 @@ pub(crate) static TEXTURE: Shader = texture::conv_shader(with_outputs!(
     "shared/texels.wgsl"
 ));
 
+fn layer<const R: usize>(op: &Conv<R>) -> Result<Layer> {
+    Ok(Layer::new(&op.geometry()?, Direction::WideToNarrow))
+}
+
 impl<const R: usize> GpuOp for Conv<R> {
     fn recipes(&self, capabilities: &Capabilities, storage: FloatType) -> Vec<Recipe> {
-        let candidates =
-            |geometry| Layer::new(&geometry, Direction::WideToNarrow).candidates(&DIRECT, capabilities, storage);
-        self.geometry().map_or_else(
-            |_| Vec::new(),
-            |geometry| recipes(&with_f32_sums(candidates(geometry), storage), capabilities),
-        )
+        let Ok(layer) = layer(self) else { return Vec::new() };
+        recipes(&with_f32_sums(layer.candidates(&DIRECT, capabilities, storage), storage), capabilities)
     }
 
     fn predict(&self, recipe: &Recipe, capabilities: &Capabilities, storage: FloatType) -> Option<Duration> {
-        Layer::new(&self.geometry().ok()?, Direction::WideToNarrow).predict(&DIRECT, recipe, capabilities, storage)
+        layer(self).ok()?.predict(&DIRECT, recipe, capabilities, storage)
     }
 
-    fn lower(&self, request: Request<'_>) -> Result<Program> {
-        let layer = Layer::new(&self.geometry()?, Direction::WideToNarrow);
-        lower(self, layer, self.activation, &DIRECT, request)
+    fn lower(&self, context: &LowerContext<'_>) -> Result<Program> {
+        lower(self, layer(self)?, self.activation, &DIRECT, context)
     }
 }
 
 impl TextureOp for Conv<2> {
-    fn between_textures(&self, request: &Request<'_>) -> Result<TextureWork> {
-        let layer = Layer::new(&self.geometry()?, Direction::WideToNarrow);
-        texture::conv(self, layer, self.activation, &TEXTURE, request)
+    fn texture_shader(&self) -> &'static Shader {
+        &TEXTURE
+    }
+
+    fn between_textures(&self, builder: &mut ProgramBuilder<'_>) -> Result<TextureWork> {
+        Ok(conv(layer(self)?, self.activation, builder))
     }
 }

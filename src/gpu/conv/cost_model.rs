@@ -8,10 +8,10 @@ use wgpu::DeviceType;
 use super::gemm;
 use super::implicit_gemm::ImplicitGemm;
 use super::layer::{Direction, Layer};
+use super::operands::block_threads;
 use super::row_blocks;
 use crate::geometry::Axis;
 use crate::gpu::program::recipe::{Candidate, Shape};
-use crate::gpu::program::region::outputs;
 use crate::gpu::program::shader::Shader;
 
 /// What the parts of a recipe cost on a kind of adapter, in nanoseconds of one workgroup.
@@ -19,7 +19,7 @@ pub(crate) struct Rates {
     /// Workgroups that run at once.
     parallel: f64,
     /// 64 outputs of the direct shader: as such, and for each product.
-    pub(crate) direct: [f64; 2],
+    direct: [f64; 2],
     /// 64 threads of two rows of eight outputs: as such, for each row of samples, and for each of its taps.
     rows: [f64; 3],
     /// A tile of a subgroup, by 32 columns: as such, for 4 rows, for each tap, for each term of the sum, and for each term
@@ -62,18 +62,14 @@ pub(crate) fn rank(layer: &Layer, candidates: &mut [Candidate], device_type: Dev
 
 /// How long a candidate will take.
 pub(crate) fn predict(layer: &Layer, candidate: &Candidate, device_type: DeviceType) -> Duration {
-    Duration::from_nanos(cost(layer, candidate, rates(device_type)) as u64)
-}
-
-pub(crate) fn rates(device_type: DeviceType) -> &'static Rates {
-    if device_type == DeviceType::Cpu { &SOFTWARE } else { &HARDWARE }
+    Duration::from_nanos(cost(layer, candidate, Rates::of(device_type)) as u64)
 }
 
 /// The predicted time in nanoseconds.
 fn cost(layer: &Layer, candidate: &Candidate, rates: &Rates) -> f64 {
     match candidate.shape {
         Shape::PerOutput { .. } => rates.per_output(layer),
-        Shape::Blocks { .. } => rates.row_blocks(layer),
+        Shape::Blocks { block, .. } => rates.row_blocks(layer, block),
         Shape::Gemm { tile, merged, split_k } => rates.gemm(layer, candidate.shader, tile, merged, split_k),
         // No convolution is run so.
         Shape::AxisPasses { .. } | Shape::MarkAndGather => f64::INFINITY,
@@ -81,6 +77,11 @@ fn cost(layer: &Layer, candidate: &Candidate, rates: &Rates) -> f64 {
 }
 
 impl Rates {
+    /// Those of a kind of adapter.
+    pub(crate) fn of(device_type: DeviceType) -> &'static Self {
+        if device_type == DeviceType::Cpu { &SOFTWARE } else { &HARDWARE }
+    }
+
     /// A thread for each output, which skips taps in the padding.
     fn per_output(&self, layer: &Layer) -> f64 {
         // Pairs of a narrow position and a tap that meet a sample.
@@ -100,25 +101,26 @@ impl Rates {
         // In a plane smaller than a workgroup, neighbouring threads read weights of their own.
         let plane: f64 = layer.axes.iter().map(outputs_of).product();
         let product = if plane < 64.0 { 3.0 * product } else { product };
-        let workgroups = outputs(&layer.tile()) as f64 / 64.0;
+        let workgroups = layer.region().outputs() as f64 / 64.0;
         self.at_once(workgroups, fixed + product * taps * layer.channels.ins as f64)
     }
 
-    fn row_blocks(&self, layer: &Layer) -> f64 {
+    fn row_blocks(&self, layer: &Layer, block: [u32; 3]) -> f64 {
         let [fixed, row, tap] = self.rows;
         let [d, h, w] = layer.axes.map(|axis| axis.kernel as f64);
         let each = fixed + layer.channels.ins as f64 * d * (h + 1.0) * (row + w * tap);
-        self.at_once(row_blocks::workgroups(&layer.tile()) as f64, each)
+        let threads = block_threads(&layer.region(), block);
+        self.at_once(threads.div_ceil(row_blocks::THREADS.into()) as f64, each)
     }
 
     fn gemm(&self, layer: &Layer, shader: &Shader, tile: [u32; 2], merged: Option<[u32; 3]>, split_k: bool) -> f64 {
         let ins = layer.channels.ins as f64;
         let product = ImplicitGemm::new(layer, tile, merged, split_k);
-        let slices = product.chunk().map_or(1.0, |chunk| (ins / chunk as f64).ceil());
+        let slices = product.slice().map_or(1.0, |slice| (ins / slice as f64).ceil());
         let taps = product.taps() * (ins / slices / gemm::CHANNELS as f64).ceil();
         let each = self.tile(shader, tile, taps, product.taps() * ins / slices);
-        let first = self.at_once(product.workgroups(&layer.tile()) as f64, each);
-        let second = if slices > 1.0 { self.second_pass(outputs(&layer.tile()) as f64, slices) } else { 0.0 };
+        let first = self.at_once(product.workgroups(&layer.region()) as f64, each);
+        let second = if slices > 1.0 { self.sums(layer.region().outputs() as f64, slices) } else { 0.0 };
         first + second
     }
 
@@ -134,10 +136,10 @@ impl Rates {
         fixed + taps * tap + terms * (term + product * rows * columns)
     }
 
-    /// The sum of so many chunks for each output.
-    pub(crate) fn second_pass(&self, outputs: f64, chunks: f64) -> f64 {
+    /// A thread for each of some sums, of so many terms.
+    pub(crate) fn sums(&self, sums: f64, terms: f64) -> f64 {
         let [fixed, product] = self.direct;
-        self.at_once(outputs / 64.0, fixed + product * chunks)
+        self.at_once(sums / 64.0, fixed + product * terms)
     }
 
     pub(crate) fn at_once(&self, workgroups: f64, each: f64) -> f64 {

@@ -6,11 +6,10 @@ use wgpu::{CooperativeMatrixProperties, CooperativeScalarType};
 use super::gemm_params::GemmParams;
 use super::gemm_tiles;
 use super::layer::{Direction, Layer};
-use super::split_k::Chunks;
+use super::split_k::Slices;
 use crate::dtype::FloatType;
 use crate::geometry::Axis;
 use crate::gpu::program::recipe::{Candidate, Capabilities, Shape};
-use crate::gpu::program::region::outputs;
 use crate::gpu::program::shader::{Shader, with_matrices, with_storage};
 
 /// Subgroups share the weights.
@@ -24,8 +23,7 @@ pub(crate) static SUBGROUP: Shader = Shader {
     ),
     reads: 3,
     writes: 1,
-    fields: GemmParams::FIELDS,
-    params_size: size_of::<GemmParams>() as u64,
+    uniform: GemmParams::LAYOUT,
     subgroups: true,
     overrides: &["workgroup_size", "quads", "split", "merged", "has_bias", "activation"],
 };
@@ -41,8 +39,7 @@ pub(crate) static WORKGROUP: Shader = Shader {
     ),
     reads: 3,
     writes: 1,
-    fields: GemmParams::FIELDS,
-    params_size: size_of::<GemmParams>() as u64,
+    uniform: GemmParams::LAYOUT,
     subgroups: false,
     overrides: &[
         "workgroup_size",
@@ -104,7 +101,7 @@ pub(crate) fn candidates(layer: &Layer, capabilities: &Capabilities, storage: Fl
         for tile in tiles.into_iter().chain(cooperative(capabilities, storage)) {
             let whole = Candidate { shape: tile.shape.with_merged(block), ..tile };
             candidates.push(whole);
-            candidates.extend(layer.chunk().and_then(|_| whole.with_split_k()));
+            candidates.extend(layer.slice().and_then(|_| whole.with_split_k()));
         }
     }
     candidates
@@ -156,15 +153,15 @@ fn blocks(layer: &Layer) -> Vec<Option<[u32; 3]>> {
 }
 
 impl Layer {
-    /// Input channels of a chunk where there are so few outputs that several workgroups can share in the sum of each.
-    pub(crate) fn chunk(&self) -> Option<usize> {
-        let outputs = usize::try_from(outputs(&self.tile())).ok()?;
+    /// Input channels of a slice, where there are so few outputs that several workgroups can share in the sum of each.
+    pub(crate) fn slice(&self) -> Option<usize> {
+        let outputs = usize::try_from(self.region().outputs()).ok()?;
         let ins = self.channels.ins;
         let taps = self.axes.iter().map(|axis| axis.kernel.div_ceil(self.phases_of(axis)));
         let terms = taps.fold(ins, usize::saturating_mul);
-        let chunks = Chunks::of_tiles(outputs, terms);
-        let chunk = ins.div_ceil(chunks.count).next_multiple_of(CHANNELS);
-        (chunk < ins).then_some(chunk)
+        let slices = Slices::of_tiles(outputs, terms);
+        let slice = ins.div_ceil(slices.count).next_multiple_of(CHANNELS);
+        (slice < ins).then_some(slice)
     }
 
     /// Phases of an output index, each of which meets its own taps.

@@ -3,28 +3,37 @@
 use crate::gpu::program::uniform::uniform;
 
 uniform! {
-    /// `Params` of the matrix-product shaders. Vectors have a number for depth, height and width.
+    /// One axis of [`GemmParams`]; 80 bytes.
+    GemmAxisParams {
+        input: i32,
+        kernel: i32,
+        taps: i32,
+        phases: i32,
+        gcd: i32,
+        inverse: u32,
+        t_phase: i32,
+        t_step: i32,
+        m_step: i32,
+        i_step: i32,
+        i_base: i32,
+        q_step: i32,
+        q_pad: i32,
+        first_block: i32,
+        blocks: u32,
+        first: i32,
+        end: i32,
+        x_stride: u32,
+        w_stride: u32,
+        y_stride: u32,
+    }
+}
+
+uniform! {
+    /// `Params` of the matrix-product shaders.
     GemmParams {
-        input: [i32; 4],
-        kernel: [i32; 4],
-        taps: [i32; 4],
-        phases: [i32; 4],
-        gcd: [i32; 4],
-        inverse: [u32; 4],
-        t_phase: [i32; 4],
-        t_step: [i32; 4],
-        m_step: [i32; 4],
-        i_step: [i32; 4],
-        i_base: [i32; 4],
-        q_step: [i32; 4],
-        q_pad: [i32; 4],
-        first_block: [i32; 4],
-        blocks: [u32; 4],
-        first: [i32; 4],
-        end: [i32; 4],
-        x_stride: [u32; 4],
-        w_stride: [u32; 4],
-        y_stride: [u32; 4],
+        d: GemmAxisParams,
+        h: GemmAxisParams,
+        w: GemmAxisParams,
         batch_count: u32,
         first_group: u32,
         group_count: u32,
@@ -34,8 +43,8 @@ uniform! {
         out_per_group: u32,
         first_in: u32,
         count_in: u32,
-        chunk_in: u32,
-        chunks: u32,
+        slice_in: u32,
+        slices: u32,
         accumulate: u32,
         finish: u32,
         x_base: u32,
@@ -50,12 +59,10 @@ uniform! {
         y_base: u32,
         y_batch: u32,
         y_channel: u32,
-        y_chunk: u32,
+        y_slice: u32,
         row_tiles: u32,
         row_workgroups: u32,
         alpha: f32,
         beta: f32,
-        unused_0: u32,
-        unused_1: u32,
     }
 }

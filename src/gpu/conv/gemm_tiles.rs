@@ -53,20 +53,13 @@ pub(crate) fn height(tile: [u32; 2], shader: &Shader, rows: usize) -> u32 {
     lower.unwrap_or(tile[0])
 }
 
-/// The shaders' constants that say how large the tile is.
+/// The shaders' constants that say how large the tile is, besides `workgroup_size`.
 pub(crate) fn constants(tile: [u32; 2], workgroup_size: u32, shader: &Shader) -> Vec<(&'static str, f64)> {
     let [row_quads, column_quads] = tile.map(|side| f64::from(side / 4));
-    let mut constants = vec![("workgroup_size", workgroup_size.into())];
     if shader.subgroups {
-        constants.extend(by_quads(shader).then_some(("quads", row_quads)));
-        return constants;
+        return by_quads(shader).then_some(("quads", row_quads)).into_iter().collect();
     }
     // So many by so many outputs belong to each thread, in squares of 4.
     let quads = (row_quads * column_quads / f64::from(workgroup_size)).sqrt();
-    constants.extend([
-        ("staged_rows", row_quads * STAGED),
-        ("staged_columns", column_quads * STAGED),
-        ("quads", quads),
-    ]);
-    constants
+    vec![("staged_rows", row_quads * STAGED), ("staged_columns", column_quads * STAGED), ("quads", quads)]
 }

@@ -1,132 +1,45 @@
-//! A convolution or its transpose by a recipe of the matrix product: its steps, windows and uniforms.
+//! A convolution or its transpose by a recipe of the matrix product: its parts, steps and uniforms.
 
-use std::cell::{Cell, RefCell};
 use std::ops::Range;
 
 use super::gemm::CHANNELS;
-use super::gemm_params::GemmParams;
+use super::gemm_params::{GemmAxisParams, GemmParams};
 use super::gemm_tiles;
 use super::layer::{Channels, Direction, Layer};
-use super::operands::{Relation, inverse};
-use super::split_k::Partials;
+use super::operands::ConvOperands;
 use crate::error::Result;
 use crate::geometry::{Axis, gcd};
-use crate::gpu::program::addressing::{activation_constants, flag, spatial_stride};
-use crate::gpu::program::program::{Dispatch, Step};
-use crate::gpu::program::recipe::Recipe;
-use crate::gpu::program::region::{REDUCTION, Tile, chunks_of};
-use crate::gpu::program::request::{Launch, Request, Work};
+use crate::gpu::program::builder::ProgramBuilder;
+use crate::gpu::program::constants::{activation_constants, flag};
+use crate::gpu::program::operand::LaidOutTensor;
+use crate::gpu::program::pass::{Part, Pass, SplitAlignment, Work};
+use crate::gpu::program::region::Region;
 use crate::gpu::program::shader::Shader;
-use crate::gpu::program::split::Window;
-use crate::gpu::program::uniform::wrap;
+use crate::gpu::program::uniform::mod_2_32;
 
-/// A problem and the recipe to run it by.
+/// A problem as a matrix product of a recipe.
 pub(crate) struct ImplicitGemm<'a> {
     layer: &'a Layer,
     tile: [u32; 2],
     merged: Option<[u32; 3]>,
     /// Input channels that a workgroup sums, if not all.
-    chunk: Option<usize>,
-}
-
-/// What [`GemmParams`] says of one axis.
-#[derive(Default)]
-struct AxisNumbers {
-    input: i32,
-    kernel: i32,
-    taps: i32,
-    phases: i32,
-    gcd: i32,
-    inverse: u32,
-    t_phase: i32,
-    t_step: i32,
-    m_step: i32,
-    i_step: i32,
-    i_base: i32,
-    q_step: i32,
-    q_pad: i32,
-    first_block: i32,
-    blocks: u32,
-    first: i32,
-    end: i32,
-    x_stride: u32,
-    w_stride: u32,
-    y_stride: u32,
+    slice: Option<usize>,
 }
 
 impl<'a> ImplicitGemm<'a> {
     pub(crate) fn new(layer: &'a Layer, tile: [u32; 2], merged: Option<[u32; 3]>, split_k: bool) -> Self {
-        let chunk = if split_k { layer.chunk() } else { None };
-        Self { layer, tile, merged, chunk }
+        let slice = if split_k { layer.slice() } else { None };
+        Self { layer, tile, merged, slice }
     }
 
     /// Input channels that a workgroup sums, if not all.
-    pub(crate) fn chunk(&self) -> Option<usize> {
-        self.chunk
+    pub(crate) fn slice(&self) -> Option<usize> {
+        self.slice
     }
 
     /// Outputs of each axis that a column stands for.
     fn block(&self) -> [u32; 3] {
         self.merged.unwrap_or([1; 3])
-    }
-
-    /// A step for each height of tile that the windows call for: one of a few channels is not worth a high one.
-    pub(crate) fn steps(
-        &self,
-        relation: &Relation,
-        shader: &'static Shader,
-        recipe: &Recipe,
-        partials: &Partials,
-        request: &Request<'_>,
-    ) -> Result<Vec<Step>> {
-        // Of several groups none is cut, and no sum but between chunks, or where the shader would go on to other taps; if it
-        // can go on from stored sums.
-        let can_go_on = shader.overrides.contains(&"split");
-        let terms = if can_go_on { CHANNELS } else { usize::MAX };
-        let granules = [1, self.layer.channels.outs, 1, 1, 1, self.chunk.unwrap_or(terms)];
-        let work = Work::Workgroups(&|tile| self.workgroups(tile), granules);
-        let (storage, tile, operands) = (partials.storage, self.layer.tile(), &relation.bindables()[..]);
-        let launch = Launch { recipe, storage, tile, operands, work };
-        // Whether a sum goes on from one window to the next, and the rows of each.
-        let (split, heights) = (Cell::new(false), RefCell::new(Vec::new()));
-        let dispatches = request.dispatches(
-            launch,
-            |tile| self.spans(relation, tile),
-            |window, row_workgroups| {
-                let params = self.params(relation, window, row_workgroups);
-                split.set(split.get() || params.accumulate > 0);
-                heights.borrow_mut().push(gemm_tiles::height(self.tile, shader, self.rows(&window.tile[1])));
-                params
-            },
-        )?;
-        let mut by_height: Vec<(u32, Vec<Dispatch>)> = Vec::new();
-        for (height, dispatch) in heights.into_inner().into_iter().zip(dispatches) {
-            // In their order: one may go on from the sums of another.
-            match by_height.last_mut() {
-                Some((last, dispatches)) if *last == height => dispatches.push(dispatch),
-                _ => by_height.push((height, vec![dispatch])),
-            }
-        }
-        if by_height.is_empty() {
-            by_height.push((self.tile[0], Vec::new()));
-        }
-        let step = |(height, dispatches)| {
-            let mut constants = gemm_tiles::constants([height, self.tile[1]], recipe.workgroup_size, shader);
-            constants.extend(can_go_on.then(|| flag("split", split.get())));
-            constants.push(flag("merged", self.merged.is_some()));
-            relation.step(shader, constants, partials, dispatches)
-        };
-        Ok(by_height.into_iter().map(step).collect())
-    }
-
-    /// What a tile touches; of the output, the partial sums of its chunks.
-    fn spans(&self, relation: &Relation, tile: &Tile) -> Vec<Range<usize>> {
-        let mut spans = relation.spans(tile);
-        if let (Some(chunk), Some(output)) = (self.chunk, spans.last_mut()) {
-            let chunks = chunks_of(tile, chunk);
-            *output = output.start + chunks.start..output.end + chunks.end - 1;
-        }
-        spans
     }
 
     /// Phases of each axis: places in a block, or a transposed convolution's phases one by one.
@@ -157,9 +70,9 @@ impl<'a> ImplicitGemm<'a> {
         self.rows(channels).div_ceil(self.tile[0] as usize)
     }
 
-    /// Chunks of some input channels.
-    fn chunks(&self, reduction: &Range<usize>) -> usize {
-        self.chunk.map_or(1, |chunk| reduction.len().div_ceil(chunk))
+    /// Slices of some input channels.
+    fn slices(&self, reduction: &Range<usize>) -> usize {
+        self.slice.map_or(1, |slice| reduction.len().div_ceil(slice))
     }
 
     /// The blocks of an axis that some of its outputs are in.
@@ -184,105 +97,79 @@ impl<'a> ImplicitGemm<'a> {
     }
 
     /// Workgroups for the tiles of a part of the problem.
-    pub(crate) fn workgroups(&self, tile: &Tile) -> u128 {
-        let blocks = (0..3).map(|i| self.blocks(i, &tile[i + 2]).count() as u128);
-        let columns = tile[0].len() as u128 * blocks.product::<u128>();
+    pub(crate) fn workgroups(&self, region: &Region) -> u128 {
+        let [batch, channels] = &region.outer;
+        let blocks = (0..3).map(|i| self.blocks(i, &region.spatial[i]).count() as u128);
+        let columns = batch.len() as u128 * blocks.product::<u128>();
         let phases = if self.merged.is_some() { 1 } else { self.phases().iter().product::<usize>() as u128 };
-        let rows = self.row_tiles(&tile[1]) as u128 * self.groups(&tile[1]).0.len() as u128;
-        columns.div_ceil(self.tile[1].into()) * phases * rows * self.chunks(&tile[REDUCTION]) as u128
+        let rows = self.row_tiles(channels) as u128 * self.groups(channels).0.len() as u128;
+        columns.div_ceil(self.tile[1].into()) * phases * rows * self.slices(&region.reduction) as u128
+    }
+}
+
+/// The product with its tensors.
+pub(crate) struct GemmPass<'a> {
+    gemm: ImplicitGemm<'a>,
+    operands: &'a ConvOperands,
+    shader: &'static Shader,
+}
+
+impl<'a> GemmPass<'a> {
+    pub(crate) fn new(gemm: ImplicitGemm<'a>, operands: &'a ConvOperands, shader: &'static Shader) -> Self {
+        Self { gemm, operands, shader }
     }
 
-    pub(crate) fn params(&self, relation: &Relation, window: &Window, row_workgroups: u32) -> GemmParams {
-        let [batch, channels, .., reduction] = &window.tile;
-        let Channels { ins, outs, .. } = self.layer.channels;
-        let (groups, inside) = self.groups(channels);
-        // Chunks of other windows, whose partial sums of an output lie side by side with this one's.
-        let before = self.chunk.map_or(0, |chunk| reduction.start / chunk);
-        let (input, weight, output) = (&relation.input, &relation.weight, &relation.output);
-        let [w_out, w_in] = if self.layer.direction == Direction::WideToNarrow { [0, 1] } else { [1, 0] };
-        let [w_out, w_in] = [w_out, w_in].map(|axis| weight.stride(axis));
-        let by_group = if self.layer.direction == Direction::WideToNarrow { (outs, w_out) } else { (ins, w_in) };
-        let axes: [AxisNumbers; 3] = std::array::from_fn(|i| self.axis(relation, i, &window.tile[i + 2]));
-        let (_, [alpha, beta]) = activation_constants(relation.activation);
-        let signed = |pick: fn(&AxisNumbers) -> i32| [pick(&axes[0]), pick(&axes[1]), pick(&axes[2]), 0];
-        let unsigned = |pick: fn(&AxisNumbers) -> u32| [pick(&axes[0]), pick(&axes[1]), pick(&axes[2]), 0];
-        GemmParams {
-            input: signed(|axis| axis.input),
-            kernel: signed(|axis| axis.kernel),
-            taps: signed(|axis| axis.taps),
-            phases: signed(|axis| axis.phases),
-            gcd: signed(|axis| axis.gcd),
-            inverse: unsigned(|axis| axis.inverse),
-            t_phase: signed(|axis| axis.t_phase),
-            t_step: signed(|axis| axis.t_step),
-            m_step: signed(|axis| axis.m_step),
-            i_step: signed(|axis| axis.i_step),
-            i_base: signed(|axis| axis.i_base),
-            q_step: signed(|axis| axis.q_step),
-            q_pad: signed(|axis| axis.q_pad),
-            first_block: signed(|axis| axis.first_block),
-            blocks: unsigned(|axis| axis.blocks),
-            first: signed(|axis| axis.first),
-            end: signed(|axis| axis.end),
-            x_stride: unsigned(|axis| axis.x_stride),
-            w_stride: unsigned(|axis| axis.w_stride),
-            y_stride: unsigned(|axis| axis.y_stride),
-            batch_count: wrap(batch.len()),
-            first_group: wrap(groups.start),
-            group_count: wrap(groups.len()),
-            first_channel: wrap(inside.start),
-            channel_count: wrap(inside.len()),
-            in_per_group: wrap(ins),
-            out_per_group: wrap(outs),
-            first_in: wrap(reduction.start),
-            count_in: wrap(reduction.len()),
-            chunk_in: wrap(self.chunk.unwrap_or(reduction.len())),
-            chunks: wrap(self.chunks(reduction)),
-            accumulate: u32::from(self.chunk.is_none() && reduction.start > 0),
-            finish: u32::from(reduction.end == ins),
-            x_base: input.address(&[batch.start], &window.bytes[0]),
-            x_batch: input.stride(0),
-            x_channel: input.stride(1),
-            w_base: weight.address(&[], &window.bytes[1]),
-            w_group: wrap(by_group.0).wrapping_mul(by_group.1),
-            w_out,
-            w_in,
-            b_base: relation.bias.as_ref().map_or(0, |bias| bias.address(&[], &window.bytes[2])),
-            b_stride: relation.bias.as_ref().map_or(0, |bias| bias.stride(0)),
-            y_base: output.address(&[batch.start], &window.bytes[3]).wrapping_add(wrap(before)),
-            y_batch: output.stride(0),
-            y_channel: output.stride(1),
-            y_chunk: u32::from(self.chunk.is_some()),
-            row_tiles: wrap(self.row_tiles(channels)),
-            row_workgroups,
-            alpha,
-            beta,
-            ..Default::default()
+    /// Whether the shader can go on from sums that an earlier part left.
+    fn can_accumulate(&self) -> bool {
+        self.shader.overrides.contains(&"split")
+    }
+
+    /// Adds a step for each height of tile that the parts call for: a part of a few channels is not worth a high one.
+    pub(crate) fn add_to(&self, builder: &mut ProgramBuilder<'_>) -> Result<()> {
+        let (shader, parts) = (self.shader, builder.split(self)?);
+        // Whether a sum goes on from one part to the next.
+        let split = self.gemm.slice.is_none() && parts.iter().any(|part| part.region.reduction.start > 0);
+        let height = |part: &Part| gemm_tiles::height(self.gemm.tile, shader, self.gemm.rows(&part.region.outer[1]));
+        // In their order: one part may go on from the sums of another.
+        let mut runs: Vec<_> = parts.chunk_by(|a, b| height(a) == height(b)).collect();
+        if runs.is_empty() {
+            runs.push(&[]);
         }
+        for run in runs {
+            let height = run.first().map_or(self.gemm.tile[0], height);
+            let tile = [height, self.gemm.tile[1]];
+            let mut constants = gemm_tiles::constants(tile, builder.recipe().workgroup_size, shader);
+            constants.extend(self.can_accumulate().then(|| flag("split", split)));
+            constants.push(flag("merged", self.gemm.merged.is_some()));
+            constants.extend(self.operands.constants());
+            builder.add_parts(shader, constants, self, run)?;
+        }
+        Ok(())
     }
 
-    fn axis(&self, relation: &Relation, i: usize, outputs: &Range<usize>) -> AxisNumbers {
-        let axis = &self.layer.axes[i];
-        let blocks = self.blocks(i, outputs);
-        let shared = AxisNumbers {
+    fn axis(&self, i: usize, outputs: &Range<usize>) -> GemmAxisParams {
+        let (gemm, operands) = (&self.gemm, self.operands);
+        let axis = &gemm.layer.axes[i];
+        let blocks = gemm.blocks(i, outputs);
+        let shared = GemmAxisParams {
             kernel: axis.kernel as i32,
+            inverse: operands.inverses[i],
             first_block: blocks.start as i32,
-            blocks: wrap(blocks.count()),
+            blocks: mod_2_32(blocks.count()),
             first: outputs.start as i32,
             end: outputs.end as i32,
-            x_stride: spatial_stride(&relation.input, i),
-            w_stride: spatial_stride(&relation.weight, i),
-            y_stride: spatial_stride(&relation.output, i),
+            x_stride: operands.input.spatial_stride(i),
+            w_stride: operands.weight.spatial_stride(i),
+            y_stride: operands.output.spatial_stride(i),
             ..Default::default()
         };
-        if self.layer.direction == Direction::WideToNarrow {
-            let places = self.block()[i] as i32;
-            return AxisNumbers {
+        if gemm.layer.direction == Direction::WideToNarrow {
+            let places = gemm.block()[i] as i32;
+            return GemmAxisParams {
                 input: axis.wide as i32,
                 taps: axis.kernel as i32 + (places - 1) * axis.stride as i32,
                 phases: places,
                 gcd: 1,
-                inverse: 0,
                 t_phase: -(axis.stride as i32),
                 t_step: 1,
                 m_step: axis.dilation as i32,
@@ -294,12 +181,11 @@ impl<'a> ImplicitGemm<'a> {
             };
         }
         let (tap_step, common) = (axis.tap_step(), gcd(axis.stride, axis.dilation));
-        AxisNumbers {
+        GemmAxisParams {
             input: axis.narrow as i32,
             taps: axis.kernel.div_ceil(tap_step) as i32,
             phases: axis.stride as i32,
             gcd: common as i32,
-            inverse: inverse(axis.dilation / common, tap_step),
             t_phase: 0,
             t_step: tap_step as i32,
             m_step: -((axis.dilation / common) as i32),
@@ -308,6 +194,90 @@ impl<'a> ImplicitGemm<'a> {
             q_step: axis.stride as i32,
             q_pad: axis.pad as i32,
             ..shared
+        }
+    }
+}
+
+impl Pass for GemmPass<'_> {
+    type Uniform = GemmParams;
+
+    fn region(&self) -> Region {
+        self.gemm.layer.region()
+    }
+
+    fn tensors(&self) -> Vec<&LaidOutTensor> {
+        self.operands.tensors()
+    }
+
+    /// What a convolution touches; of the output, the partial sums of the region's slices.
+    fn spans(&self, region: &Region) -> Vec<Range<usize>> {
+        let mut spans = self.operands.spans(region);
+        if let (Some(slice), Some(output)) = (self.gemm.slice, spans.last_mut()) {
+            let slices = region.slices(slice);
+            *output = output.start + slices.start..output.end + slices.end - 1;
+        }
+        spans
+    }
+
+    fn work(&self, region: &Region) -> Work {
+        Work::Workgroups(self.gemm.workgroups(region))
+    }
+
+    /// Of several groups none is cut, and no sum but between slices, or where the shader would go on to other taps.
+    fn split_alignment(&self) -> SplitAlignment {
+        let terms = if self.can_accumulate() { CHANNELS } else { usize::MAX };
+        [1, self.gemm.layer.channels.outs, 1, 1, 1, self.gemm.slice.unwrap_or(terms)]
+    }
+
+    fn uniform(&self, part: &Part) -> GemmParams {
+        let ConvOperands { input, weight, epilogue, output, .. } = self.operands;
+        let ([batch, channels], reduction) = (&part.region.outer, &part.region.reduction);
+        let Channels { ins, outs, .. } = self.gemm.layer.channels;
+        let (groups, inside) = self.gemm.groups(channels);
+        // Slices of other parts, whose partial sums of an output lie side by side with this one's.
+        let before = self.gemm.slice.map_or(0, |slice| reduction.start / slice);
+        let [w_out, w_in] = self.operands.weight_axes().map(|axis| weight.stride(axis));
+        let by_group = match self.gemm.layer.direction {
+            Direction::WideToNarrow => (outs, w_out),
+            Direction::NarrowToWide => (ins, w_in),
+        };
+        let [d, h, w] = std::array::from_fn(|i| self.axis(i, &part.region.spatial[i]));
+        let (_, [alpha, beta]) = activation_constants(epilogue.activation);
+        let bias = epilogue.bias.as_ref();
+        GemmParams {
+            d,
+            h,
+            w,
+            batch_count: mod_2_32(batch.len()),
+            first_group: mod_2_32(groups.start),
+            group_count: mod_2_32(groups.len()),
+            first_channel: mod_2_32(inside.start),
+            channel_count: mod_2_32(inside.len()),
+            in_per_group: mod_2_32(ins),
+            out_per_group: mod_2_32(outs),
+            first_in: mod_2_32(reduction.start),
+            count_in: mod_2_32(reduction.len()),
+            slice_in: mod_2_32(self.gemm.slice.unwrap_or(reduction.len())),
+            slices: mod_2_32(self.gemm.slices(reduction)),
+            accumulate: u32::from(self.gemm.slice.is_none() && reduction.start > 0),
+            finish: u32::from(reduction.end == ins),
+            x_base: input.address(&[batch.start], &part.bytes[0]),
+            x_batch: input.stride(0),
+            x_channel: input.stride(1),
+            w_base: weight.address(&[], &part.bytes[1]),
+            w_group: mod_2_32(by_group.0).wrapping_mul(by_group.1),
+            w_out,
+            w_in,
+            b_base: bias.map_or(0, |bias| bias.address(&[], &part.bytes[2])),
+            b_stride: bias.map_or(0, |bias| bias.stride(0)),
+            y_base: output.address(&[batch.start], &part.bytes[3]).wrapping_add(mod_2_32(before)),
+            y_batch: output.stride(0),
+            y_channel: output.stride(1),
+            y_slice: u32::from(self.gemm.slice.is_some()),
+            row_tiles: mod_2_32(self.gemm.row_tiles(channels)),
+            row_workgroups: part.row,
+            alpha,
+            beta,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A convolution or its transpose without its tensors: what recipes and the cost model look at.
 
-use crate::geometry::{Axis, Geometry};
-use crate::gpu::program::region::Tile;
+use crate::geometry::{Axis, Geometry, gcd};
+use crate::gpu::program::region::Region;
 
 /// Which side the op reads.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,13 +37,57 @@ impl Layer {
         Self { batch: geometry.batch, direction, axes: geometry.axes3(), channels }
     }
 
-    /// The whole problem as one tile.
-    pub(crate) fn tile(&self) -> Tile {
+    /// The whole problem as one region.
+    pub(crate) fn region(&self) -> Region {
         let Channels { ins, outs, groups } = self.channels;
-        let [d, h, w] = self.axes.map(|axis| match self.direction {
-            Direction::WideToNarrow => 0..axis.narrow,
-            Direction::NarrowToWide => 0..axis.wide,
+        let spatial = self.axes.map(|axis| match self.direction {
+            Direction::WideToNarrow => axis.narrow,
+            Direction::NarrowToWide => axis.wide,
         });
-        [0..self.batch, 0..outs * groups, d, h, w, 0..ins]
+        Region::whole([self.batch, outs * groups], spatial, ins)
+    }
+
+    /// On each axis the inverse of `dilation / gcd` modulo `stride / gcd`, which finds the first tap of a phase of a
+    /// transposed convolution; 0 in a convolution, which has one phase.
+    pub(crate) fn inverses(&self) -> [u32; 3] {
+        self.axes.map(|axis| match self.direction {
+            Direction::WideToNarrow => 0,
+            Direction::NarrowToWide => inverse(axis.dilation / gcd(axis.stride, axis.dilation), axis.tap_step()) as u32,
+        })
+    }
+}
+
+/// The number that `a` is to be multiplied with to give 1 modulo `modulus`, by Euclid's extended algorithm; 0 where the
+/// modulus is 1. The two have no common factor.
+fn inverse(a: usize, modulus: usize) -> usize {
+    // Remainders r = x * a (mod modulus), of which the last but one is 1.
+    let (mut r, mut x) = ([modulus as i64, (a % modulus) as i64], [0, 1]);
+    while r[1] > 0 {
+        let quotient = r[0] / r[1];
+        r = [r[1], r[0] - quotient * r[1]];
+        x = [x[1], x[0] - quotient * x[1]];
+    }
+    x[0].rem_euclid(modulus as i64) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inverses_invert() {
+        let check = |a: usize, modulus: usize| {
+            let inverse = inverse(a, modulus);
+            assert!(
+                inverse < modulus && a % modulus * inverse % modulus == 1 % modulus,
+                "{inverse} for {a} mod {modulus}"
+            );
+        };
+        for modulus in 1..40usize {
+            (1..80).filter(|&a| gcd(a, modulus) == 1).for_each(|a| check(a, modulus));
+        }
+        for (a, modulus) in [(65_535, 65_534), (65_521, 65_535), (2, 65_535), (1, 65_535)] {
+            check(a, modulus);
+        }
     }
 }

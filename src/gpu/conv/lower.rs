@@ -3,19 +3,21 @@
 use std::time::Duration;
 
 use super::cost_model::{predict, rank};
-use super::implicit_gemm::ImplicitGemm;
+use super::implicit_gemm::{GemmPass, ImplicitGemm};
 use super::layer::Layer;
-use super::operands::Relation;
-use super::split_k::{Finish, Partials, with_f32_sums};
+use super::operands::{ConvOperands, ConvPass};
+use super::split_k::{Epilogue, SplitK, with_f32_sums};
 use super::{gemm, row_blocks};
 use crate::dtype::FloatType;
 use crate::error::{Error, Result};
-use crate::gpu::program::program::{Program, Step};
+use crate::gpu::program::builder::ProgramBuilder;
+use crate::gpu::program::context::LowerContext;
+use crate::gpu::program::program::Program;
 use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, Shape};
-use crate::gpu::program::request::{Launch, Request, Work};
 use crate::gpu::program::shader::Shader;
 use crate::ops::activation::Activation;
 use crate::ops::op::Op;
+use crate::tensor::operand::Role;
 
 impl Layer {
     /// The ways to run it on such a device, best first. `direct` accepts every problem.
@@ -54,60 +56,50 @@ pub(crate) fn lower<O: Op>(
     layer: Layer,
     activation: Activation,
     direct: &'static Shader,
-    request: Request<'_>,
+    context: &LowerContext<'_>,
 ) -> Result<Program> {
-    let candidates = layer.candidates(direct, request.capabilities, request.options.storage);
-    let lower = |candidate: Candidate, recipe: Recipe| {
-        let operands = request.place(op)?;
-        let chunk = if matches!(recipe.shape, Shape::Gemm { split_k: true, .. }) { layer.chunk() } else { None };
-        let parts = chunk.map_or(1, |chunk| layer.channels.ins.div_ceil(chunk));
-        let partials = Partials::new(&request, recipe.shape.split_k(), parts, &operands)?;
-        // A sum of chunks is whole in the second pass only.
-        let bias = operands.iter().position(|operand| operand.name == "bias");
-        let whole = Finish { bias, activation };
-        let [first, second] = if chunk.is_some() { [Finish::default(), whole] } else { [whole, Finish::default()] };
-        let relation = Relation::new(layer, first, &operands, partials.first_chunk()?);
-        let mut steps = relation.steps(&candidate, &recipe, &partials, &request)?;
-        steps.extend(partials.sum(&request, &recipe, &operands, second)?);
-        let (inputs, tables, workspaces) = (operands.len() - 1, Vec::new(), partials.workspaces);
-        Ok(Program { op: O::NAME, recipe, operands, inputs, tables, workspaces, steps })
-    };
-    request.first_that_fits(O::NAME, &with_f32_sums(candidates, request.options.storage), lower)
+    let storage = context.options.storage;
+    let candidates = with_f32_sums(layer.candidates(direct, context.capabilities, storage), storage);
+    context.first_that_fits(O::NAME, &candidates, |candidate, recipe| {
+        lower_by::<O>(layer, activation, candidate, ProgramBuilder::new(context, op, recipe)?)
+    })
 }
 
-impl Relation {
-    /// The sum, and what is applied to it.
-    fn steps(
-        &self,
-        candidate: &Candidate,
-        recipe: &Recipe,
-        partials: &Partials,
-        request: &Request<'_>,
-    ) -> Result<Vec<Step>> {
-        let in_blocks = match recipe.shape {
-            Shape::Gemm { tile, merged, split_k } => {
-                let gemm = ImplicitGemm::new(&self.layer, tile, merged, split_k);
-                return gemm.steps(self, candidate.shader, recipe, partials, request);
-            }
-            Shape::Blocks { .. } => true,
-            Shape::PerOutput { .. } => false,
-            Shape::AxisPasses { .. } | Shape::MarkAndGather => {
-                return Err(Error::RecipeUnknown {
-                    op: candidate.shader.name,
-                    recipe: recipe.to_string(),
-                    offered: vec![],
-                });
-            }
-        };
-        let (storage, tile, operands) = (partials.storage, self.layer.tile(), &self.bindables()[..]);
-        let work = if in_blocks { Work::Workgroups(&row_blocks::workgroups, [1; 6]) } else { Work::Outputs };
-        let launch = Launch { recipe, storage, tile, operands, work };
-        let dispatches = request.dispatches(
-            launch,
-            |tile| self.spans(tile),
-            |window, row| self.params(window, if in_blocks { row * row_blocks::THREADS } else { row }),
-        )?;
-        let constants = vec![("workgroup_size", recipe.workgroup_size.into())];
-        Ok(vec![self.step(candidate.shader, constants, partials, dispatches)])
+/// The program by one candidate.
+fn lower_by<O: Op>(
+    layer: Layer,
+    activation: Activation,
+    candidate: &Candidate,
+    mut builder: ProgramBuilder<'_>,
+) -> Result<Program> {
+    let slice = match candidate.shape {
+        Shape::Gemm { split_k: true, .. } => layer.slice(),
+        _ => None,
+    };
+    let split_k = SplitK::new(&mut builder, slice.map_or(1, |slice| layer.channels.ins.div_ceil(slice)))?;
+    // A sum in slices is whole in the second pass only.
+    let whole = Epilogue { bias: builder.operand_as(Role::Bias), activation };
+    let [first, second] = if slice.is_some() { [Epilogue::default(), whole] } else { [whole, Epilogue::default()] };
+    let tensors = [builder.operand(0), builder.operand(1), split_k.first_slice()?];
+    let operands = ConvOperands::new(layer, tensors, first);
+    let shader = candidate.shader;
+    match candidate.shape {
+        Shape::Gemm { tile, merged, split_k } => {
+            let gemm = ImplicitGemm::new(&operands.layer, tile, merged, split_k);
+            GemmPass::new(gemm, &operands, shader).add_to(&mut builder)?;
+        }
+        Shape::Blocks { block, .. } => {
+            builder.add_pass(shader, operands.constants(), &ConvPass { operands: &operands, block })?;
+        }
+        Shape::PerOutput { .. } => {
+            builder.add_pass(shader, operands.constants(), &ConvPass { operands: &operands, block: [1; 3] })?;
+        }
+        // No candidate of a convolution has these shapes.
+        Shape::AxisPasses { .. } | Shape::MarkAndGather => {
+            let recipe = builder.recipe().to_string();
+            return Err(Error::RecipeUnknown { op: O::NAME, recipe, offered: Vec::new() });
+        }
     }
+    split_k.add_sum(&mut builder, second)?;
+    Ok(builder.finish())
 }

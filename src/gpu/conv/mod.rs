@@ -16,3 +16,4 @@ pub(crate) mod row_blocks;
 pub(crate) mod split_k;
 pub(crate) mod texture;
 pub(crate) mod weight_grad;
+pub(crate) mod weight_grad_problem;

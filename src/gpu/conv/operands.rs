@@ -3,19 +3,16 @@
 use std::ops::Range;
 
 use super::layer::{Channels, Direction, Layer};
-use super::split_k::{Finish, Partials};
+use super::split_k::Epilogue;
 use crate::geometry::gcd;
-use crate::gpu::program::addressing::{activation_constants, flag, span, spatial_stride};
-use crate::gpu::program::operand::{Bindable, Placed, Source};
-use crate::gpu::program::program::{Dispatch, Step};
-use crate::gpu::program::region::Tile;
-use crate::gpu::program::shader::Shader;
-use crate::gpu::program::split::Window;
-use crate::gpu::program::uniform::{uniform, wrap};
-use crate::ops::activation::Activation;
+use crate::gpu::program::constants::activation_constants;
+use crate::gpu::program::operand::LaidOutTensor;
+use crate::gpu::program::pass::{Part, Pass, Work};
+use crate::gpu::program::region::Region;
+use crate::gpu::program::uniform::{mod_2_32, uniform};
 
 uniform! {
-    /// One axis of [`ConvParams`]; 48 bytes, as a struct in a uniform must be a multiple of 16.
+    /// One axis of [`ConvParams`]; 48 bytes.
     AxisParams {
         input: i32,
         kernel: i32,
@@ -33,7 +30,7 @@ uniform! {
 }
 
 uniform! {
-    /// `Params` of the convolution shaders.
+    /// `Params` of the convolution shaders that are no matrix products.
     ConvParams {
         d: AxisParams,
         h: AxisParams,
@@ -64,58 +61,44 @@ uniform! {
     }
 }
 
-/// A problem with its tensors placed.
-pub(crate) struct Relation {
+/// A problem with its tensors laid out.
+pub(crate) struct ConvOperands {
     pub(crate) layer: Layer,
-    pub(crate) activation: Activation,
-    pub(crate) input: Placed,
-    pub(crate) weight: Placed,
-    pub(crate) bias: Option<Placed>,
-    pub(crate) output: Placed,
+    pub(crate) input: LaidOutTensor,
+    pub(crate) weight: LaidOutTensor,
+    /// What is applied to the sum when it is whole.
+    pub(crate) epilogue: Epilogue,
+    pub(crate) output: LaidOutTensor,
+    /// [`Layer::inverses`].
+    pub(crate) inverses: [u32; 3],
 }
 
-impl Relation {
-    pub(crate) fn new(layer: Layer, finish: Finish, operands: &[Placed], output: Placed) -> Self {
-        Self {
-            layer,
-            activation: finish.activation,
-            input: operands[0].clone(),
-            weight: operands[1].clone(),
-            bias: finish.bias.map(|number| operands[number].clone()),
-            output,
-        }
+impl ConvOperands {
+    /// `output` is where the sums, or the sums of the first slice, go.
+    pub(crate) fn new(layer: Layer, [input, weight, output]: [LaidOutTensor; 3], epilogue: Epilogue) -> Self {
+        Self { inverses: layer.inverses(), layer, input, weight, epilogue, output }
     }
 
-    /// With the constants that all shaders have, which come last.
-    pub(crate) fn step(
-        &self,
-        shader: &'static Shader,
-        mut constants: Vec<(&'static str, f64)>,
-        partials: &Partials,
-        dispatches: Vec<Dispatch>,
-    ) -> Step {
-        constants.push(flag("has_bias", self.bias.is_some()));
-        constants.push(("activation", activation_constants(self.activation).0));
-        // Without a bias its binding, which the shader never reads then, holds the weight.
-        let reads = [0, 1, if self.bias.is_some() { 2 } else { 1 }].map(Source::Operand);
-        let bindings = [&reads[..], &[partials.source]].concat();
-        Step { shader, storage: partials.storage, constants, bindings, dispatches }
+    /// Input, weight, bias and output. Without a bias its binding, which the shader then never reads, holds the weight.
+    pub(crate) fn tensors(&self) -> Vec<&LaidOutTensor> {
+        vec![&self.input, &self.weight, self.epilogue.bias.as_ref().unwrap_or(&self.weight), &self.output]
     }
 
-    pub(crate) fn bindables(&self) -> [Bindable; 4] {
-        [&self.input, &self.weight, self.bias.as_ref().unwrap_or(&self.weight), &self.output].map(Bindable::from)
+    /// The constants that all convolution shaders have, which come last.
+    pub(crate) fn constants(&self) -> [(&'static str, f64); 2] {
+        self.epilogue.constants()
     }
 
-    /// The elements of input, weight, bias (or weight) and output that a tile touches.
-    pub(crate) fn spans(&self, tile: &Tile) -> Vec<Range<usize>> {
-        let [batch, channels, d, h, w, reduction] = tile;
+    /// The elements of [`Self::tensors`] that a region touches.
+    pub(crate) fn spans(&self, region: &Region) -> Vec<Range<usize>> {
+        let ([batch, channels], reduction) = (&region.outer, &region.reduction);
         let Channels { ins, outs, .. } = self.layer.channels;
         let groups = channels.start / outs..(channels.end - 1) / outs + 1;
         let inputs = groups.start * ins + reduction.start..(groups.end - 1) * ins + reduction.end;
         let kernel = self.layer.axes.map(|axis| 0..axis.kernel);
         let source = std::array::from_fn(|i| match self.layer.direction {
-            Direction::WideToNarrow => self.layer.axes[i].wide_window(&tile[i + 2], &kernel[i]),
-            Direction::NarrowToWide => self.layer.axes[i].narrow_window(&tile[i + 2]),
+            Direction::WideToNarrow => self.layer.axes[i].wide_window(&region.spatial[i], &kernel[i]),
+            Direction::NarrowToWide => self.layer.axes[i].narrow_window(&region.spatial[i]),
         });
         let weight_channels = match self.layer.direction {
             Direction::WideToNarrow => [channels.clone(), reduction.clone()],
@@ -125,48 +108,16 @@ impl Relation {
                 [inputs.clone(), channels.start - first..channels.end - first]
             }
         };
-        let weight = span(&self.weight.layout, weight_channels, kernel);
-        let bias = self.bias.as_ref().map_or(weight.clone(), |bias| bias.layout.span(std::slice::from_ref(channels)));
-        let outputs = span(&self.output.layout, [batch.clone(), channels.clone()], [d.clone(), h.clone(), w.clone()]);
-        vec![span(&self.input.layout, [batch.clone(), inputs], source), weight, bias, outputs]
+        let weight = self.weight.span(weight_channels, kernel);
+        let bias = self.epilogue.bias.as_ref();
+        let bias = bias.map_or(weight.clone(), |bias| bias.layout.span(std::slice::from_ref(channels)));
+        let outputs = self.output.span(region.outer.clone(), region.spatial.clone());
+        vec![self.input.span([batch.clone(), inputs], source), weight, bias, outputs]
     }
 
-    pub(crate) fn params(&self, window: &Window, row_threads: u32) -> ConvParams {
-        let [batch, channels, .., reduction] = &window.tile;
-        let Channels { ins, outs, .. } = self.layer.channels;
-        let base = |placed: &Placed, binding: usize| placed.address(&[], &window.bytes[binding]);
-        let from_first = |placed: &Placed, binding: usize| placed.address(&[batch.start], &window.bytes[binding]);
-        let weight_axes = if self.layer.direction == Direction::WideToNarrow { [0, 1] } else { [1, 0] };
-        let [d, h, w] = std::array::from_fn(|i| self.axis_params(i, &window.tile[i + 2]));
-        let (_, [alpha, beta]) = activation_constants(self.activation);
-        ConvParams {
-            d,
-            h,
-            w,
-            batch_count: wrap(batch.len()),
-            first_channel: wrap(channels.start),
-            channel_count: wrap(channels.len()),
-            in_per_group: wrap(ins),
-            out_per_group: wrap(outs),
-            first_in: wrap(reduction.start),
-            count_in: wrap(reduction.len()),
-            accumulate: u32::from(reduction.start > 0),
-            x_base: from_first(&self.input, 0),
-            x_batch: self.input.stride(0),
-            x_channel: self.input.stride(1),
-            w_base: base(&self.weight, 1),
-            w_out: self.weight.stride(weight_axes[0]),
-            w_in: self.weight.stride(weight_axes[1]),
-            b_base: self.bias.as_ref().map_or(0, |bias| base(bias, 2)),
-            b_stride: self.bias.as_ref().map_or(0, |bias| bias.stride(0)),
-            y_base: from_first(&self.output, 3),
-            y_batch: self.output.stride(0),
-            y_channel: self.output.stride(1),
-            row_threads,
-            finish: u32::from(reduction.end == ins),
-            alpha,
-            beta,
-        }
+    /// The weight's axes of output and of input channels.
+    pub(crate) fn weight_axes(&self) -> [usize; 2] {
+        if self.layer.direction == Direction::WideToNarrow { [0, 1] } else { [1, 0] }
     }
 
     pub(crate) fn axis_params(&self, i: usize, outputs: &Range<usize>) -> AxisParams {
@@ -180,43 +131,85 @@ impl Relation {
             kernel: axis.kernel as i32,
             stride: axis.stride as i32,
             pad: axis.pad as i32,
-            inverse: inverse(index_step, tap_step),
+            inverse: self.inverses[i],
             tap_step: tap_step as i32,
             index_step: index_step as i32,
-            x_stride: spatial_stride(&self.input, i),
-            w_stride: spatial_stride(&self.weight, i),
-            y_stride: spatial_stride(&self.output, i),
-            first: wrap(outputs.start),
-            count: wrap(outputs.len()),
+            x_stride: self.input.spatial_stride(i),
+            w_stride: self.weight.spatial_stride(i),
+            y_stride: self.output.spatial_stride(i),
+            first: mod_2_32(outputs.start),
+            count: mod_2_32(outputs.len()),
         }
     }
 }
 
-/// The number that `a` is to be multiplied with to give 1 modulo `modulus`; 0 where the modulus is 1. They have no
-/// common factor.
-pub(crate) fn inverse(a: usize, modulus: usize) -> u32 {
-    (0..modulus).find(|candidate| (a % modulus) * candidate % modulus == 1 % modulus).unwrap_or(0) as u32
+/// A convolution or its transpose with a thread for each output, or for each block of them.
+pub(crate) struct ConvPass<'a> {
+    pub(crate) operands: &'a ConvOperands,
+    /// Outputs of a thread along each axis.
+    pub(crate) block: [u32; 3],
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl Pass for ConvPass<'_> {
+    type Uniform = ConvParams;
 
-    #[test]
-    fn inverses_invert() {
-        for modulus in 1..40usize {
-            for a in (1..80).filter(|&a| gcd(a, modulus) == 1) {
-                let product = a % modulus * inverse(a, modulus) as usize;
-                assert_eq!(product % modulus, 1 % modulus, "{a} mod {modulus}");
-            }
+    fn region(&self) -> Region {
+        self.operands.layer.region()
+    }
+
+    fn tensors(&self) -> Vec<&LaidOutTensor> {
+        self.operands.tensors()
+    }
+
+    fn spans(&self, region: &Region) -> Vec<Range<usize>> {
+        self.operands.spans(region)
+    }
+
+    fn work(&self, region: &Region) -> Work {
+        Work::Threads(block_threads(region, self.block))
+    }
+
+    fn uniform(&self, part: &Part) -> ConvParams {
+        let ConvOperands { layer, input, weight, epilogue, output, .. } = self.operands;
+        let ([batch, channels], reduction) = (&part.region.outer, &part.region.reduction);
+        let Channels { ins, outs, .. } = layer.channels;
+        let [w_out, w_in] = self.operands.weight_axes().map(|axis| weight.stride(axis));
+        let [d, h, w] = std::array::from_fn(|i| self.operands.axis_params(i, &part.region.spatial[i]));
+        let (_, [alpha, beta]) = activation_constants(epilogue.activation);
+        let bias = epilogue.bias.as_ref();
+        ConvParams {
+            d,
+            h,
+            w,
+            batch_count: mod_2_32(batch.len()),
+            first_channel: mod_2_32(channels.start),
+            channel_count: mod_2_32(channels.len()),
+            in_per_group: mod_2_32(ins),
+            out_per_group: mod_2_32(outs),
+            first_in: mod_2_32(reduction.start),
+            count_in: mod_2_32(reduction.len()),
+            accumulate: u32::from(reduction.start > 0),
+            x_base: input.address(&[batch.start], &part.bytes[0]),
+            x_batch: input.stride(0),
+            x_channel: input.stride(1),
+            w_base: weight.address(&[], &part.bytes[1]),
+            w_out,
+            w_in,
+            b_base: bias.map_or(0, |bias| bias.address(&[], &part.bytes[2])),
+            b_stride: bias.map_or(0, |bias| bias.stride(0)),
+            y_base: output.address(&[batch.start], &part.bytes[3]),
+            y_batch: output.stride(0),
+            y_channel: output.stride(1),
+            row_threads: part.row,
+            finish: u32::from(reduction.end == ins),
+            alpha,
+            beta,
         }
     }
+}
 
-    #[test]
-    fn missing_axes_have_no_stride() {
-        let line = Placed::workspace(&[2, 3, 5]);
-        assert_eq!([0, 1, 2].map(|i| spatial_stride(&line, i)), [0, 0, 1]);
-        let volume = Placed::workspace(&[2, 3, 4, 5, 6]);
-        assert_eq!([0, 1, 2].map(|i| spatial_stride(&volume, i)), [30, 6, 1]);
-    }
+/// Threads for a region, each of which computes a block of outputs.
+pub(crate) fn block_threads(region: &Region, block: [u32; 3]) -> u128 {
+    let blocks = (0..3).map(|i| region.spatial[i].len().div_ceil(block[i] as usize) as u128);
+    region.outer.iter().map(|range| range.len() as u128).chain(blocks).product()
 }

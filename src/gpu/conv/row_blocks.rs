@@ -3,7 +3,6 @@
 use super::layer::{Direction, Layer};
 use super::operands::ConvParams;
 use crate::gpu::program::recipe::{Candidate, Shape};
-use crate::gpu::program::region::Tile;
 use crate::gpu::program::shader::{Shader, with_storage};
 
 /// One thread sums a block of outputs.
@@ -18,8 +17,7 @@ pub(crate) static ROWS: Shader = Shader {
     ),
     reads: 3,
     writes: 1,
-    fields: ConvParams::FIELDS,
-    params_size: size_of::<ConvParams>() as u64,
+    uniform: ConvParams::LAYOUT,
     subgroups: false,
     overrides: &["workgroup_size", "has_bias", "activation"],
 };
@@ -30,20 +28,10 @@ const BLOCK: [u32; 3] = [1, 2, 8];
 /// Threads of a workgroup.
 pub(crate) const THREADS: u32 = 64;
 
-/// The way to run a problem so, if there is one.
+/// The candidate for a problem that the shader can run.
 pub(crate) fn candidate(layer: &Layer) -> Option<Candidate> {
     let unit = layer.axes[1..].iter().all(|axis| axis.stride == 1 && axis.dilation == 1);
-    let candidate = Candidate {
-        shape: Shape::Blocks { block: BLOCK, split_k: false },
-        workgroup_size: Some(THREADS),
-        ..Candidate::new(&ROWS)
-    };
+    let shape = Shape::Blocks { block: BLOCK, split_k: false };
+    let candidate = Candidate { shape, workgroup_size: Some(THREADS), ..Candidate::new(&ROWS) };
     (layer.direction == Direction::WideToNarrow && unit).then_some(candidate)
-}
-
-/// Workgroups for a part of the problem.
-pub(crate) fn workgroups(tile: &Tile) -> u128 {
-    let blocks = (2..5).map(|axis| tile[axis].len().div_ceil(BLOCK[axis - 2] as usize) as u128);
-    let outer = tile[0].len() as u128 * tile[1].len() as u128;
-    (outer * blocks.product::<u128>()).div_ceil(THREADS.into())
 }

@@ -1,45 +1,41 @@
-//! Long sums in chunks: a first pass leaves a partial sum for each chunk, a second adds them in their order.
+//! Split-K: long sums in slices. A first pass leaves a partial sum for each slice, a second pass adds them in their order.
+
+use std::ops::Range;
 
 use crate::dtype::FloatType;
 use crate::error::Result;
-use crate::gpu::program::addressing::{activation_constants, flag};
-use crate::gpu::program::operand::{Bindable, Placed, Source};
-use crate::gpu::program::program::{Program, Step};
+use crate::gpu::program::builder::ProgramBuilder;
+use crate::gpu::program::constants::{activation_constants, flag};
+use crate::gpu::program::operand::LaidOutTensor;
+use crate::gpu::program::pass::{Part, Pass};
 use crate::gpu::program::recipe::{Candidate, Recipe};
-use crate::gpu::program::region::{REDUCTION, Tile, chunks_of};
-use crate::gpu::program::request::{Launch, Request, Work};
-use crate::gpu::program::shader::{Shader, Storage, with_storage};
-use crate::gpu::program::split::Window;
-use crate::gpu::program::uniform::{uniform, wrap};
+use crate::gpu::program::region::Region;
+use crate::gpu::program::shader::{Shader, with_storage};
+use crate::gpu::program::uniform::{mod_2_32, uniform};
 use crate::ops::activation::Activation;
 use crate::tensor::layout::TensorLayout;
 
 uniform! {
+    /// One of the five axes of [`SplitKSumParams`]; 16 bytes.
+    SplitKAxis {
+        first: u32,
+        count: u32,
+        x_stride: u32,
+        y_stride: u32,
+    }
+}
+
+uniform! {
     /// `Params` of the second pass of a sum.
-    PartialsParams {
-        first_0: u32,
-        first_1: u32,
-        first_2: u32,
-        first_3: u32,
-        first_4: u32,
-        count_0: u32,
-        count_1: u32,
-        count_2: u32,
-        count_3: u32,
-        count_4: u32,
-        x_0: u32,
-        x_1: u32,
-        x_2: u32,
-        x_3: u32,
-        x_4: u32,
-        y_0: u32,
-        y_1: u32,
-        y_2: u32,
-        y_3: u32,
-        y_4: u32,
+    SplitKSumParams {
+        n: SplitKAxis,
+        c: SplitKAxis,
+        d: SplitKAxis,
+        h: SplitKAxis,
+        w: SplitKAxis,
         x_base: u32,
         y_base: u32,
-        parts: u32,
+        slices: u32,
         row_threads: u32,
         b_base: u32,
         b_stride: u32,
@@ -54,8 +50,7 @@ pub(crate) static SUM: Shader = Shader {
     texts: with_storage!("conv/split_k_sum.wgsl", "shared/activation.wgsl"),
     reads: 2,
     writes: 1,
-    fields: PartialsParams::FIELDS,
-    params_size: size_of::<PartialsParams>() as u64,
+    uniform: SplitKSumParams::LAYOUT,
     subgroups: false,
     overrides: &["workgroup_size", "has_bias", "activation"],
 };
@@ -63,44 +58,45 @@ pub(crate) static SUM: Shader = Shader {
 /// Threads that a device of some size wants.
 const THREADS: usize = 1 << 14;
 
-/// Terms of a chunk that 32-bit numbers count with room to spare.
+/// Terms of a slice that 32-bit numbers count with room to spare.
 const MOST_TERMS: usize = 1 << 30;
 
 /// Terms that are worth a thread.
-const LEAST_CHUNK: usize = 64;
+const LEAST_SLICE: usize = 64;
 
-/// How the sum of `terms` for each of `outputs` is taken apart. It depends on nothing else, so that the result is the
-/// same everywhere.
-#[derive(Clone, Copy)]
-pub(crate) struct Chunks {
-    /// Terms in each but the last.
-    pub(crate) chunk: usize,
+/// How the sum of some terms for each of some outputs is cut into slices. It depends on nothing else, so that the result
+/// is the same on every device.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slices {
+    /// Terms in each slice but the last.
+    pub(crate) length: usize,
     pub(crate) count: usize,
 }
 
-impl Chunks {
-    /// Where each output has a thread, for each chunk.
+impl Slices {
+    /// Where each slice of each output has a thread.
     pub(crate) fn new(outputs: usize, terms: usize) -> Self {
-        Self::of_least(LEAST_CHUNK, outputs, terms)
+        Self::of_least(LEAST_SLICE, outputs, terms)
     }
 
     /// Where a thread has 16 outputs or more.
     pub(crate) fn of_tiles(outputs: usize, terms: usize) -> Self {
-        Self::of_least(4 * LEAST_CHUNK, outputs.div_ceil(16), terms)
+        Self::of_least(4 * LEAST_SLICE, outputs.div_ceil(16), terms)
     }
 
     fn of_least(least: usize, threads: usize, terms: usize) -> Self {
         let wanted = THREADS.div_ceil(threads.max(1)).min(terms / least).max(1);
-        let chunk = terms.div_ceil(wanted).clamp(1, MOST_TERMS);
-        Self { chunk, count: terms.div_ceil(chunk).max(1) }
+        let length = terms.div_ceil(wanted).clamp(1, MOST_TERMS);
+        Self { length, count: terms.div_ceil(length).max(1) }
     }
 
+    /// The whole sum as one slice.
     pub(crate) fn whole(terms: usize) -> Self {
-        Self { chunk: terms.max(1), count: 1 }
+        Self { length: terms.max(1), count: 1 }
     }
 
-    /// In chunks where that gives threads to more of the device, and as a whole; for what is stored as f16 also with a
-    /// workspace, where a sum may be split without being rounded.
+    /// In slices where that gives threads to more of the device, and as a whole. What is stored as f16 also goes through a
+    /// workspace of f32 as one slice, where its sum may be split without being rounded.
     pub(crate) fn candidates(&self, whole: Candidate, storage: FloatType) -> Vec<Candidate> {
         let apart = self.count > 1 || storage == FloatType::F16;
         let apart = if apart { whole.with_split_k() } else { None };
@@ -113,178 +109,177 @@ impl Chunks {
     }
 }
 
-/// These candidates; and those of one pass with the sum in a workspace of f32, where the output is f16 and the sum must be
-/// split.
+/// These candidates; and for outputs of f16 the same with the sum in a workspace of f32, for where the sum must be split.
 pub(crate) fn with_f32_sums(mut candidates: Vec<Candidate>, storage: FloatType) -> Vec<Candidate> {
     if storage == FloatType::F16 {
-        let in_two = candidates.iter().filter_map(Candidate::with_split_k);
-        let new = |two: &Candidate| !candidates.iter().any(|other| other.recipe(1) == two.recipe(1));
-        let in_two: Vec<_> = in_two.filter(new).collect();
-        candidates.extend(in_two);
+        let with_workspace = candidates.iter().filter_map(Candidate::with_split_k);
+        let new = |candidate: &Candidate| !candidates.iter().any(|other| other.recipe(1) == candidate.recipe(1));
+        let with_workspace: Vec<_> = with_workspace.filter(new).collect();
+        candidates.extend(with_workspace);
     }
     candidates
 }
 
-/// What a second pass does with the whole sums.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Finish {
-    /// The bias's number among the operands, where the first pass did not add it.
-    pub(crate) bias: Option<usize>,
+/// What is applied to a sum when it is whole: the bias, then the activation.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Epilogue {
+    pub(crate) bias: Option<LaidOutTensor>,
     pub(crate) activation: Activation,
 }
 
-/// What the first pass of a sum writes: the output itself, or a workspace.
-pub(crate) struct Partials {
-    /// Where the sum, or the partial sum of a chunk, goes. A workspace of several chunks has an axis more.
-    pub(crate) target: Placed,
-    pub(crate) source: Source,
-    pub(crate) storage: Storage,
-    /// From one chunk to the next.
-    pub(crate) stride: u32,
-    /// Partial sums of each output.
-    parts: usize,
-    pub(crate) workspaces: Vec<u64>,
+impl Epilogue {
+    pub(crate) fn constants(&self) -> [(&'static str, f64); 2] {
+        [flag("has_bias", self.bias.is_some()), ("activation", activation_constants(self.activation).0)]
+    }
 }
 
-impl Partials {
-    pub(crate) fn new(request: &Request<'_>, split_k: bool, parts: usize, operands: &[Placed]) -> Result<Self> {
-        let (number, storage) = (operands.len() - 1, request.options.storage);
-        let output = &operands[number];
-        if !split_k {
-            let (target, source, storage) = (output.clone(), Source::Operand(number), Storage::all(storage));
-            return Ok(Self { target, source, storage, stride: 0, parts, workspaces: Vec::new() });
+/// Where the first pass of a sum writes: the output itself, or a workspace of partial sums.
+pub(crate) struct SplitK {
+    /// Where the sum, or the partial sum of a slice, goes. A workspace of several slices has an axis more.
+    pub(crate) target: LaidOutTensor,
+    /// Elements from one slice to the next.
+    pub(crate) stride: u32,
+    slices: usize,
+    has_workspace: bool,
+}
+
+impl SplitK {
+    /// Through a workspace if the recipe says so; it is the caller who knows into how many slices.
+    pub(crate) fn new(builder: &mut ProgramBuilder<'_>, slices: usize) -> Result<Self> {
+        if !builder.recipe().shape.split_k() {
+            return Ok(Self { target: builder.output(), stride: 0, slices, has_workspace: false });
         }
-        let chunks: &[usize] = if parts > 1 { &[parts] } else { &[] };
-        let target = Placed::workspace(&[output.layout.shape(), chunks].concat());
-        let workspaces = vec![request.check_workspace(&target)?];
-        let storage = Storage { input: storage, ..Default::default() };
-        Ok(Self { target, source: Source::Workspace(0), storage, stride: 1, parts, workspaces })
+        Self::in_workspace(builder, slices)
     }
 
-    /// Where the sums of the first chunk go. Those of the next are `stride` further each.
-    pub(crate) fn first_chunk(&self) -> Result<Placed> {
+    fn in_workspace(builder: &mut ProgramBuilder<'_>, slices: usize) -> Result<Self> {
+        let last: &[usize] = if slices > 1 { &[slices] } else { &[] };
+        let target = builder.add_workspace(&[builder.output().layout.shape(), last].concat())?;
+        Ok(Self { target, stride: 1, slices, has_workspace: true })
+    }
+
+    /// Where the sums of the first slice go. Those of the next are `stride` further each.
+    pub(crate) fn first_slice(&self) -> Result<LaidOutTensor> {
         let layout = &self.target.layout;
-        let rank = layout.shape().len() - usize::from(self.parts > 1);
+        let rank = layout.shape().len() - usize::from(self.slices > 1);
         let layout = TensorLayout::new(&layout.shape()[..rank], &layout.strides()[..rank], layout.offset())?;
-        Ok(Placed { layout, ..self.target.clone() })
+        Ok(LaidOutTensor { layout, ..self.target.clone() })
     }
 
-    /// The second pass, if there is one.
-    pub(crate) fn sum(
-        &self,
-        request: &Request<'_>,
-        recipe: &Recipe,
-        operands: &[Placed],
-        finish: Finish,
-    ) -> Result<Option<Step>> {
-        if self.workspaces.is_empty() {
-            return Ok(None);
+    /// Adds the second pass, if the sums go through a workspace.
+    pub(crate) fn add_sum(&self, builder: &mut ProgramBuilder<'_>, epilogue: Epilogue) -> Result<()> {
+        if !self.has_workspace {
+            return Ok(());
         }
-        let number = operands.len() - 1;
-        let output = &operands[number];
-        let rank = output.layout.shape().len();
-        let size = |axis: usize| if axis < rank { output.layout.shape()[axis] } else { 1 };
-        let storage = Storage { output: request.options.storage, ..Default::default() };
-        let tile: Tile = std::array::from_fn(|axis| 0..size(axis));
-        // Without a bias its binding, which the shader never reads then, holds the workspace.
-        let bias = finish.bias.map(|number| &operands[number]);
-        let operands = [&self.target, bias.unwrap_or(&self.target), output].map(Bindable::from);
-        let spans = |tile: &Tile| {
-            let ranges = &tile[..rank];
-            let parts = std::iter::once(0..self.parts);
-            let workspace: Vec<_> = ranges.iter().cloned().chain(parts).collect();
-            let workspace = &workspace[..self.target.layout.shape().len()];
-            let workspace = self.target.layout.span(workspace);
-            let bias = bias.map_or(workspace.clone(), |bias| bias.layout.span(&ranges[1..2]));
-            vec![workspace, bias, output.layout.span(ranges)]
-        };
-        let (activation, [alpha, beta]) = activation_constants(finish.activation);
-        let params = |window: &Window, row_threads| PartialsParams {
-            b_base: bias.map_or(0, |bias| bias.address(&[], &window.bytes[1])),
+        let sum = SplitKSum { partial: &self.target, slices: self.slices, output: builder.output(), epilogue };
+        builder.add_pass(&SUM, sum.epilogue.constants(), &sum)
+    }
+}
+
+/// Adds the step that writes the sum of no terms: the second pass alone, with no partial sums. Inputs without elements are
+/// not bound.
+pub(crate) fn add_empty_sum(builder: &mut ProgramBuilder<'_>) -> Result<()> {
+    SplitK::in_workspace(builder, 0)?.add_sum(builder, Epilogue::default())
+}
+
+/// The second pass: each output is the sum of its slices' partial sums.
+struct SplitKSum<'a> {
+    partial: &'a LaidOutTensor,
+    slices: usize,
+    output: LaidOutTensor,
+    epilogue: Epilogue,
+}
+
+impl SplitKSum<'_> {
+    fn axis(&self, part: &Part, axis: usize) -> SplitKAxis {
+        let rank = self.output.layout.shape().len();
+        let stride = |tensor: &LaidOutTensor| if axis < rank { tensor.stride(axis) } else { 0 };
+        let range = &part.region[axis];
+        SplitKAxis {
+            first: mod_2_32(range.start),
+            count: mod_2_32(range.len()),
+            x_stride: stride(self.partial),
+            y_stride: stride(&self.output),
+        }
+    }
+}
+
+impl Pass for SplitKSum<'_> {
+    type Uniform = SplitKSumParams;
+
+    /// The output's axes in their order; a gradient may have fewer than five.
+    fn region(&self) -> Region {
+        let shape = self.output.layout.shape();
+        let size = |axis: usize| shape.get(axis).copied().unwrap_or(1);
+        Region::whole([size(0), size(1)], [size(2), size(3), size(4)], 1)
+    }
+
+    /// Without a bias its binding, which the shader then never reads, holds the partial sums.
+    fn tensors(&self) -> Vec<&LaidOutTensor> {
+        vec![self.partial, self.epilogue.bias.as_ref().unwrap_or(self.partial), &self.output]
+    }
+
+    fn spans(&self, region: &Region) -> Vec<Range<usize>> {
+        let ranges: Vec<_> = (0..self.output.layout.shape().len()).map(|axis| region[axis].clone()).collect();
+        let partial: Vec<_> = ranges.iter().cloned().chain(std::iter::once(0..self.slices)).collect();
+        let partial = self.partial.layout.span(&partial[..self.partial.layout.shape().len()]);
+        let bias = self.epilogue.bias.as_ref();
+        let bias = bias.map_or(partial.clone(), |bias| bias.layout.span(&ranges[1..2]));
+        vec![partial, bias, self.output.layout.span(&ranges)]
+    }
+
+    fn uniform(&self, part: &Part) -> SplitKSumParams {
+        let [n, c, d, h, w] = std::array::from_fn(|axis| self.axis(part, axis));
+        let bias = self.epilogue.bias.as_ref();
+        let (_, [alpha, beta]) = activation_constants(self.epilogue.activation);
+        SplitKSumParams {
+            n,
+            c,
+            d,
+            h,
+            w,
+            x_base: self.partial.address(&[], &part.bytes[0]),
+            y_base: self.output.address(&[], &part.bytes[2]),
+            slices: mod_2_32(self.slices),
+            row_threads: part.row,
+            b_base: bias.map_or(0, |bias| bias.address(&[], &part.bytes[1])),
             b_stride: bias.map_or(0, |bias| bias.stride(0)),
             alpha,
             beta,
-            ..self.params(output, window, row_threads)
-        };
-        let launch = Launch { recipe, storage, tile, operands: &operands, work: Work::Outputs };
-        let dispatches = request.dispatches(launch, spans, params)?;
-        let size = recipe.workgroup_size.into();
-        let constants = vec![("workgroup_size", size), flag("has_bias", bias.is_some()), ("activation", activation)];
-        let bindings = vec![self.source, finish.bias.map_or(self.source, Source::Operand), Source::Operand(number)];
-        Ok(Some(Step { shader: &SUM, storage, constants, bindings, dispatches }))
-    }
-
-    fn params(&self, output: &Placed, window: &Window, row_threads: u32) -> PartialsParams {
-        let rank = output.layout.shape().len();
-        let stride = |placed: &Placed, axis: usize| if axis < rank { placed.stride(axis) } else { 0 };
-        let [first_0, first_1, first_2, first_3, first_4] = std::array::from_fn(|axis| wrap(window.tile[axis].start));
-        let [count_0, count_1, count_2, count_3, count_4] = std::array::from_fn(|axis| wrap(window.tile[axis].len()));
-        let [x_0, x_1, x_2, x_3, x_4] = std::array::from_fn(|axis| stride(&self.target, axis));
-        let [y_0, y_1, y_2, y_3, y_4] = std::array::from_fn(|axis| stride(output, axis));
-        PartialsParams {
-            first_0,
-            first_1,
-            first_2,
-            first_3,
-            first_4,
-            count_0,
-            count_1,
-            count_2,
-            count_3,
-            count_4,
-            x_0,
-            x_1,
-            x_2,
-            x_3,
-            x_4,
-            y_0,
-            y_1,
-            y_2,
-            y_3,
-            y_4,
-            x_base: self.target.address(&[], &window.bytes[0]),
-            y_base: output.address(&[], &window.bytes[2]),
-            parts: wrap(self.parts),
-            row_threads,
-            ..Default::default()
         }
     }
 }
 
-/// The sum of no terms: only the second pass, with no partial sums. Inputs without elements are not bound.
-pub(crate) fn zeros(op: &'static str, recipe: Recipe, operands: Vec<Placed>, request: &Request<'_>) -> Result<Program> {
-    let partials = Partials::new(request, true, 0, &operands)?;
-    let steps = partials.sum(request, &recipe, &operands, Finish::default())?.into_iter().collect();
-    let (inputs, tables, workspaces) = (operands.len() - 1, Vec::new(), partials.workspaces);
-    Ok(Program { op, recipe, operands, inputs, tables, workspaces, steps })
-}
-
-/// A window's part of the chunks, as the shaders of a first pass want it.
-pub(crate) struct Part {
-    pub(crate) chunk: u32,
-    pub(crate) chunks: u32,
+/// The slices of a part of a first pass, as its shader takes them.
+pub(crate) struct PartSlices {
+    /// Terms of a slice.
+    pub(crate) length: u32,
+    /// Slices that the part takes part in.
+    pub(crate) count: u32,
+    /// Terms of the first slice that an earlier part has added.
     pub(crate) lead: u32,
+    /// 1 where the first slice goes on from a sum that an earlier part left.
     pub(crate) accumulate: u32,
-    /// The window's first chunk.
-    pub(crate) number: usize,
+    /// The number of the first slice.
+    pub(crate) first: usize,
 }
 
-impl Part {
-    pub(crate) fn new(chunks: &Chunks, window: &Window) -> Self {
-        let range = &window.tile[REDUCTION];
-        if chunks.count == 1 {
-            // The window is all of its chunk, so that the numbers stay small.
+impl PartSlices {
+    pub(crate) fn new(slices: &Slices, part: &Part) -> Self {
+        let range = &part.region.reduction;
+        if slices.count == 1 {
+            // The part is all of its slice, so that the numbers stay small.
             let accumulate = u32::from(range.start > 0);
-            return Self { chunk: wrap(range.len()), chunks: 1, lead: 0, accumulate, number: 0 };
+            return Self { length: mod_2_32(range.len()), count: 1, lead: 0, accumulate, first: 0 };
         }
-        let touched = chunks_of(&window.tile, chunks.chunk);
-        let lead = range.start - touched.start * chunks.chunk;
+        let touched = part.region.slices(slices.length);
+        let lead = range.start - touched.start * slices.length;
         Self {
-            chunk: wrap(chunks.chunk),
-            chunks: wrap(touched.len()),
-            lead: wrap(lead),
+            length: mod_2_32(slices.length),
+            count: mod_2_32(touched.len()),
+            lead: mod_2_32(lead),
             accumulate: u32::from(lead > 0),
-            number: touched.start,
+            first: touched.start,
         }
     }
 }
@@ -294,12 +289,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chunks_hold_every_term() {
+    fn slices_hold_every_term() {
         for outputs in [0, 1, 7, 300, 1 << 14, 1 << 20] {
             for terms in [0, 1, 63, 64, 129, 5000, 1 << 20] {
-                let Chunks { chunk, count } = Chunks::new(outputs, terms);
-                assert!(chunk * count >= terms && chunk * (count - 1) < terms.max(1), "{outputs} {terms}");
-                assert!(count == 1 || (chunk >= LEAST_CHUNK && outputs * (count - 1) < THREADS), "{outputs} {terms}");
+                let Slices { length, count } = Slices::new(outputs, terms);
+                assert!(length * count >= terms && length * (count - 1) < terms.max(1), "{outputs} {terms}");
+                assert!(count == 1 || (length >= LEAST_SLICE && outputs * (count - 1) < THREADS), "{outputs} {terms}");
             }
         }
     }

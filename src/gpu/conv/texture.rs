@@ -1,17 +1,15 @@
 //! A convolution or its transpose from texture to texture.
 
 use super::layer::{Channels, Direction, Layer};
-use super::operands::{AxisParams, Relation};
-use super::split_k::Finish;
-use crate::error::Result;
-use crate::gpu::program::addressing::{activation_constants, flag};
-use crate::gpu::program::operand::Source;
-use crate::gpu::program::request::Request;
+use super::operands::{AxisParams, ConvOperands};
+use super::split_k::Epilogue;
+use crate::gpu::program::builder::ProgramBuilder;
+use crate::gpu::program::constants::activation_constants;
 use crate::gpu::program::shader::{Shader, Texts};
 use crate::gpu::program::texture::TextureWork;
-use crate::gpu::program::uniform::{uniform, wrap};
+use crate::gpu::program::uniform::{mod_2_32, uniform};
 use crate::ops::activation::Activation;
-use crate::ops::op::Op;
+use crate::tensor::operand::Role;
 
 uniform! {
     /// `Params` of the convolution between textures and of its transpose.
@@ -36,8 +34,7 @@ pub(crate) const fn conv_shader(texts: Texts) -> Shader {
         texts,
         reads: 3,
         writes: 1,
-        fields: TextureConvParams::FIELDS,
-        params_size: size_of::<TextureConvParams>() as u64,
+        uniform: TextureConvParams::LAYOUT,
         subgroups: false,
         overrides: &[
             "workgroup_width",
@@ -54,48 +51,38 @@ pub(crate) const fn conv_shader(texts: Texts) -> Shader {
 }
 
 /// A convolution or its transpose.
-pub(crate) fn conv<O: Op>(
-    op: &O,
-    layer: Layer,
-    activation: Activation,
-    shader: &'static Shader,
-    request: &Request<'_>,
-) -> Result<TextureWork> {
-    let operands = request.place(op)?;
-    let bias = operands.iter().position(|operand| operand.name == "bias");
-    let relation = Relation::new(layer, Finish { bias, activation }, &operands, operands[operands.len() - 1].clone());
+pub(crate) fn conv(layer: Layer, activation: Activation, builder: &ProgramBuilder<'_>) -> TextureWork {
+    let [input, weight, output] = [builder.operand(0), builder.operand(1), builder.output()];
+    let epilogue = Epilogue { bias: builder.operand_as(Role::Bias), activation };
+    let operands = ConvOperands::new(layer, [input, weight, output], epilogue);
     let Channels { ins, outs, .. } = layer.channels;
-    let weight = &operands[1];
-    let (w_out, w_in, w_group) = match layer.direction {
-        Direction::WideToNarrow => (weight.stride(0), weight.stride(1), 0),
+    let weight = &operands.weight;
+    let [w_out, w_in] = operands.weight_axes().map(|axis| weight.stride(axis));
+    let w_group = match layer.direction {
+        Direction::WideToNarrow => 0,
         // (in, out of a group): the next group's first output is the first again, of the next inputs.
-        Direction::NarrowToWide => {
-            let (w_in, w_out) = (weight.stride(0), weight.stride(1));
-            (w_out, w_in, wrap(ins).wrapping_mul(w_in).wrapping_sub(wrap(outs).wrapping_mul(w_out)))
-        }
+        Direction::NarrowToWide => mod_2_32(ins).wrapping_mul(w_in).wrapping_sub(mod_2_32(outs).wrapping_mul(w_out)),
     };
-    let [.., height, width, _] = layer.tile();
-    let (number, [alpha, beta]) = activation_constants(activation);
+    let [_, height, width] = layer.region().spatial;
+    let (_, [alpha, beta]) = activation_constants(activation);
+    let bias = operands.epilogue.bias.as_ref();
     let params = TextureConvParams {
-        h: relation.axis_params(1, &height),
-        w: relation.axis_params(2, &width),
+        h: operands.axis_params(1, &height),
+        w: operands.axis_params(2, &width),
         w_base: weight.address(&[], &(0..0)),
         w_out,
         w_group,
         w_in,
-        b_base: bias.map_or(0, |number| operands[number].address(&[], &(0..0))),
-        b_stride: bias.map_or(0, |number| operands[number].stride(0)),
+        b_base: bias.map_or(0, |bias| bias.address(&[], &(0..0))),
+        b_stride: bias.map_or(0, |bias| bias.stride(0)),
         alpha,
         beta,
     };
-    let constants = vec![
-        ("in_per_group", ins as f64),
-        ("out_per_group", outs as f64),
-        flag("has_bias", bias.is_some()),
-        ("activation", number),
-    ];
-    // Without a bias its binding, which the shader never reads then, holds the weight.
-    let buffers = [1, bias.unwrap_or(1)].map(Source::Operand);
-    let params = bytemuck::bytes_of(&params).to_vec();
-    Ok(TextureWork { shader, operands, tables: Vec::new(), buffers, params, constants })
+    let own = [("in_per_group", ins as f64), ("out_per_group", outs as f64)];
+    TextureWork {
+        // Without a bias its binding, which the shader never reads then, holds the weight.
+        buffers: [weight.clone(), bias.unwrap_or(weight).clone()],
+        uniform: bytemuck::bytes_of(&params).to_vec(),
+        constants: own.into_iter().chain(operands.constants()).collect(),
+    }
 }

@@ -7,8 +7,8 @@ use super::gpu::Gpu;
 use crate::dtype::{DataType, FloatType};
 use crate::error::{Error, Result};
 use crate::gpu::plan::plan::Buffers;
+use crate::gpu::program::context::GpuOp;
 use crate::gpu::program::options::PlanOptions;
-use crate::gpu::program::request::GpuOp;
 use crate::tensor::element::{Element, Tensor, TensorView};
 use crate::tensor::operand::Operand;
 
@@ -87,7 +87,7 @@ impl Output {
         let integers = operand.data_type == DataType::I32;
         let element = if storage == FloatType::F16 && !integers { 2 } else { 4 };
         let bytes = (operand.shape.iter().product::<usize>() as u64 * element).next_multiple_of(4);
-        let buffer = gpu.allocate(operand.name, bytes)?;
+        let buffer = gpu.allocate(operand.role.name(), bytes)?;
         Ok(Self { shape: operand.shape, integers, storage, buffer, bytes })
     }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::gpu::Gpu;
 use crate::error::Result;
 use crate::gpu::plan::plan::Buffers;
+use crate::gpu::program::context::GpuOp;
 use crate::gpu::program::options::PlanOptions;
 use crate::gpu::program::recipe::Recipe;
-use crate::gpu::program::request::GpuOp;
 
 /// A recipe is repeated this often, if one run takes no longer than [`PATIENCE`].
 const REPETITIONS: usize = 5;

@@ -34,8 +34,7 @@ impl KernelCache {
         let constants = step.constants.iter().map(|&(name, value)| (name, value.to_bits())).collect();
         let mut kernels = self.kernels.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || Arc::new(Kernel::new(device, op, step, self.cache.as_ref()));
-        let text = step.shader.text(step.storage).unwrap_or_default().as_ptr().addr();
-        kernels.entry((text, constants)).or_insert_with(make).clone()
+        kernels.entry((step.text.as_ptr().addr(), constants)).or_insert_with(make).clone()
     }
 }
 
@@ -54,7 +53,7 @@ impl Kernel {
         });
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some(&label("shader")),
-            source: wgpu::ShaderSource::Wgsl(shader.text(step.storage).unwrap_or_default().into()),
+            source: wgpu::ShaderSource::Wgsl(step.text.into()),
         });
         let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some(&label("pipeline")),
@@ -89,7 +88,7 @@ fn layout_entries(step: &Step) -> Vec<wgpu::BindGroupLayoutEntry> {
         min_binding_size: wgpu::BufferSize::new(min_size),
     };
     let ty = |binding| match (binding, step.storage.texels) {
-        (0, _) => buffer(wgpu::BufferBindingType::Uniform, shader.params_size),
+        (0, _) => buffer(wgpu::BufferBindingType::Uniform, shader.uniform.size),
         (1, Some(_)) => wgpu::BindingType::Texture {
             sample_type: wgpu::TextureSampleType::Float { filterable: false },
             view_dimension: wgpu::TextureViewDimension::D2,
@@ -123,14 +122,14 @@ pub(crate) struct PlanBuffers {
 impl PlanBuffers {
     pub(crate) fn new(device: &Device, program: &Program) -> Self {
         let alignment = u64::from(device.limits().min_uniform_buffer_offset_alignment);
-        let largest = program.steps.iter().map(|step| step.shader.params_size).max();
+        let largest = program.steps.iter().map(|step| step.shader.uniform.size).max();
         let pitch = largest.unwrap_or(alignment).next_multiple_of(alignment);
         let filled = |name, contents: &[u8], usage| filled(device, &program.label(name), contents, usage);
         let dispatches = || program.steps.iter().flat_map(|step| &step.dispatches);
         // A plan without dispatches keeps one unused, since a buffer cannot be empty.
         let mut params = vec![0; pitch as usize * dispatches().count().max(1)];
         for (slot, dispatch) in params.chunks_exact_mut(pitch as usize).zip(dispatches()) {
-            slot[..dispatch.params.len()].copy_from_slice(&dispatch.params);
+            slot[..dispatch.uniform.len()].copy_from_slice(&dispatch.uniform);
         }
         Self {
             params: filled("params", &params, BufferUsages::UNIFORM),

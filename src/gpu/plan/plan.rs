@@ -101,11 +101,11 @@ impl Plan {
             }
         }
         for (number, (operand, slice)) in operands.iter().zip(slices).enumerate() {
-            self.check_slice(operand.name, self.program.needed(number), slice)?;
+            self.check_slice(operand.name(), self.program.needed(number), slice)?;
         }
         for written in inputs..slices.len() {
             if let Some(other) = slices[..written].iter().position(|slice| slice.buffer() == slices[written].buffer()) {
-                return Err(Error::Aliased { operand: operands[other].name, output: operands[written].name });
+                return Err(Error::Aliased { operand: operands[other].name(), output: operands[written].name() });
             }
         }
         Ok(())
@@ -120,7 +120,7 @@ impl Plan {
             self.check_slice(operand, needed, workspace)?;
             let earlier = slices.iter().chain(&workspaces[..number]);
             if let Some(other) = earlier.enumerate().find(|(_, slice)| slice.buffer() == workspace.buffer()) {
-                let operand = self.program.operands.get(other.0).map_or(operand, |placed| placed.name);
+                let operand = self.program.operands.get(other.0).map_or(operand, |tensor| tensor.name());
                 return Err(Error::Aliased { operand, output: "workspace" });
             }
         }
@@ -153,7 +153,7 @@ impl Plan {
         let params = BufferBinding {
             buffer: &self.buffers.params,
             offset: self.buffers.pitch * number,
-            size: BufferSize::new(step.shader.params_size),
+            size: BufferSize::new(step.shader.uniform.size),
         };
         let window = |(source, bytes): (&Source, &Range<u64>)| {
             let (buffer, offset) = match *source {
@@ -167,7 +167,7 @@ impl Plan {
             let size = BufferSize::new(bytes.end - bytes.start);
             BindingResource::Buffer(BufferBinding { buffer, offset: offset + bytes.start, size })
         };
-        let windows = step.bindings.iter().zip(&dispatch.windows).map(window);
+        let windows = step.bindings.iter().zip(&dispatch.bound_bytes).map(window);
         std::iter::once(BindingResource::Buffer(params)).chain(windows).collect()
     }
 }

@@ -9,11 +9,11 @@ use super::plan::Plan;
 use super::tuned::TunedRecipes;
 use crate::dtype::FloatType;
 use crate::error::Result;
-use crate::gpu::program::operand::Placed;
+use crate::gpu::program::context::{GpuOp, LowerContext};
+use crate::gpu::program::operand::LaidOutTensor;
 use crate::gpu::program::options::PlanOptions;
 use crate::gpu::program::program::Program;
 use crate::gpu::program::recipe::{Capabilities, Recipe};
-use crate::gpu::program::request::{GpuOp, Request};
 use crate::ops::conv::conv::Conv;
 use crate::ops::conv::conv_transpose::ConvTranspose;
 use crate::ops::op::Cost;
@@ -25,10 +25,10 @@ pub fn required_limits<O: GpuOp>(op: &O, options: &PlanOptions) -> Result<Limits
     let defaults = Limits::default();
     let lower = |max_buffer_size| {
         let limits = Limits { max_buffer_size, ..Limits::default() };
-        op.lower(Request { capabilities: &Capabilities::plain(limits, required_features(options)), options })
+        op.lower(&LowerContext { capabilities: &Capabilities::plain(limits, required_features(options)), options })
     };
     let unbounded = lower(u64::MAX)?;
-    let tensors = unbounded.operands.iter().map(Placed::bytes).fold(defaults.max_buffer_size, u64::max);
+    let tensors = unbounded.operands.iter().map(LaidOutTensor::bytes).fold(defaults.max_buffer_size, u64::max);
     // Where buffers as large as the tensors will do, another recipe may need no larger workspace.
     let program = lower(tensors).unwrap_or(unbounded);
     let tables = program.tables.iter().map(|table| table.len() as u64);
@@ -134,7 +134,7 @@ impl Planner {
 
     /// What a plan will do: by the forced recipe, by the tuned one, or by the one predicted to be the fastest.
     fn program<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Program> {
-        let lower = |options: &PlanOptions| op.lower(Request { capabilities: &self.capabilities, options });
+        let lower = |options: &PlanOptions| op.lower(&LowerContext { capabilities: &self.capabilities, options });
         let chosen = match options.recipe {
             Some(_) => None,
             None => self.locked_tuned().get(op, options, &self.capabilities),
@@ -154,7 +154,8 @@ impl Planner {
     pub fn plan<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Plan> {
         let program = self.program(op, options)?;
         // As stored: an f16 has two bytes.
-        let bytes = program.operands.iter().map(|placed| (placed.layout.len() as u64).saturating_mul(placed.element));
+        let bytes =
+            program.operands.iter().map(|tensor| (tensor.layout.len() as u64).saturating_mul(tensor.stored.bytes()));
         let cost = Cost { bytes: bytes.fold(0, u64::saturating_add), ..op.cost()? };
         Ok(self.compile(program, cost))
     }

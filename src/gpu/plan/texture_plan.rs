@@ -6,11 +6,11 @@ use super::plan::{Bound, Plan, Resource};
 use super::planner::Planner;
 use super::texture_level::TextureLevel;
 use crate::error::{Error, Result};
-use crate::gpu::program::operand::Placed;
+use crate::gpu::program::context::LowerContext;
+use crate::gpu::program::operand::LaidOutTensor;
 use crate::gpu::program::options::PlanOptions;
 use crate::gpu::program::pixel_format::PixelFormat;
 use crate::gpu::program::recipe::Recipe;
-use crate::gpu::program::request::Request;
 use crate::gpu::program::texture::{TextureOp, program};
 use crate::ops::op::Cost;
 
@@ -66,9 +66,9 @@ impl Planner {
         options: &PlanOptions,
     ) -> Result<TexturePlan> {
         let (input, output) = (input.into(), output.into());
-        let request = Request { capabilities: self.capabilities(), options };
-        let program = program(op, [input, output], &request)?;
-        let texels = |placed: &Placed, format: TextureFormat| {
+        let context = LowerContext { capabilities: self.capabilities(), options };
+        let program = program(op, [input, output], &context)?;
+        let texels = |placed: &LaidOutTensor, format: TextureFormat| {
             let (width, height) = format.block_dimensions();
             let [rows, columns] =
                 [(2, height), (3, width)].map(|(axis, block)| placed.layout.shape()[axis].div_ceil(block as usize));
@@ -112,11 +112,11 @@ impl TexturePlan {
         let ends = [(&program.operands[0], input), (&program.operands[program.inputs], output)];
         for ((placed, level), format) in ends.into_iter().zip(self.formats) {
             let shape = placed.layout.shape();
-            level.check(placed.name, format, [shape[3], shape[2]])?;
+            level.check(placed.name(), format, [shape[3], shape[2]])?;
         }
         input.check_layers(self.backend)?;
         for (number, slice) in (1..).zip(weights) {
-            self.plan.check_slice(program.operands[number].name, program.needed(number), slice)?;
+            self.plan.check_slice(program.operands[number].name(), program.needed(number), slice)?;
         }
         // OpenGL reads and writes no two levels of one texture.
         if input.is(&output) || (self.backend == Backend::Gl && input.texture == output.texture) {

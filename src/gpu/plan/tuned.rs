@@ -8,10 +8,11 @@ use wgpu::AdapterInfo;
 
 use crate::dtype::FloatType;
 use crate::error::{Error, Result};
+use crate::gpu::program::context::GpuOp;
 use crate::gpu::program::options::PlanOptions;
 use crate::gpu::program::recipe::{Capabilities, Recipe};
-use crate::gpu::program::request::GpuOp;
 use crate::tensor::layout::TensorLayout;
+use crate::tensor::operand::Role;
 
 /// The first line of the text: its last word is the version.
 const HEADING: &str = "upconv tuned recipes 2";
@@ -99,9 +100,9 @@ fn key<O: GpuOp>(op: &O, options: &PlanOptions) -> String {
         FloatType::F32 => "f32",
         FloatType::F16 => "f16",
     };
-    let layout = |(name, layout): (&'static str, &TensorLayout)| {
+    let layout = |(role, layout): (Role, &TensorLayout)| {
         let strides: Vec<_> = layout.strides().iter().map(usize::to_string).collect();
-        format!(" {name}({}+{})", strides.join(","), layout.offset())
+        format!(" {role}({}+{})", strides.join(","), layout.offset())
     };
     format!("{} {storage}{}", op.problem(), options.layouts().map(layout).collect::<String>())
 }

@@ -2,9 +2,9 @@
 
 use crate::dtype::FloatType;
 use crate::error::Result;
+use crate::gpu::program::context::{GpuOp, LowerContext};
 use crate::gpu::program::program::Program;
 use crate::gpu::program::recipe::{Capabilities, Recipe};
-use crate::gpu::program::request::{GpuOp, Request};
 use crate::gpu::resample::lower::Resample;
 use crate::ops::pool::avg_pool::AvgPool;
 
@@ -13,7 +13,7 @@ impl<const R: usize> GpuOp for AvgPool<R> {
         Resample::recipes(self, capabilities)
     }
 
-    fn lower(&self, request: Request<'_>) -> Result<Program> {
-        Resample::forward(self, &request)?.lower_sums()
+    fn lower(&self, context: &LowerContext<'_>) -> Result<Program> {
+        Resample::new(self, 0.0, context)?.lower_sums(self, context)
     }
 }

@@ -1,23 +1,67 @@
 //! Max pooling and its gradient on the GPU.
 
-use crate::ops::op::Op;
 use std::ops::Range;
 
-use super::params::{PoolAxisParams, PoolParams};
 use crate::dtype::FloatType;
 use crate::error::Result;
 use crate::geometry::Axis;
-use crate::gpu::program::addressing::{span, spatial_stride};
-use crate::gpu::program::operand::{Bindable, Placed, Source};
-use crate::gpu::program::program::{Program, Step};
+use crate::gpu::program::builder::ProgramBuilder;
+use crate::gpu::program::constants::flag;
+use crate::gpu::program::context::{GpuOp, LowerContext};
+use crate::gpu::program::operand::LaidOutTensor;
+use crate::gpu::program::pass::{Part, Pass};
+use crate::gpu::program::program::Program;
 use crate::gpu::program::recipe::{Capabilities, Recipe, recipes};
-use crate::gpu::program::region::Tile;
-use crate::gpu::program::request::{GpuOp, Launch, Request, Work};
-use crate::gpu::program::shader::{Shader, Storage, single};
-use crate::gpu::program::split::Window;
-use crate::gpu::program::uniform::wrap;
+use crate::gpu::program::region::Region;
+use crate::gpu::program::shader::{Shader, single};
+use crate::gpu::program::uniform::{mod_2_32, uniform};
+use crate::ops::op::Op;
 use crate::ops::pool::indices::Numbering;
 use crate::ops::pool::max_pool::{MaxPool, MaxPoolGrad};
+use crate::tensor::operand::Role;
+
+uniform! {
+    /// One axis of [`PoolParams`]; 48 bytes.
+    PoolAxisParams {
+        count_in: i32,
+        kernel: i32,
+        stride: i32,
+        dilation: i32,
+        pad: i32,
+        x_stride: u32,
+        y_stride: u32,
+        i_stride: u32,
+        number: u32,
+        first: u32,
+        count: u32,
+        unused: u32,
+    }
+}
+
+uniform! {
+    /// `Params` of the max pooling and of its gradient.
+    PoolParams {
+        d: PoolAxisParams,
+        h: PoolAxisParams,
+        w: PoolAxisParams,
+        batch_count: u32,
+        first_batch: u32,
+        first_channel: u32,
+        channel_count: u32,
+        x_base: u32,
+        x_batch: u32,
+        x_channel: u32,
+        y_base: u32,
+        y_batch: u32,
+        y_channel: u32,
+        i_base: u32,
+        i_batch: u32,
+        i_channel: u32,
+        number_batch: u32,
+        number_channel: u32,
+        row_threads: u32,
+    }
+}
 
 /// One thread per output element looks through its window.
 pub(crate) static DIRECT: Shader = Shader {
@@ -25,8 +69,7 @@ pub(crate) static DIRECT: Shader = Shader {
     texts: single!("pool/max_direct.wgsl"),
     reads: 1,
     writes: 2,
-    fields: PoolParams::FIELDS,
-    params_size: size_of::<PoolParams>() as u64,
+    uniform: PoolParams::LAYOUT,
     subgroups: false,
     overrides: &["workgroup_size", "has_indices"],
 };
@@ -37,60 +80,34 @@ pub(crate) static GRAD: Shader = Shader {
     texts: single!("pool/max_grad_gather.wgsl"),
     reads: 2,
     writes: 1,
-    subgroups: false,
     overrides: &["workgroup_size"],
     ..DIRECT
 };
-
-/// Bytes of what stands for the indices where they are not wanted.
-const UNUSED: u64 = 4;
 
 impl<const R: usize> GpuOp for MaxPool<R> {
     fn recipes(&self, capabilities: &Capabilities, _storage: FloatType) -> Vec<Recipe> {
         recipes(&[(&DIRECT).into()], capabilities)
     }
 
-    fn lower(&self, request: Request<'_>) -> Result<Program> {
-        let (_, recipe) = request.choose(Self::NAME, &[(&DIRECT).into()])?;
-        let operands = request.place(self)?;
+    fn lower(&self, context: &LowerContext<'_>) -> Result<Program> {
+        let (_, recipe) = context.choose(Self::NAME, &[(&DIRECT).into()])?;
+        let mut builder = ProgramBuilder::new(context, self, &recipe)?;
         let windows = self.windows()?;
         let numbering = self.indices.unwrap_or_default().numbering(&windows.input_shape());
-        let pool = Pool {
+        let indices = builder.operand_as(Role::Indices);
+        let has_indices = indices.is_some();
+        let pass = MaxPoolPass {
             axes: windows.axes3(),
             // Without indices nothing is numbered, and their number may pass an i32.
-            numbering: if self.indices.is_some() { numbering? } else { Numbering::NONE },
-            input: &operands[0],
-            output: &operands[1],
-            indices: operands.get(2),
-            gradient: false,
+            numbering: if has_indices { numbering? } else { Numbering::NONE },
+            input: builder.operand(0),
+            output: builder.output(),
+            // A word that nobody reads or writes stands for the indices that are not wanted.
+            indices: indices.map_or_else(|| builder.add_workspace(&[1]), Ok)?,
+            direction: Direction::Forward,
         };
-        let [d, h, w] = pool.axes.map(|axis| 0..axis.narrow);
-        let tile = [0..self.batch, 0..self.channels, d, h, w, 0..1];
-        let (storage, unused) = (Storage::default(), Bindable { name: "indices", element: UNUSED });
-        let bindables = [pool.input.into(), pool.output.into(), pool.indices.map_or(unused, Bindable::from)];
-        let dispatches = request.dispatches(
-            Launch { recipe: &recipe, storage, tile, operands: &bindables, work: Work::Outputs },
-            |tile| pool.spans(tile),
-            |window, row_threads| pool.params(window, row_threads, [0, 1, 2]),
-        )?;
-        let has_indices = pool.indices.is_some();
-        let step = Step {
-            shader: &DIRECT,
-            storage,
-            constants: vec![
-                ("workgroup_size", recipe.workgroup_size.into()),
-                ("has_indices", f64::from(u8::from(has_indices))),
-            ],
-            bindings: vec![
-                Source::Operand(0),
-                Source::Operand(1),
-                if has_indices { Source::Operand(2) } else { Source::Workspace(0) },
-            ],
-            dispatches,
-        };
-        let workspaces = if has_indices { Vec::new() } else { vec![UNUSED] };
-        let (tables, steps) = (Vec::new(), vec![step]);
-        Ok(Program { op: Self::NAME, recipe, operands, inputs: 1, tables, workspaces, steps })
+        builder.add_pass(&DIRECT, [flag("has_indices", has_indices)], &pass)?;
+        Ok(builder.finish())
     }
 }
 
@@ -99,108 +116,139 @@ impl<const R: usize> GpuOp for MaxPoolGrad<R> {
         recipes(&[(&GRAD).into()], capabilities)
     }
 
-    fn lower(&self, request: Request<'_>) -> Result<Program> {
-        let (_, recipe) = request.choose(Self::NAME, &[(&GRAD).into()])?;
-        let operands = request.place(self)?;
+    fn lower(&self, context: &LowerContext<'_>) -> Result<Program> {
+        let (_, recipe) = context.choose(Self::NAME, &[(&GRAD).into()])?;
+        let mut builder = ProgramBuilder::new(context, self, &recipe)?;
         let (windows, numbering) = self.windows()?;
-        let pool = Pool {
+        let pass = MaxPoolPass {
             axes: windows.axes3(),
             numbering,
-            input: &operands[0],
-            output: &operands[2],
-            indices: Some(&operands[1]),
-            gradient: true,
+            input: builder.operand(0),
+            indices: builder.operand(1),
+            output: builder.output(),
+            direction: Direction::Gradient,
         };
-        let [d, h, w] = pool.axes.map(|axis| 0..axis.wide);
-        let tile = [0..windows.batch, 0..windows.channels, d, h, w, 0..1];
-        let storage = Storage::default();
-        let bindables = [&operands[0], &operands[1], &operands[2]].map(Bindable::from);
-        let dispatches = request.dispatches(
-            Launch { recipe: &recipe, storage, tile, operands: &bindables, work: Work::Outputs },
-            |tile| pool.spans(tile),
-            |window, row_threads| pool.params(window, row_threads, [0, 2, 1]),
-        )?;
-        let step = Step {
-            shader: &GRAD,
-            storage,
-            constants: vec![("workgroup_size", recipe.workgroup_size.into())],
-            bindings: (0..3).map(Source::Operand).collect(),
-            dispatches,
-        };
-        let (tables, workspaces, steps) = (Vec::new(), Vec::new(), vec![step]);
-        Ok(Program { op: Self::NAME, recipe, operands, inputs: 2, tables, workspaces, steps })
+        builder.add_pass(&GRAD, [], &pass)?;
+        Ok(builder.finish())
     }
 }
 
-/// A problem with its tensors placed.
-struct Pool<'a> {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Forward,
+    Gradient,
+}
+
+/// A problem with its tensors laid out.
+struct MaxPoolPass {
     axes: [Axis; 3],
     numbering: Numbering,
-    input: &'a Placed,
-    output: &'a Placed,
-    indices: Option<&'a Placed>,
-    gradient: bool,
+    input: LaidOutTensor,
+    output: LaidOutTensor,
+    indices: LaidOutTensor,
+    direction: Direction,
 }
 
-impl Pool<'_> {
-    /// The elements of each binding that a tile touches: input, output and indices, or, of the gradient, input, indices
-    /// and output.
-    fn spans(&self, tile: &Tile) -> Vec<Range<usize>> {
-        let [batch, channels, spatial @ .., _] = tile;
-        let outer = [batch.clone(), channels.clone()];
-        let source = std::array::from_fn(|i| match self.gradient {
-            false => self.axes[i].wide_window(&spatial[i], &(0..self.axes[i].kernel)),
-            true => self.axes[i].narrow_window(&spatial[i]),
-        });
-        let input = span(&self.input.layout, outer.clone(), source.clone());
-        let output = span(&self.output.layout, outer.clone(), spatial.clone());
-        let indices = |at| self.indices.map_or(0..1, |indices| span(&indices.layout, outer, at));
-        if self.gradient { vec![input, indices(source), output] } else { vec![input, output, indices(spatial.clone())] }
+impl MaxPoolPass {
+    /// Whether there are indices, and not just a word that stands for them.
+    fn has_indices(&self) -> bool {
+        self.indices.role.is_some()
     }
 
-    /// `bindings` are the numbers of input, output and indices among the bindings.
-    fn params(&self, window: &Window, row_threads: u32, bindings: [usize; 3]) -> PoolParams {
-        let [batch, channels, ..] = &window.tile;
-        let base = |placed: &Placed, binding: usize| placed.address(&[batch.start], &window.bytes[bindings[binding]]);
-        let [d, h, w] = std::array::from_fn(|i| self.axis_params(i, &window.tile[i + 2]));
-        PoolParams {
-            d,
-            h,
-            w,
-            batch_count: wrap(batch.len()),
-            first_batch: wrap(batch.start),
-            first_channel: wrap(channels.start),
-            channel_count: wrap(channels.len()),
-            x_base: base(self.input, 0),
-            x_batch: self.input.stride(0),
-            x_channel: self.input.stride(1),
-            y_base: base(self.output, 1),
-            y_batch: self.output.stride(0),
-            y_channel: self.output.stride(1),
-            i_base: self.indices.map_or(0, |indices| base(indices, 2)),
-            i_batch: self.indices.map_or(0, |indices| indices.stride(0)),
-            i_channel: self.indices.map_or(0, |indices| indices.stride(1)),
-            number_batch: wrap(self.numbering.batch),
-            number_channel: wrap(self.numbering.channel),
-            row_threads,
+    /// Where input, output and indices are among the bindings.
+    fn bindings(&self) -> [usize; 3] {
+        match self.direction {
+            Direction::Forward => [0, 1, 2],
+            Direction::Gradient => [0, 2, 1],
         }
     }
 
     fn axis_params(&self, i: usize, outputs: &Range<usize>) -> PoolAxisParams {
         let axis = &self.axes[i];
+        let count_in = match self.direction {
+            Direction::Forward => axis.wide,
+            Direction::Gradient => axis.narrow,
+        };
         PoolAxisParams {
-            count_in: if self.gradient { axis.narrow } else { axis.wide } as i32,
+            count_in: count_in as i32,
             kernel: axis.kernel as i32,
             stride: axis.stride as i32,
             dilation: axis.dilation as i32,
             pad: axis.pad as i32,
-            x_stride: spatial_stride(self.input, i),
-            y_stride: spatial_stride(self.output, i),
-            i_stride: self.indices.map_or(0, |indices| spatial_stride(indices, i)),
-            number: wrap(self.numbering.axes[i]),
-            first: wrap(outputs.start),
-            count: wrap(outputs.len()),
+            x_stride: self.input.spatial_stride(i),
+            y_stride: self.output.spatial_stride(i),
+            i_stride: if self.has_indices() { self.indices.spatial_stride(i) } else { 0 },
+            number: mod_2_32(self.numbering.axes[i]),
+            first: mod_2_32(outputs.start),
+            count: mod_2_32(outputs.len()),
             unused: 0,
+        }
+    }
+}
+
+impl Pass for MaxPoolPass {
+    type Uniform = PoolParams;
+
+    fn region(&self) -> Region {
+        let shape = self.input.layout.shape();
+        let spatial = self.axes.map(|axis| match self.direction {
+            Direction::Forward => axis.narrow,
+            Direction::Gradient => axis.wide,
+        });
+        Region::whole([shape[0], shape[1]], spatial, 1)
+    }
+
+    fn tensors(&self) -> Vec<&LaidOutTensor> {
+        match self.direction {
+            Direction::Forward => vec![&self.input, &self.output, &self.indices],
+            Direction::Gradient => vec![&self.input, &self.indices, &self.output],
+        }
+    }
+
+    fn spans(&self, region: &Region) -> Vec<Range<usize>> {
+        let (outer, spatial) = (&region.outer, &region.spatial);
+        let source = std::array::from_fn(|i| match self.direction {
+            Direction::Forward => self.axes[i].wide_window(&spatial[i], &(0..self.axes[i].kernel)),
+            Direction::Gradient => self.axes[i].narrow_window(&spatial[i]),
+        });
+        let input = self.input.span(outer.clone(), source.clone());
+        let output = self.output.span(outer.clone(), spatial.clone());
+        match self.direction {
+            Direction::Forward if self.has_indices() => {
+                vec![input, output, self.indices.span(outer.clone(), spatial.clone())]
+            }
+            Direction::Forward => vec![input, output, 0..1],
+            Direction::Gradient => vec![input, self.indices.span(outer.clone(), source), output],
+        }
+    }
+
+    fn uniform(&self, part: &Part) -> PoolParams {
+        let [batch, channels] = &part.region.outer;
+        let [input, output, indices] = self.bindings();
+        let base = |tensor: &LaidOutTensor, binding: usize| tensor.address(&[batch.start], &part.bytes[binding]);
+        let [d, h, w] = std::array::from_fn(|i| self.axis_params(i, &part.region.spatial[i]));
+        let index = |value: u32| if self.has_indices() { value } else { 0 };
+        let index_stride = |axis: usize| self.indices.layout.strides().get(axis).map_or(0, |&stride| mod_2_32(stride));
+        PoolParams {
+            d,
+            h,
+            w,
+            batch_count: mod_2_32(batch.len()),
+            first_batch: mod_2_32(batch.start),
+            first_channel: mod_2_32(channels.start),
+            channel_count: mod_2_32(channels.len()),
+            x_base: base(&self.input, input),
+            x_batch: self.input.stride(0),
+            x_channel: self.input.stride(1),
+            y_base: base(&self.output, output),
+            y_batch: self.output.stride(0),
+            y_channel: self.output.stride(1),
+            i_base: index(base(&self.indices, indices)),
+            i_batch: index(index_stride(0)),
+            i_channel: index(index_stride(1)),
+            number_batch: mod_2_32(self.numbering.batch),
+            number_channel: mod_2_32(self.numbering.channel),
+            row_threads: part.row,
         }
     }
 }

@@ -3,4 +3,8 @@
 pub(crate) mod avg_pool;
 pub(crate) mod max_pool;
 pub(crate) mod max_unpool;
-pub(crate) mod params;
+pub(crate) mod unpool;
+pub(crate) mod unpool_gather;
+pub(crate) mod unpool_grad;
+pub(crate) mod unpool_mark;
+pub(crate) mod zero_fill;

@@ -1,13 +1,15 @@
 //! What a plan will do, as plain data and pure functions: no GPU object is made here.
 
-pub(crate) mod addressing;
+pub(crate) mod builder;
+pub(crate) mod constants;
+pub(crate) mod context;
 pub(crate) mod operand;
 pub(crate) mod options;
+pub(crate) mod pass;
 pub(crate) mod pixel_format;
 pub(crate) mod program;
 pub(crate) mod recipe;
 pub(crate) mod region;
-pub(crate) mod request;
 pub(crate) mod shader;
 pub(crate) mod split;
 pub(crate) mod texture;

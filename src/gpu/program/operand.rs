@@ -2,47 +2,34 @@
 
 use std::ops::Range;
 
-use super::uniform::wrap;
+use super::uniform::mod_2_32;
+use crate::dtype::FloatType;
 use crate::tensor::layout::TensorLayout;
+use crate::tensor::operand::Role;
 
-/// A tensor with its place.
-#[derive(Clone, Debug)]
-pub struct Placed {
-    pub(crate) name: &'static str,
-    pub(crate) layout: TensorLayout,
-    /// Bytes of an element.
-    pub(crate) element: u64,
+/// What the elements of a binding are stored as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stored {
+    Float(FloatType),
+    I32,
+    /// An entry of a tap table: a sample's index and its weight.
+    Tap,
 }
 
-impl Placed {
-    /// Where an op's own tensor of f32 lies in a workspace.
-    pub(crate) fn workspace(shape: &[usize]) -> Self {
-        Self { name: "workspace", layout: TensorLayout::contiguous(shape), element: 4 }
-    }
-
-    /// Bytes from the start of a slice to the end of the last element, as many as can be bound.
-    pub(crate) fn bytes(&self) -> u64 {
-        (self.layout.end() as u64 * self.element).next_multiple_of(4)
-    }
-
-    /// The address of the element at these indices of the first axes, and 0 of the others, in elements from the start of
-    /// the bytes that are bound.
-    pub(crate) fn address(&self, first: &[usize], bound: &Range<u64>) -> u32 {
-        let strides = self.layout.strides();
-        let skipped = first.iter().zip(strides).map(|(&index, &stride)| wrap(index).wrapping_mul(wrap(stride)));
-        let element = skipped.fold(wrap(self.layout.offset()), u32::wrapping_add);
-        element.wrapping_sub((bound.start / self.element) as u32)
-    }
-
-    /// The stride of an axis, modulo 2³².
-    pub(crate) fn stride(&self, axis: usize) -> u32 {
-        wrap(self.layout.strides()[axis])
+impl Stored {
+    /// Bytes of an element.
+    pub(crate) const fn bytes(self) -> u64 {
+        match self {
+            Self::Float(FloatType::F16) => 2,
+            Self::Float(FloatType::F32) | Self::I32 => 4,
+            Self::Tap => 8,
+        }
     }
 }
 
 /// What a binding of a shader holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub(crate) enum Source {
     /// An operand, by its number: inputs, then outputs.
     Operand(usize),
     /// A table of the plan's own, by its number.
@@ -51,16 +38,75 @@ pub enum Source {
     Workspace(usize),
 }
 
-/// What a window is cut from.
-#[derive(Clone, Copy)]
-pub(crate) struct Bindable {
-    pub(crate) name: &'static str,
-    /// Bytes of an element.
-    pub(crate) element: u64,
+/// A tensor, where its elements lie in a buffer, and which buffer that is.
+#[derive(Clone, Debug)]
+pub(crate) struct LaidOutTensor {
+    /// Its part in the op; none for a table and for a workspace.
+    pub(crate) role: Option<Role>,
+    pub(crate) layout: TensorLayout,
+    pub(crate) stored: Stored,
+    pub(crate) source: Source,
 }
 
-impl From<&Placed> for Bindable {
-    fn from(placed: &Placed) -> Self {
-        Self { name: placed.name, element: placed.element }
+impl LaidOutTensor {
+    /// What errors call it.
+    pub(crate) fn name(&self) -> &'static str {
+        match (self.role, self.source) {
+            (Some(role), _) => role.name(),
+            (None, Source::Table(_)) => "tap table",
+            (None, _) => "workspace",
+        }
+    }
+
+    /// Bytes from the start of a slice to the end of the last element, as many as can be bound.
+    pub(crate) fn bytes(&self) -> u64 {
+        (self.layout.end() as u64 * self.stored.bytes()).next_multiple_of(4)
+    }
+
+    /// The address of the element at these indices of the first axes, and 0 of the others, in elements from the start of
+    /// the bytes that are bound, modulo 2³².
+    pub(crate) fn address(&self, first: &[usize], bound: &Range<u64>) -> u32 {
+        let strides = self.layout.strides();
+        let skipped = first.iter().zip(strides).map(|(&index, &stride)| mod_2_32(index).wrapping_mul(mod_2_32(stride)));
+        let element = skipped.fold(mod_2_32(self.layout.offset()), u32::wrapping_add);
+        element.wrapping_sub((bound.start / self.stored.bytes()) as u32)
+    }
+
+    /// The stride of an axis, modulo 2³².
+    pub(crate) fn stride(&self, axis: usize) -> u32 {
+        mod_2_32(self.layout.strides()[axis])
+    }
+
+    /// The stride of the `i`-th of three spatial axes, modulo 2³²; 0 for one that the tensor lacks.
+    pub(crate) fn spatial_stride(&self, i: usize) -> u32 {
+        let rank = self.layout.shape().len();
+        (i + rank).checked_sub(3).filter(|&axis| axis >= 2).map_or(0, |axis| self.stride(axis))
+    }
+
+    /// The addresses of a box of the first two axes and of three spatial ones, of which the tensor may lack the first. A
+    /// spatial range that is empty, as where an output reads padding alone, counts as its first sample, since a binding
+    /// cannot be empty.
+    pub(crate) fn span(&self, outer: [Range<usize>; 2], spatial: [Range<usize>; 3]) -> Range<usize> {
+        let rank = self.layout.shape().len() - 2;
+        let spatial = spatial.into_iter().skip(3 - rank).map(|range| if range.is_empty() { 0..1 } else { range });
+        let at: Vec<_> = outer.into_iter().chain(spatial).collect();
+        self.layout.span(&at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_axes_have_no_stride() {
+        let of = |shape: &[usize]| LaidOutTensor {
+            role: None,
+            layout: TensorLayout::contiguous(shape),
+            stored: Stored::I32,
+            source: Source::Workspace(0),
+        };
+        assert_eq!([0, 1, 2].map(|i| of(&[2, 3, 5]).spatial_stride(i)), [0, 0, 1]);
+        assert_eq!([0, 1, 2].map(|i| of(&[2, 3, 4, 5, 6]).spatial_stride(i)), [30, 6, 1]);
     }
 }

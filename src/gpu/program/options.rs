@@ -5,6 +5,7 @@ use crate::dtype::FloatType;
 use crate::error::Result;
 use crate::ops::op::Op;
 use crate::tensor::layout::TensorLayout;
+use crate::tensor::operand::Role;
 
 /// What a plan may be told besides the descriptor. A layout that is not given is row-major without gaps.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,20 +28,18 @@ pub struct PlanOptions {
     pub recipe: Option<Recipe>,
 }
 
-/// The tensors that may be laid out.
-pub(crate) const OPERANDS: [&str; 6] = ["input", "weight", "bias", "grad_output", "indices", "output"];
-
 impl PlanOptions {
     /// Every tensor where TensorFlow has it: activations with the channels innermost (NHWC), the weight in
     /// [`TensorLayout::tensorflow_filter`]'s order.
     pub fn nhwc<O: Op>(op: &O) -> Result<Self> {
         let mut options = Self::default();
         for operand in op.inputs()?.into_iter().chain(op.outputs()?) {
-            let (shape, name) = (&operand.shape, operand.name);
-            let weight = name == "weight" || (name == "output" && O::NAME == "conv_weight_grad");
-            let layout =
-                if weight { TensorLayout::tensorflow_filter(shape) } else { TensorLayout::channels_last(shape) };
-            if let (Some(slot), true) = (options.slot(name), shape.len() > 2) {
+            let shape = &operand.shape;
+            let layout = match operand.is_weight {
+                true => TensorLayout::tensorflow_filter(shape),
+                false => TensorLayout::channels_last(shape),
+            };
+            if let (Some(slot), true) = (options.layout_mut(operand.role), shape.len() > 2) {
                 *slot = Some(layout);
             }
         }
@@ -48,28 +47,33 @@ impl PlanOptions {
     }
 
     /// A tensor that is laid out though it is a texture in an op between textures.
-    pub(crate) fn textures_laid_out(&self) -> Option<&'static str> {
-        [("input", &self.input), ("output", &self.output)]
-            .into_iter()
-            .find_map(|(name, layout)| layout.as_ref().map(|_| name))
+    pub(crate) fn textures_laid_out(&self) -> Option<Role> {
+        self.layouts().map(|(role, _)| role).find(|role| [Role::Input, Role::Output].contains(role))
     }
 
-    /// The layouts that are given, with the tensors' names.
-    pub(crate) fn layouts(&self) -> impl Iterator<Item = (&'static str, &TensorLayout)> {
-        let layouts = [&self.input, &self.weight, &self.bias, &self.grad_output, &self.indices, &self.output];
-        OPERANDS.into_iter().zip(layouts).filter_map(|(name, layout)| Some((name, layout.as_ref()?)))
+    /// The layouts that are given, by role.
+    pub(crate) fn layouts(&self) -> impl Iterator<Item = (Role, &TensorLayout)> {
+        let layouts = [
+            (Role::Input, &self.input),
+            (Role::Weight, &self.weight),
+            (Role::Bias, &self.bias),
+            (Role::GradOutput, &self.grad_output),
+            (Role::Indices, &self.indices),
+            (Role::Output, &self.output),
+        ];
+        layouts.into_iter().filter_map(|(role, layout)| Some((role, layout.as_ref()?)))
     }
 
-    /// The layout of a tensor, if it may have one.
-    pub(crate) fn slot(&mut self, operand: &str) -> Option<&mut Option<TensorLayout>> {
-        match operand {
-            "input" => Some(&mut self.input),
-            "weight" => Some(&mut self.weight),
-            "bias" => Some(&mut self.bias),
-            "grad_output" => Some(&mut self.grad_output),
-            "indices" => Some(&mut self.indices),
-            "output" => Some(&mut self.output),
-            _ => None,
+    /// The layout of a tensor; `None` for one that is always row-major without gaps.
+    pub fn layout_mut(&mut self, role: Role) -> Option<&mut Option<TensorLayout>> {
+        match role {
+            Role::Input => Some(&mut self.input),
+            Role::Weight => Some(&mut self.weight),
+            Role::Bias => Some(&mut self.bias),
+            Role::GradOutput => Some(&mut self.grad_output),
+            Role::Indices => Some(&mut self.indices),
+            Role::Output => Some(&mut self.output),
+            Role::Invalid => None,
         }
     }
 }

@@ -41,7 +41,7 @@ impl PixelFormat {
     }
 
     /// Whether the shader decodes what it reads, and not the device.
-    pub fn is_decoded(&self) -> bool {
+    pub fn shader_decodes_srgb(&self) -> bool {
         self.encoding == ColorEncoding::Srgb && !self.format.is_srgb()
     }
 

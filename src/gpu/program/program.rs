@@ -2,42 +2,9 @@
 
 use std::ops::Range;
 
-use super::operand::{Placed, Source};
+use super::operand::{LaidOutTensor, Source};
 use super::recipe::Recipe;
 use super::shader::{Shader, Storage};
-
-impl Program {
-    /// Bytes that the slice of an operand must have: those of its elements, and of what is bound even where it has none.
-    pub(crate) fn needed(&self, number: usize) -> u64 {
-        let of = |step: &Step| step.bindings.iter().position(|source| *source == Source::Operand(number));
-        let windows = self.steps.iter().filter_map(|step| Some((step, of(step)?)));
-        let ends = windows.flat_map(|(step, binding)| step.dispatches.iter().map(move |d| d.windows[binding].end));
-        ends.fold(self.operands[number].bytes(), u64::max)
-    }
-}
-
-/// One dispatch of a plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dispatch {
-    /// Workgroups in x and y.
-    pub workgroups: [u32; 2],
-    /// For each storage binding of the shader: the bytes that are bound, from the start of the caller's slice or of the
-    /// plan's own buffer.
-    pub windows: Vec<Range<u64>>,
-    /// The uniform struct's bytes.
-    pub(crate) params: Vec<u8>,
-}
-
-/// Dispatches of one shader, each of which may need what the step before wrote.
-#[derive(Clone, Debug)]
-pub struct Step {
-    pub(crate) shader: &'static Shader,
-    pub(crate) storage: Storage,
-    pub(crate) constants: Vec<(&'static str, f64)>,
-    /// The storage bindings, from binding 1 on.
-    pub(crate) bindings: Vec<Source>,
-    pub(crate) dispatches: Vec<Dispatch>,
-}
 
 /// Everything that a plan will do, before any GPU object exists.
 #[derive(Clone, Debug)]
@@ -45,11 +12,47 @@ pub struct Program {
     pub(crate) op: &'static str,
     pub(crate) recipe: Recipe,
     /// Inputs, then outputs.
-    pub(crate) operands: Vec<Placed>,
-    /// How many of them are inputs.
+    pub(crate) operands: Vec<LaidOutTensor>,
+    /// How many of the operands are inputs.
     pub(crate) inputs: usize,
     pub(crate) tables: Vec<Vec<u8>>,
     /// Bytes of each workspace.
     pub(crate) workspaces: Vec<u64>,
     pub(crate) steps: Vec<Step>,
+}
+
+impl Program {
+    /// Bytes that the slice of an operand must have: those of its elements, and of what is bound even where it has none.
+    pub(crate) fn needed(&self, number: usize) -> u64 {
+        let of = |step: &Step| step.bindings.iter().position(|source| *source == Source::Operand(number));
+        let bindings = self.steps.iter().filter_map(|step| Some((step, of(step)?)));
+        let ends = bindings.flat_map(|(step, binding)| step.dispatches.iter().map(move |d| d.bound_bytes[binding].end));
+        ends.fold(self.operands[number].bytes(), u64::max)
+    }
+}
+
+/// Dispatches of one shader, each of which may need what the step before wrote.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    pub(crate) shader: &'static Shader,
+    /// The shader's text for these types.
+    pub(crate) text: &'static str,
+    pub(crate) storage: Storage,
+    pub(crate) constants: Vec<(&'static str, f64)>,
+    /// The storage bindings, from binding 1 on.
+    pub(crate) bindings: Vec<Source>,
+    pub(crate) dispatches: Vec<Dispatch>,
+}
+
+/// One dispatch of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Dispatch {
+    /// Workgroups in x and y.
+    pub workgroups: [u32; 2],
+    /// For each storage binding of the shader: the bytes that are bound, from the start of the caller's slice or of the
+    /// plan's own buffer.
+    pub bound_bytes: Vec<Range<u64>>,
+    /// The uniform struct's bytes.
+    pub(crate) uniform: Vec<u8>,
 }

@@ -1,22 +1,71 @@
 //! A part of a problem: ranges of its axes.
 
-use std::ops::Range;
+use std::ops::{Index, Range};
 
-/// What one dispatch computes: ranges of batch, output channels, the three spatial output axes, and of what it sums (the
-/// input channels of each group, say).
-pub type Tile = [Range<usize>; 6];
+/// The axes of a [`Region`], as its parts are cut.
+pub(crate) const AXES: usize = 6;
 
-/// Index of what is summed in a [`Tile`]. The others are output axes.
+/// The axis of a [`Region`] that is summed. The others are those of the output.
 pub(crate) const REDUCTION: usize = 5;
 
-/// Output elements of a tile.
-pub(crate) fn outputs(tile: &Tile) -> u128 {
-    tile[..REDUCTION].iter().map(|range| range.len() as u128).product()
+/// What one dispatch computes: a box of the output, and a range of what is summed for each of its elements.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Region {
+    /// The output's first two axes: batch and channels of an activation, the two channel axes of a weight.
+    pub(crate) outer: [Range<usize>; 2],
+    /// The output's spatial axes, or a weight's taps; those that a problem lacks come first and have one element.
+    pub(crate) spatial: [Range<usize>; 3],
+    /// The terms of each sum: input channels of a group, or images and samples.
+    pub(crate) reduction: Range<usize>,
 }
 
-/// The chunks of this many terms that the sum of a tile takes part in.
-pub(crate) fn chunks_of(tile: &Tile, chunk: usize) -> Range<usize> {
-    tile[REDUCTION].start / chunk..(tile[REDUCTION].end - 1) / chunk + 1
+impl Region {
+    /// The region from 0 to these sizes on each axis.
+    pub(crate) fn whole(outer: [usize; 2], spatial: [usize; 3], reduction: usize) -> Self {
+        Self { outer: outer.map(|size| 0..size), spatial: spatial.map(|size| 0..size), reduction: 0..reduction }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        (0..AXES).any(|axis| self[axis].is_empty())
+    }
+
+    /// Output elements.
+    pub(crate) fn outputs(&self) -> u128 {
+        (0..REDUCTION).map(|axis| self[axis].len() as u128).product()
+    }
+
+    /// The slices of `slice` terms each that the reduction takes part in.
+    pub(crate) fn slices(&self, slice: usize) -> Range<usize> {
+        self.reduction.start / slice..(self.reduction.end - 1) / slice + 1
+    }
+
+    /// The region below and the region from `at` on, along an axis.
+    pub(crate) fn cut(&self, axis: usize, at: usize) -> [Self; 2] {
+        let (mut below, mut above) = (self.clone(), self.clone());
+        below.axis_mut(axis).end = at;
+        above.axis_mut(axis).start = at;
+        [below, above]
+    }
+
+    fn axis_mut(&mut self, axis: usize) -> &mut Range<usize> {
+        match axis {
+            0..2 => &mut self.outer[axis],
+            2..5 => &mut self.spatial[axis - 2],
+            _ => &mut self.reduction,
+        }
+    }
+}
+
+impl Index<usize> for Region {
+    type Output = Range<usize>;
+
+    fn index(&self, axis: usize) -> &Range<usize> {
+        match axis {
+            0..2 => &self.outer[axis],
+            2..5 => &self.spatial[axis - 2],
+            _ => &self.reduction,
+        }
+    }
 }
 
 /// The smallest box that holds a range of the row-major elements of a tensor of these sizes.

@@ -2,7 +2,8 @@
 
 use wgpu::TextureFormat;
 
-use super::uniform::Field;
+use super::operand::{LaidOutTensor, Stored};
+use super::uniform::UniformLayout;
 use crate::dtype::FloatType;
 
 /// A WGSL file with what the host knows of it. A test compares the two.
@@ -16,9 +17,7 @@ pub struct Shader {
     /// Bindings that it writes, after those that it reads.
     pub(crate) writes: u32,
     /// The uniform struct.
-    #[cfg_attr(not(test), allow(dead_code, reason = "read by the layout test"))]
-    pub(crate) fields: &'static [Field],
-    pub(crate) params_size: u64,
+    pub(crate) uniform: UniformLayout,
     /// Whether it uses subgroups.
     pub(crate) subgroups: bool,
     /// Names of the `override` constants.
@@ -79,9 +78,10 @@ impl Shader {
     }
 }
 
-/// What a shader's inputs and its output are stored as.
+/// What a shader's first input and its last output are stored as; a text has one type for all its inputs, and one for all
+/// its outputs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Storage {
+pub(crate) struct Storage {
     pub(crate) input: FloatType,
     pub(crate) output: FloatType,
     /// The output's format, where both ends are textures.
@@ -89,9 +89,13 @@ pub struct Storage {
 }
 
 impl Storage {
-    /// The same for all.
-    pub(crate) fn all(storage: FloatType) -> Self {
-        Self { input: storage, output: storage, texels: None }
+    /// The types of a pass's tensors.
+    pub(crate) fn of(tensors: &[&LaidOutTensor]) -> Self {
+        let float = |tensor: Option<&&LaidOutTensor>| match tensor.map(|tensor| tensor.stored) {
+            Some(Stored::Float(storage)) => storage,
+            _ => FloatType::F32,
+        };
+        Self { input: float(tensors.first()), output: float(tensors.last()), texels: None }
     }
 
     /// The number of the text for tensors of these types: f32 to f32, f32 to f16, f16 to f32, f16 to f16.

@@ -1,168 +1,168 @@
-//! Splitting a problem into dispatches whose bindings the device can hold.
+//! Cutting a pass into dispatches whose bindings the device can hold.
 
 use std::ops::Range;
 
 use wgpu::Limits;
 
-use super::operand::Bindable;
-use super::region::{REDUCTION, Tile};
+use super::operand::{LaidOutTensor, Stored};
+use super::pass::{Part, Pass, SplitAlignment, Work};
+use super::region::{AXES, REDUCTION, Region};
+use crate::dtype::FloatType;
 use crate::error::{Error, Result};
 use crate::geometry::at_most;
 
-/// Most dispatches that one plan may hold.
-const MAX_WINDOWS: usize = 4096;
+/// Most dispatches that one pass may be cut into.
+const MAX_DISPATCHES: usize = 4096;
 
 /// Elements that one dispatch may address or compute: indices, and a thread number with the slack of a whole row of
 /// workgroups, stay below 2³².
 const MAX_ELEMENTS: u64 = 1 << 31;
 
-/// The limit that windows keep.
 const BINDING: &str = "max_storage_buffer_binding_size";
+const WORKGROUPS: &str = "max_compute_workgroups_per_dimension";
 
 /// A binding's size and offset are multiples of this.
 const WORD: u64 = 4;
 
-/// What a dispatch may bind and compute.
-pub(crate) struct Bounds {
+/// What a device's limits allow one dispatch of a pass.
+struct Bounds {
     binding: u64,
     alignment: u64,
-    workgroups: u64,
-    /// Threads, or workgroups.
-    work: u64,
-    /// Axes of a tile that may be halved: not what is summed, where a partial sum would be rounded to less than f32.
+    workgroups: u32,
+    workgroup_size: u32,
+    /// Axes of a region that may be cut: not what is summed, where a partial sum would be rounded to less than f32.
     axes: usize,
-    granules: Granules,
+    split_alignment: SplitAlignment,
 }
 
-/// For each axis of a tile: as long as it has more than so many, it is only halved at multiples of it.
-pub(crate) type Granules = [usize; 6];
-
 impl Bounds {
-    /// `sums` says whether a sum may be split: it goes on from what is stored in the output.
-    pub(crate) fn new(limits: &Limits, workgroup_size: u32, granules: Granules, sums: bool) -> Self {
-        let workgroups = u64::from(limits.max_compute_workgroups_per_dimension);
-        Self {
-            binding: limits.max_storage_buffer_binding_size / WORD * WORD,
-            alignment: u64::from(limits.min_storage_buffer_offset_alignment).max(WORD),
-            workgroups,
-            work: workgroups.pow(2).saturating_mul(workgroup_size.into()).min(MAX_ELEMENTS),
-            axes: if sums { REDUCTION + 1 } else { REDUCTION },
-            granules,
-        }
-    }
-
     /// The bytes to bind for a span of elements: from an aligned byte to the word in which the span ends.
-    fn window(&self, bindable: &Bindable, span: &Range<usize>) -> Range<u64> {
-        let [start, end] = [span.start, span.end].map(|element| element as u64 * bindable.element);
+    fn window(&self, tensor: &LaidOutTensor, span: &Range<usize>) -> Range<u64> {
+        let [start, end] = [span.start, span.end].map(|element| element as u64 * tensor.stored.bytes());
         start - start % self.alignment..end.next_multiple_of(WORD)
     }
 
-    fn bytes(&self, bindable: &Bindable, span: &Range<usize>) -> u64 {
-        let window = self.window(bindable, span);
+    fn bytes(&self, tensor: &LaidOutTensor, span: &Range<usize>) -> u64 {
+        let window = self.window(tensor, span);
         window.end - window.start
     }
 
-    /// The most that may be bound.
-    fn limit(&self, bindable: &Bindable) -> u64 {
-        self.binding.min(MAX_ELEMENTS * bindable.element)
+    /// The most bytes of a tensor that may be bound.
+    fn limit(&self, tensor: &LaidOutTensor) -> u64 {
+        self.binding.min(MAX_ELEMENTS * tensor.stored.bytes())
+    }
+
+    /// Threads, or workgroups, of one of them.
+    fn unit(&self, work: Work) -> u32 {
+        if matches!(work, Work::Threads(_)) { self.workgroup_size } else { 1 }
+    }
+
+    /// Whether a grid holds this much work.
+    fn holds(&self, work: Work) -> bool {
+        let groups = u64::from(self.workgroups).pow(2);
+        work.count() <= groups.saturating_mul(self.unit(work).into()).min(MAX_ELEMENTS).into()
+    }
+
+    fn halves(&self, region: &Region, axis: usize) -> [Region; 2] {
+        let length = region[axis].len();
+        let alignment = if length > self.split_alignment[axis] { self.split_alignment[axis] } else { 1 };
+        region.cut(axis, region[axis].start + (length / 2).next_multiple_of(alignment))
+    }
+
+    /// The axis whose halving shrinks a tensor's binding most: by its larger half, then by its smaller one (the outputs of
+    /// a crop may be read in one half only), then the longest. `None` for a single output and input channel.
+    fn narrowing_axis(&self, region: &Region, size: &impl Fn(&Region) -> u64) -> Option<usize> {
+        let rank = |axis: usize| {
+            let [first, second] = self.halves(region, axis).each_ref().map(size);
+            (first.max(second), first.min(second), std::cmp::Reverse(region[axis].len()))
+        };
+        let shortest = |axis: usize| if axis == REDUCTION { self.split_alignment[axis] } else { 1 };
+        (0..self.axes).filter(|&axis| region[axis].len() > shortest(axis)).min_by_key(|&axis| rank(axis))
+    }
+
+    /// The longest output axis; where there is but one output, its threads are slices of what is summed. `None` where
+    /// nothing is left to be halved.
+    fn longest_axis(&self, region: &Region) -> Option<usize> {
+        let axes = (0..REDUCTION).rev().filter(|&axis| region[axis].len() > 1);
+        let cut = self.axes > REDUCTION && region.reduction.len() > self.split_alignment[REDUCTION];
+        axes.max_by_key(|&axis| region[axis].len()).or(cut.then_some(REDUCTION))
+    }
+
+    fn part(&self, region: Region, tensors: &[&LaidOutTensor], spans: &[Range<usize>], work: Work) -> Part {
+        let unit = self.unit(work);
+        let workgroups = fold(work.count() as u64, unit, self.workgroups);
+        let bytes = tensors.iter().zip(spans).map(|(tensor, span)| self.window(tensor, span));
+        Part { bytes: bytes.collect(), row: workgroups[0] * unit, workgroups, region }
     }
 }
 
-/// A tile and the bytes of each operand that it touches.
-pub(crate) struct Window {
-    pub(crate) tile: Tile,
-    pub(crate) bytes: Vec<Range<u64>>,
-}
-
-/// Halves `tile` until every operand's window fits, and its work (threads, or workgroups) the grid. `spans` says which
-/// elements of each operand a tile touches. The sum
-/// over a split reduction stays in order: for each output, the windows come with ascending summed indices.
-pub(crate) fn split(
-    tile: Tile,
-    bounds: &Bounds,
-    operands: &[Bindable],
-    work: impl Fn(&Tile) -> u128,
-    spans: impl Fn(&Tile) -> Vec<Range<usize>>,
-) -> Result<Vec<Window>> {
-    let mut windows = Vec::new();
-    let mut open = vec![tile];
-    while let Some(tile) = open.pop() {
-        let touched = spans(&tile);
-        let mut bound = operands.iter().zip(&touched);
-        let over = bound.position(|(operand, span)| bounds.bytes(operand, span) > bounds.limit(operand));
+/// The parts of a pass: its region is halved until every tensor's part fits into a binding and the work into a grid. None
+/// where the region is empty.
+///
+/// The sum over a reduction that is cut stays in order: for each output, the parts come with ascending terms.
+pub(crate) fn split<P: Pass>(pass: &P, limits: &Limits, workgroup_size: u32) -> Result<Vec<Part>> {
+    let tensors = pass.tensors();
+    let sums_in_f32 = tensors.last().is_none_or(|output| output.stored != Stored::Float(FloatType::F16));
+    let bounds = Bounds {
+        binding: limits.max_storage_buffer_binding_size / WORD * WORD,
+        alignment: u64::from(limits.min_storage_buffer_offset_alignment).max(WORD),
+        workgroups: limits.max_compute_workgroups_per_dimension,
+        workgroup_size,
+        axes: if sums_in_f32 { AXES } else { REDUCTION },
+        split_alignment: pass.split_alignment(),
+    };
+    let mut parts = Vec::new();
+    let mut open = vec![pass.region()];
+    open.retain(|region| !region.is_empty());
+    while let Some(region) = open.pop() {
+        let spans = pass.spans(&region);
+        let mut bound = tensors.iter().zip(&spans);
+        let over = bound.position(|(tensor, span)| bounds.bytes(tensor, span) > bounds.limit(tensor));
+        let work = pass.work(&region);
         let (axis, limit) = match over {
             Some(number) => {
-                let operand = &operands[number];
-                let size = |tile: &Tile| bounds.bytes(operand, &spans(tile)[number]);
-                let axis = narrowing_axis(&tile, bounds, &size).ok_or_else(|| Error::WindowTooLarge {
-                    operand: operand.name,
-                    needed: size(&tile),
-                    limit: bounds.limit(operand),
+                let tensor = tensors[number];
+                let size = |region: &Region| bounds.bytes(tensor, &pass.spans(region)[number]);
+                let axis = bounds.narrowing_axis(&region, &size).ok_or_else(|| Error::BindingTooSmall {
+                    operand: tensor.name(),
+                    needed: size(&region),
+                    limit: bounds.limit(tensor),
                     limit_name: BINDING,
                 })?;
                 (axis, (BINDING, bounds.binding))
             }
-            None if tile[REDUCTION].len() as u64 > MAX_ELEMENTS => {
+            None if region.reduction.len() as u64 > MAX_ELEMENTS => {
                 if bounds.axes <= REDUCTION {
-                    let terms = tile[REDUCTION].len() as u128;
+                    let terms = region.reduction.len() as u128;
                     at_most("the terms of a sum that must not be split", terms, MAX_ELEMENTS.into())?;
                 }
-                (REDUCTION, ("max_storage_buffer_binding_size", bounds.binding))
+                (REDUCTION, (BINDING, bounds.binding))
             }
-            None if work(&tile) > u128::from(bounds.work) => {
-                let limit = ("max_compute_workgroups_per_dimension", bounds.workgroups);
-                (longest_axis(&tile, bounds).ok_or_else(|| too_many(limit))?, limit)
+            None if !bounds.holds(work) => {
+                let limit = (WORKGROUPS, bounds.workgroups.into());
+                (bounds.longest_axis(&region).ok_or_else(|| too_many(limit))?, limit)
             }
             None => {
-                let windows_of = operands.iter().zip(&touched).map(|(operand, span)| bounds.window(operand, span));
-                windows.push(Window { bytes: windows_of.collect(), tile });
+                parts.push(bounds.part(region, &tensors, &spans, work));
                 continue;
             }
         };
-        if windows.len() + open.len() + 2 > MAX_WINDOWS {
+        if parts.len() + open.len() + 2 > MAX_DISPATCHES {
             return Err(too_many(limit));
         }
-        let [first, second] = halves(&tile, axis, bounds.granules);
+        let [first, second] = bounds.halves(&region, axis);
         open.extend([second, first]);
     }
-    Ok(windows)
-}
-
-/// The axis whose halving shrinks an operand's window most: by its larger half, then by its smaller one (the outputs of a
-/// crop may be read in one half only), then the longest. None for a single output and input channel.
-fn narrowing_axis(tile: &Tile, bounds: &Bounds, size: &impl Fn(&Tile) -> u64) -> Option<usize> {
-    let rank = |axis: usize| {
-        let [first, second] = halves(tile, axis, bounds.granules).each_ref().map(size);
-        (first.max(second), first.min(second), std::cmp::Reverse(tile[axis].len()))
-    };
-    let shortest = |axis: usize| if axis == REDUCTION { bounds.granules[axis] } else { 1 };
-    (0..bounds.axes).filter(|&axis| tile[axis].len() > shortest(axis)).min_by_key(|&axis| rank(axis))
-}
-
-/// The longest output axis; where there is but one output, its threads are chunks of what is summed. None where nothing is
-/// left to be halved.
-fn longest_axis(tile: &Tile, bounds: &Bounds) -> Option<usize> {
-    let axes = (0..REDUCTION).rev().filter(|&axis| tile[axis].len() > 1);
-    let terms = (bounds.axes > REDUCTION && tile[REDUCTION].len() > bounds.granules[REDUCTION]).then_some(REDUCTION);
-    axes.max_by_key(|&axis| tile[axis].len()).or(terms)
+    Ok(parts)
 }
 
 fn too_many((limit_name, limit): (&'static str, u64)) -> Error {
-    Error::TooManyWindows { limit_name, limit, max: MAX_WINDOWS }
+    Error::TooManyDispatches { limit_name, limit, max: MAX_DISPATCHES }
 }
 
-fn halves(tile: &Tile, axis: usize, granules: Granules) -> [Tile; 2] {
-    let granule = if tile[axis].len() > granules[axis] { granules[axis] } else { 1 };
-    let middle = tile[axis].start + (tile[axis].len() / 2).next_multiple_of(granule);
-    let (mut first, mut second) = (tile.clone(), tile.clone());
-    first[axis].end = middle;
-    second[axis].start = middle;
-    [first, second]
-}
-
-/// Workgroups for `outputs` threads, folded into two dimensions of at most `limit` each.
-pub(crate) fn fold(outputs: u64, workgroup_size: u32, limit: u32) -> [u32; 2] {
-    let groups = outputs.div_ceil(workgroup_size.into());
+/// Workgroups for `threads` threads, folded into two dimensions of at most `limit` each.
+fn fold(threads: u64, workgroup_size: u32, limit: u32) -> [u32; 2] {
+    let groups = threads.div_ceil(workgroup_size.into());
     let rows = groups.div_ceil(limit.into());
     [groups.div_ceil(rows) as u32, rows as u32]
 }
@@ -170,48 +170,83 @@ pub(crate) fn fold(outputs: u64, workgroup_size: u32, limit: u32) -> [u32; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gpu::program::region::outputs;
+    use crate::gpu::program::operand::Source;
+    use crate::tensor::layout::TensorLayout;
+    use crate::tensor::operand::Role;
 
-    fn bounds(binding: u64) -> Bounds {
-        Bounds { binding, alignment: 256, workgroups: 65535, work: 1 << 20, axes: 6, granules: [1; 6] }
+    /// A pass over one operand.
+    struct Copy {
+        region: Region,
+        tensor: LaidOutTensor,
     }
 
-    /// One operand of `[2, 4, 1, 8, 16]` elements, contiguous.
-    fn spans(tile: &Tile) -> Vec<Range<usize>> {
-        let strides = [512, 128, 128, 16, 1];
-        let reach =
-            |pick: fn(&Range<usize>) -> usize| tile.iter().zip(strides).map(|(r, s)| pick(r) * s).sum::<usize>();
-        std::iter::once(reach(|r| r.start)..reach(|r| r.end - 1) + 1).collect()
+    impl Copy {
+        fn new(region: Region, shape: &[usize]) -> Self {
+            let (layout, stored) = (TensorLayout::contiguous(shape), Stored::Float(FloatType::F32));
+            Self {
+                region,
+                tensor: LaidOutTensor { role: Some(Role::Output), layout, stored, source: Source::Operand(0) },
+            }
+        }
+
+        fn split(&self, binding: u64) -> Result<Vec<Part>> {
+            split(self, &Limits { max_storage_buffer_binding_size: binding, ..Limits::default() }, 64)
+        }
     }
 
-    const OUTPUT: [Bindable; 1] = [Bindable { name: "output", element: 4 }];
+    impl Pass for Copy {
+        type Uniform = [u32; 4];
 
-    const FULL: Tile = [0..2, 0..4, 0..1, 0..8, 0..16, 0..1];
+        fn region(&self) -> Region {
+            self.region.clone()
+        }
+
+        fn tensors(&self) -> Vec<&LaidOutTensor> {
+            vec![&self.tensor]
+        }
+
+        fn spans(&self, region: &Region) -> Vec<Range<usize>> {
+            let axes: Vec<_> = (0..AXES).map(|axis| region[axis].clone()).collect();
+            vec![self.tensor.layout.span(&axes)]
+        }
+
+        fn uniform(&self, _: &Part) -> [u32; 4] {
+            [0; 4]
+        }
+    }
+
+    fn full() -> Copy {
+        Copy::new(Region::whole([2, 4], [1, 8, 16], 1), &[2, 4, 1, 8, 16, 1])
+    }
 
     #[test]
-    fn what_fits_is_one_window() {
-        let windows = split(FULL, &bounds(4096), &OUTPUT, outputs, spans).unwrap();
-        assert_eq!(windows.len(), 1);
-        assert_eq!((windows[0].bytes.len(), &windows[0].bytes[0]), (1, &(0..4096)));
+    fn what_fits_is_one_part() {
+        let parts = full().split(4096).unwrap();
+        assert_eq!(parts.len(), 1);
+        assert_eq!((parts[0].bytes.len(), &parts[0].bytes[0]), (1, &(0..4096)));
+        assert_eq!((parts[0].workgroups, parts[0].row), ([16, 1], 1024));
     }
 
     #[test]
-    fn windows_cover_every_output_once_and_keep_the_limit() {
+    fn parts_cover_every_output_once_and_keep_the_limit() {
         for binding in [256, 512, 1024, 2048, 4095] {
-            let windows = split(FULL, &bounds(binding), &OUTPUT, outputs, spans).unwrap();
+            let parts = full().split(binding).unwrap();
             assert!(
-                windows.iter().all(|w| w.bytes[0].end - w.bytes[0].start <= binding && w.bytes[0].start % 256 == 0)
+                parts.iter().all(|part| {
+                    part.bytes[0].end - part.bytes[0].start <= binding && part.bytes[0].start % 256 == 0
+                })
             );
             let mut seen = vec![0; 1024];
-            for window in &windows {
-                for n in window.tile[0].clone() {
-                    for c in window.tile[1].clone() {
-                        for h in window.tile[3].clone() {
-                            for w in window.tile[4].clone() {
-                                seen[n * 512 + c * 128 + h * 16 + w] += 1;
-                            }
-                        }
-                    }
+            for part in &parts {
+                let [n, c, h, w] = [0, 1, 3, 4].map(|axis| part.region[axis].clone());
+                for (n, c, h, w) in n.flat_map(|n| {
+                    let (h, w) = (h.clone(), w.clone());
+                    c.clone().flat_map(move |c| {
+                        let w = w.clone();
+                        h.clone().flat_map(move |h| w.clone().map(move |w| (n, c, h, w)))
+                    })
+                }) {
+                    seen[n * 512 + c * 128 + h * 16 + w] += 1;
                 }
             }
             assert!(seen.iter().all(|&times| times == 1), "{binding}");
@@ -220,16 +255,15 @@ mod tests {
 
     #[test]
     fn an_impossible_limit_is_named() {
-        let error = split(FULL, &bounds(3), &OUTPUT, outputs, spans).err().unwrap();
-        assert!(matches!(error, Error::WindowTooLarge { operand: "output", needed: 4, limit: 3, .. }), "{error:?}");
+        let error = full().split(3).unwrap_err();
+        assert!(matches!(error, Error::BindingTooSmall { operand: "output", needed: 4, limit: 0, .. }), "{error:?}");
     }
 
     #[test]
     fn a_split_sum_ascends() {
-        let strided = |tile: &Tile| std::iter::once(tile[5].start * 64..tile[5].end * 64).collect();
-        let windows = split([0..1, 0..1, 0..1, 0..1, 0..1, 0..8], &bounds(512), &OUTPUT, outputs, strided).unwrap();
-        let order: Vec<_> = windows.iter().map(|w| w.tile[5].clone()).collect();
-        assert_eq!(order, [0..2, 2..4, 4..6, 6..8]);
+        let sum = Copy::new(Region::whole([1, 1], [1, 1, 1], 1024), &[1, 1, 1, 1, 1, 1024]);
+        let order: Vec<_> = sum.split(1024).unwrap().iter().map(|part| part.region.reduction.clone()).collect();
+        assert_eq!(order, [0..256, 256..512, 512..768, 768..1024]);
     }
 
     #[test]

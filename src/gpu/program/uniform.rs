@@ -1,6 +1,15 @@
 //! The uniform structs of the shaders, field by field as in WGSL; a test compares them with the shaders.
 
-/// A field of a uniform struct: its name and WGSL type. Every field takes four bytes but a vector and a nested struct.
+/// A uniform struct as its shader has it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UniformLayout {
+    #[cfg_attr(not(test), allow(dead_code, reason = "read by the layout test"))]
+    pub(crate) fields: &'static [Field],
+    /// In bytes.
+    pub(crate) size: u64,
+}
+
+/// A field of a uniform struct: its name and WGSL type. Every field takes four bytes but a nested struct.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Field {
     #[cfg_attr(not(test), allow(dead_code, reason = "read by the layout test"))]
@@ -15,9 +24,6 @@ pub(crate) enum Kind {
     U32,
     I32,
     F32,
-    /// A vector of four.
-    U32x4,
-    I32x4,
     Struct(&'static [Field]),
 }
 
@@ -37,15 +43,8 @@ impl Uniform for f32 {
     const KIND: Kind = Kind::F32;
 }
 
-impl Uniform for [u32; 4] {
-    const KIND: Kind = Kind::U32x4;
-}
-
-impl Uniform for [i32; 4] {
-    const KIND: Kind = Kind::I32x4;
-}
-
-/// A struct of four-byte fields and of vectors of four, which come first; with its field table.
+/// A struct of four-byte fields and of nested structs, which come first; with its field table. A nested struct in a
+/// uniform must be a multiple of 16 bytes.
 macro_rules! uniform {
     ($(#[$doc:meta])* $name:ident { $($field:ident: $kind:ty),+ $(,)? }) => {
         $(#[$doc])*
@@ -62,6 +61,14 @@ macro_rules! uniform {
                     kind: <$kind as $crate::gpu::program::uniform::Uniform>::KIND,
                 }
             ),+];
+
+            /// What its shader is told of it.
+            #[allow(dead_code, reason = "a nested struct has no shader of its own")]
+            pub(crate) const LAYOUT: $crate::gpu::program::uniform::UniformLayout =
+                $crate::gpu::program::uniform::UniformLayout {
+                    fields: Self::FIELDS,
+                    size: size_of::<Self>() as u64,
+                };
         }
 
         impl $crate::gpu::program::uniform::Uniform for $name {
@@ -74,6 +81,6 @@ pub(crate) use uniform;
 
 /// An address or stride modulo 2³². Shaders compute addresses modulo 2³² too, and the result is right as long as it
 /// lies inside a window of fewer than 2³² elements, even where a base or a stride by itself does not fit.
-pub(crate) fn wrap(elements: usize) -> u32 {
+pub(crate) fn mod_2_32(elements: usize) -> u32 {
     elements as u32
 }

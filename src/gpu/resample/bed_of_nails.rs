@@ -3,9 +3,9 @@
 use super::lower::Resample;
 use crate::dtype::FloatType;
 use crate::error::Result;
+use crate::gpu::program::context::{GpuOp, LowerContext};
 use crate::gpu::program::program::Program;
 use crate::gpu::program::recipe::{Capabilities, Recipe};
-use crate::gpu::program::request::{GpuOp, Request};
 use crate::ops::resample::bed_of_nails::BedOfNails;
 
 impl<const R: usize> GpuOp for BedOfNails<R> {
@@ -13,7 +13,7 @@ impl<const R: usize> GpuOp for BedOfNails<R> {
         Resample::recipes(self, capabilities)
     }
 
-    fn lower(&self, request: Request<'_>) -> Result<Program> {
-        Resample::forward(self, &request)?.lower_sums()
+    fn lower(&self, context: &LowerContext<'_>) -> Result<Program> {
+        Resample::new(self, 0.0, context)?.lower_sums(self, context)
     }
 }

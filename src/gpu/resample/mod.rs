@@ -1,8 +1,10 @@
 //! How the GPU runs what is made of tap tables.
 
 pub(crate) mod bed_of_nails;
+pub(crate) mod candidates;
 pub(crate) mod lower;
 pub(crate) mod row_blocks;
 pub(crate) mod table;
+pub(crate) mod taps;
 pub(crate) mod texture;
 pub(crate) mod upsample;

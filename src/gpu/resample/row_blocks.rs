@@ -1,8 +1,8 @@
 //! Resampling by blocks: four rows of one column in several channels a thread.
 
-use super::table::{UpsampleParams, row_length, touched};
-use crate::gpu::program::recipe::{Candidate, Recipe, Shape};
-use crate::gpu::program::region::Tile;
+use super::table::{ResampleParams, row_length, touched};
+use crate::gpu::program::recipe::{Candidate, Shape};
+use crate::gpu::program::region::Region;
 use crate::gpu::program::shader::{Shader, with_storage};
 use crate::ops::resample::tap_table::TapTable;
 
@@ -30,8 +30,7 @@ pub(crate) static NEAREST_ROWS: Shader = Shader {
     ),
     reads: 4,
     writes: 1,
-    fields: UpsampleParams::FIELDS,
-    params_size: size_of::<UpsampleParams>() as u64,
+    uniform: ResampleParams::LAYOUT,
     subgroups: false,
     overrides: &["workgroup_size", "channels"],
 };
@@ -71,27 +70,20 @@ pub(crate) fn rows_read(table: &TapTable) -> f64 {
     read as f64 / table.len().div_ceil(ROWS).max(1) as f64
 }
 
-/// Workgroups for a part of a problem of so many channels.
-pub(crate) fn workgroups(tile: &Tile, of: usize) -> u128 {
-    let [batch, block, d, h, w, _] = tile.each_ref().map(|range| range.len() as u128);
-    let threads = batch * block.div_ceil(channels(of) as u128) * d * h.div_ceil(ROWS as u128) * w;
-    threads.div_ceil(THREADS.into())
+/// Threads for a part of a problem of so many channels.
+pub(crate) fn threads(region: &Region, of: usize) -> u128 {
+    let [batch, block] = region.outer.each_ref().map(|range| range.len() as u128);
+    let [d, h, w] = region.spatial.each_ref().map(|range| range.len() as u128);
+    batch * block.div_ceil(channels(of) as u128) * d * h.div_ceil(ROWS as u128) * w
 }
 
-/// The shaders' constants.
-pub(crate) fn constants(
-    recipe: &Recipe,
-    shader: &Shader,
-    of: usize,
-    tables: [&TapTable; 3],
-) -> Vec<(&'static str, f64)> {
+/// The shaders' constants besides `workgroup_size`.
+pub(crate) fn constants(shader: &Shader, of: usize, tables: [&TapTable; 3]) -> Vec<(&'static str, f64)> {
     let taps = tables[1..].iter().map(|table| row_length(table)).max().unwrap_or(1);
     // One pipeline for three and four.
     let taps = if taps > 2 { MOST_TAPS } else { taps };
-    let mut constants = vec![("workgroup_size", recipe.workgroup_size.into()), ("channels", channels(of) as f64)];
-    if shader.name == TAPS_ROWS.name {
-        constants.push(("taps", taps as f64));
-    }
+    let mut constants = vec![("channels", channels(of) as f64)];
+    constants.extend(shader.overrides.contains(&"taps").then_some(("taps", taps as f64)));
     constants
 }
 

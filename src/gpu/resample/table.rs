@@ -7,32 +7,32 @@ use wgpu::Limits;
 
 use crate::error::Result;
 use crate::geometry::at_most;
-use crate::gpu::program::uniform::{uniform, wrap};
+use crate::gpu::program::operand::Stored;
+use crate::gpu::program::uniform::{mod_2_32, uniform};
 use crate::ops::resample::separable::{Separable, SeparableGrad};
 use crate::ops::resample::tap_table::TapTable;
 use crate::tensor::allocate::reserve;
 
 uniform! {
-    /// `Params` of the upsampling shaders.
-    UpsampleParams {
-        first_d: u32,
-        first_h: u32,
-        first_w: u32,
-        count_d: u32,
-        count_h: u32,
-        count_w: u32,
-        taps_d: u32,
-        taps_h: u32,
-        taps_w: u32,
-        table_d: u32,
-        table_h: u32,
-        table_w: u32,
-        x_d: u32,
-        x_h: u32,
-        x_w: u32,
-        y_d: u32,
-        y_h: u32,
-        y_w: u32,
+    /// One axis of [`ResampleParams`]; 32 bytes.
+    ResampleAxis {
+        first: u32,
+        count: u32,
+        taps: u32,
+        table: u32,
+        x_stride: u32,
+        y_stride: u32,
+        unused_0: u32,
+        unused_1: u32,
+    }
+}
+
+uniform! {
+    /// `Params` of the resampling shaders.
+    ResampleParams {
+        d: ResampleAxis,
+        h: ResampleAxis,
+        w: ResampleAxis,
         batch_count: u32,
         channel_count: u32,
         x_base: u32,
@@ -45,9 +45,6 @@ uniform! {
         extrapolation: f32,
     }
 }
-
-/// Bytes of a table's entry: an index and a weight.
-pub(crate) const ENTRY: u64 = 8;
 
 /// First in a row, in place of an index: the extrapolation value.
 const OUTSIDE: u32 = u32::MAX;
@@ -83,7 +80,7 @@ impl<T: Separable> Tables for SeparableGrad<T> {
 }
 
 pub(crate) fn check_table(rows: usize, taps: usize, limits: &Limits) -> Result<()> {
-    let bytes = rows as u128 * taps as u128 * u128::from(ENTRY);
+    let bytes = rows as u128 * taps as u128 * u128::from(Stored::Tap.bytes());
     at_most("a tap table's size in bytes (max_buffer_size)", bytes, limits.max_buffer_size.into())
 }
 
@@ -104,14 +101,14 @@ pub(crate) fn three(output: &[usize], table: impl Fn(usize, usize) -> Result<Tap
 /// A table as the shaders read it: for each output a row of indices and weights' bits.
 pub(crate) fn table_bytes(table: &TapTable) -> Result<Vec<u8>> {
     let length = row_length(table);
-    let mut bytes = reserve("a tap table", table.len() * length * ENTRY as usize)?;
+    let mut bytes = reserve("a tap table", table.len() * length * Stored::Tap.bytes() as usize)?;
     let mut push = |entry: [u32; 2]| bytes.extend_from_slice(bytemuck::bytes_of(&entry));
     for q in 0..table.len() {
         let (taps, outside) = (table.at(q), table.is_outside(q));
         for number in 0..length {
             push(match taps.get(number) {
                 _ if outside && number == 0 => [OUTSIDE, 0],
-                Some(tap) if !outside => [wrap(tap.index), (tap.weight as f32).to_bits()],
+                Some(tap) if !outside => [mod_2_32(tap.index), (tap.weight as f32).to_bits()],
                 _ => [END, 0],
             });
         }
@@ -124,4 +121,10 @@ pub(crate) fn touched(table: &TapTable, outputs: &Range<usize>) -> Range<usize> 
     let read = &table.entries()[table.start(outputs.start)..table.start(outputs.end)];
     let indices = || read.iter().map(|tap| tap.index);
     indices().min().unwrap_or(0)..indices().max().map_or(0, |last| last + 1)
+}
+
+/// Where the row of output index 0 would lie, in entries from the start of the bytes of a table that are bound, modulo
+/// 2³².
+pub(crate) fn table_base(bound: &Range<u64>) -> u32 {
+    0u32.wrapping_sub((bound.start / Stored::Tap.bytes()) as u32)
 }

@@ -2,11 +2,9 @@
 
 use super::table::{Tables, row_length, table_bytes};
 use crate::error::Result;
-use crate::gpu::program::operand::Source;
-use crate::gpu::program::request::Request;
-use crate::gpu::program::shader::Shader;
+use crate::gpu::program::builder::ProgramBuilder;
 use crate::gpu::program::texture::TextureWork;
-use crate::gpu::program::uniform::{uniform, wrap};
+use crate::gpu::program::uniform::{mod_2_32, uniform};
 use crate::ops::op::Op;
 
 uniform! {
@@ -24,23 +22,16 @@ uniform! {
 pub(crate) fn upsample<O: Op + Tables>(
     op: &O,
     extrapolation: f32,
-    shader: &'static Shader,
-    request: &Request<'_>,
+    builder: &mut ProgramBuilder<'_>,
 ) -> Result<TextureWork> {
-    let [_, rows, columns] = op.three(request.limits())?;
+    let [_, rows, columns] = op.three(builder.context.limits())?;
     let params = TextureUpsampleParams {
-        width: wrap(columns.len()),
-        height: wrap(rows.len()),
-        taps_h: wrap(row_length(&rows)),
-        taps_w: wrap(row_length(&columns)),
+        width: mod_2_32(columns.len()),
+        height: mod_2_32(rows.len()),
+        taps_h: mod_2_32(row_length(&rows)),
+        taps_w: mod_2_32(row_length(&columns)),
         extrapolation,
     };
-    Ok(TextureWork {
-        shader,
-        operands: request.place(op)?,
-        tables: vec![table_bytes(&rows)?, table_bytes(&columns)?],
-        buffers: [Source::Table(0), Source::Table(1)],
-        params: bytemuck::bytes_of(&params).to_vec(),
-        constants: Vec::new(),
-    })
+    let tables = [builder.add_table(table_bytes(&rows)?), builder.add_table(table_bytes(&columns)?)];
+    Ok(TextureWork { buffers: tables, uniform: bytemuck::bytes_of(&params).to_vec(), constants: Vec::new() })
 }

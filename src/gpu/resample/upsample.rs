@@ -1,15 +1,17 @@
 //! Upsampling on the GPU.
 
-use super::lower::{Resample, TAPS};
+use super::lower::Resample;
 use super::row_blocks::{self, NEAREST_ROWS};
-use super::table::UpsampleParams;
+use super::table::ResampleParams;
+use super::taps::TAPS;
 use super::texture;
 use super::texture::TextureUpsampleParams;
 use crate::dtype::FloatType;
 use crate::error::Result;
+use crate::gpu::program::builder::ProgramBuilder;
+use crate::gpu::program::context::{GpuOp, LowerContext};
 use crate::gpu::program::program::Program;
 use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, recipes};
-use crate::gpu::program::request::{GpuOp, Request};
 use crate::gpu::program::shader::{Shader, with_outputs, with_storage};
 use crate::gpu::program::texture::{TextureOp, TextureWork};
 use crate::ops::resample::separable::Separable;
@@ -21,8 +23,7 @@ pub(crate) static NEAREST: Shader = Shader {
     texts: with_storage!("resample/nearest.wgsl", "resample/shared/params.wgsl", "shared/tap_marks.wgsl"),
     reads: 4,
     writes: 1,
-    fields: UpsampleParams::FIELDS,
-    params_size: size_of::<UpsampleParams>() as u64,
+    uniform: ResampleParams::LAYOUT,
     subgroups: false,
     overrides: &["workgroup_size"],
 };
@@ -33,8 +34,7 @@ pub(crate) static TEXTURE: Shader = Shader {
     texts: with_outputs!("resample/texture.wgsl", "shared/tap_marks.wgsl", "shared/texels.wgsl"),
     reads: 3,
     writes: 1,
-    fields: TextureUpsampleParams::FIELDS,
-    params_size: size_of::<TextureUpsampleParams>() as u64,
+    uniform: TextureUpsampleParams::LAYOUT,
     subgroups: false,
     overrides: &["workgroup_width", "workgroup_height", "channels", "decode_srgb", "encode_srgb"],
 };
@@ -50,14 +50,21 @@ impl<const R: usize> GpuOp for Upsample<R> {
         Resample::recipes(self, capabilities)
     }
 
-    fn lower(&self, request: Request<'_>) -> Result<Program> {
-        let resample = Resample::forward(self, &request)?;
-        if self.is_copy() { resample.lower_by_first(&COPIES) } else { resample.lower_sums() }
+    fn lower(&self, context: &LowerContext<'_>) -> Result<Program> {
+        let resample = Resample::new(self, self.extrapolation(), context)?;
+        if self.is_copy() {
+            return resample.lower_by_first(self, &COPIES, context);
+        }
+        resample.lower_sums(self, context)
     }
 }
 
 impl TextureOp for Upsample<2> {
-    fn between_textures(&self, request: &Request<'_>) -> Result<TextureWork> {
-        texture::upsample(self, self.extrapolation(), &TEXTURE, request)
+    fn texture_shader(&self) -> &'static Shader {
+        &TEXTURE
+    }
+
+    fn between_textures(&self, builder: &mut ProgramBuilder<'_>) -> Result<TextureWork> {
+        texture::upsample(self, self.extrapolation(), builder)
     }
 }

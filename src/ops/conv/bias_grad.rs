@@ -5,7 +5,7 @@ use crate::ops::op::Op;
 use crate::ops::problem::ProblemText;
 use crate::ops::reference::{Reference, Sums};
 use crate::tensor::element::TensorView;
-use crate::tensor::operand::Operand;
+use crate::tensor::operand::{Operand, Role};
 
 /// The gradient of a layer with respect to its bias: the sum of each channel over images and samples. Made by `grad_bias`
 /// of the layer's descriptor.
@@ -39,11 +39,11 @@ impl<const R: usize> Op for ConvBiasGrad<R> {
     const NAME: &'static str = "conv_bias_grad";
 
     fn inputs(&self) -> Result<Vec<Operand>> {
-        Ok(vec![Operand::new("input", self.shape.clone())])
+        Ok(vec![Operand::new(Role::Input, self.shape.clone())])
     }
 
     fn output(&self) -> Result<Operand> {
-        Ok(Operand::new("output", vec![self.shape[1]]))
+        Ok(Operand::new(Role::Output, vec![self.shape[1]]))
     }
 
     fn problem(&self) -> String {

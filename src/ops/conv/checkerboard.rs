@@ -8,7 +8,7 @@ use super::conv_transpose::ConvTranspose;
 use crate::error::Result;
 use crate::geometry::gcd;
 use crate::tensor::allocate::zeros;
-use crate::tensor::operand::{Operand, check_shape};
+use crate::tensor::operand::{Operand, Role, check_shape};
 
 /// What the phases of a transposed convolution's output are made of.
 ///
@@ -45,7 +45,7 @@ impl<const R: usize> ConvTranspose<R> {
     /// ```
     pub fn checkerboard<D: Dimension>(&self, weight: ArrayView<f32, D>) -> Result<Checkerboard> {
         let geometry = self.geometry()?;
-        check_shape(Operand::new("weight", geometry.weight_shape()), weight.shape())?;
+        check_shape(Operand::weight(Role::Weight, geometry.weight_shape()), weight.shape())?;
         let phases: usize = self.stride.iter().fold(1, |n, &stride| n.saturating_mul(stride));
         let per_group = geometry.wide_per_group();
         let shape: Vec<usize> = [self.out_channels].into_iter().chain(self.stride).collect();

@@ -8,7 +8,7 @@ use crate::ops::op::Op;
 use crate::ops::problem::ProblemText;
 use crate::ops::reference::{Reference, Sums};
 use crate::tensor::element::TensorView;
-use crate::tensor::operand::{Operand, split_shape};
+use crate::tensor::operand::{Operand, Role, split_shape};
 
 /// A convolution over `R` spatial axes (cross-correlation, as in every framework), in PyTorch's words.
 ///
@@ -145,16 +145,18 @@ impl<const R: usize> Op for Conv<R> {
 
     fn inputs(&self) -> Result<Vec<Operand>> {
         let geometry = self.geometry()?;
-        let mut inputs =
-            vec![Operand::new("input", geometry.wide_shape()), Operand::new("weight", geometry.weight_shape())];
+        let mut inputs = vec![
+            Operand::new(Role::Input, geometry.wide_shape()),
+            Operand::weight(Role::Weight, geometry.weight_shape()),
+        ];
         if self.bias {
-            inputs.push(Operand::new("bias", vec![self.out_channels]));
+            inputs.push(Operand::new(Role::Bias, vec![self.out_channels]));
         }
         Ok(inputs)
     }
 
     fn output(&self) -> Result<Operand> {
-        Ok(Operand::new("output", self.geometry()?.narrow_shape()))
+        Ok(Operand::new(Role::Output, self.geometry()?.narrow_shape()))
     }
 
     fn problem(&self) -> String {

@@ -13,7 +13,7 @@ use crate::ops::op::Op;
 use crate::ops::reference::{Reference, Sums};
 use crate::tensor::allocate::zeros;
 use crate::tensor::element::TensorView;
-use crate::tensor::operand::{Operand, split_shape};
+use crate::tensor::operand::{Operand, Role, split_shape};
 
 /// A transposed convolution ("deconvolution") over `R` spatial axes, in PyTorch's words.
 ///
@@ -332,16 +332,18 @@ impl<const R: usize> Op for ConvTranspose<R> {
 
     fn inputs(&self) -> Result<Vec<Operand>> {
         let geometry = self.geometry()?;
-        let mut inputs =
-            vec![Operand::new("input", geometry.narrow_shape()), Operand::new("weight", geometry.weight_shape())];
+        let mut inputs = vec![
+            Operand::new(Role::Input, geometry.narrow_shape()),
+            Operand::weight(Role::Weight, geometry.weight_shape()),
+        ];
         if self.bias {
-            inputs.push(Operand::new("bias", vec![self.out_channels]));
+            inputs.push(Operand::new(Role::Bias, vec![self.out_channels]));
         }
         Ok(inputs)
     }
 
     fn output(&self) -> Result<Operand> {
-        Ok(Operand::new("output", self.geometry()?.wide_shape()))
+        Ok(Operand::new(Role::Output, self.geometry()?.wide_shape()))
     }
 
     fn problem(&self) -> String {

@@ -9,7 +9,7 @@ use super::runs::for_each_run;
 use crate::error::{Error, Result};
 use crate::geometry::Geometry;
 use crate::tensor::allocate::zeros;
-use crate::tensor::operand::{Operand, check_shape};
+use crate::tensor::operand::{Operand, Role, check_shape};
 
 /// A sparse matrix in compressed rows (CSR).
 #[derive(Clone, Debug, PartialEq)]
@@ -92,7 +92,7 @@ impl<const R: usize> ConvTranspose<R> {
 }
 
 fn matrix<const R: usize, D: Dimension>(geometry: &Geometry<R>, weight: ArrayView<f32, D>) -> Result<CsrMatrix> {
-    check_shape(Operand::new("weight", geometry.weight_shape()), weight.shape())?;
+    check_shape(Operand::weight(Role::Weight, geometry.weight_shape()), weight.shape())?;
     let weight: Vec<f32> = weight.iter().copied().collect();
     let one = Geometry { batch: 1, ..geometry.clone() };
     let mut triples = Vec::new();

@@ -8,7 +8,7 @@ use crate::ops::op::Op;
 use crate::ops::problem::ProblemText;
 use crate::ops::reference::{Reference, Sums};
 use crate::tensor::element::TensorView;
-use crate::tensor::operand::Operand;
+use crate::tensor::operand::{Operand, Role};
 
 /// Which side of the relation the forward op reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,11 +59,11 @@ impl<const R: usize> Op for ConvWeightGrad<R> {
     fn inputs(&self) -> Result<Vec<Operand>> {
         let [wide, narrow] = [self.geometry.wide_shape(), self.geometry.narrow_shape()];
         let [input, output] = if self.forward_input == ForwardInput::Wide { [wide, narrow] } else { [narrow, wide] };
-        Ok(vec![Operand::new("input", input), Operand::new("grad_output", output)])
+        Ok(vec![Operand::new(Role::Input, input), Operand::new(Role::GradOutput, output)])
     }
 
     fn output(&self) -> Result<Operand> {
-        Ok(Operand::new("output", self.geometry.weight_shape()))
+        Ok(Operand::weight(Role::Output, self.geometry.weight_shape()))
     }
 
     fn problem(&self) -> String {

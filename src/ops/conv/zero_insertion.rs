@@ -8,7 +8,7 @@ use super::conv_transpose::ConvTranspose;
 use crate::error::Result;
 use crate::geometry::{Geometry, Padding, check_elements};
 use crate::tensor::allocate::zeros;
-use crate::tensor::operand::{Operand, check_shape};
+use crate::tensor::operand::{Operand, Role, check_shape};
 
 /// A stride-1 convolution and the tensors on which it equals a transposed convolution (bias and activation aside).
 #[derive(Clone, Debug)]
@@ -29,8 +29,8 @@ impl<const R: usize> ConvTranspose<R> {
         weight: ArrayView<f32, D>,
     ) -> Result<ZeroInsertion<R>> {
         let geometry = self.geometry()?;
-        check_shape(Operand::new("input", geometry.narrow_shape()), input.shape())?;
-        check_shape(Operand::new("weight", geometry.weight_shape()), weight.shape())?;
+        check_shape(Operand::new(Role::Input, geometry.narrow_shape()), input.shape())?;
+        check_shape(Operand::weight(Role::Weight, geometry.weight_shape()), weight.shape())?;
         let input = insert_zeros(&geometry, input.into_dyn())?;
         let weight = flip(&geometry, &weight.into_dyn());
         let mut pads = [[0; 2]; R];

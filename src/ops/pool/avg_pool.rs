@@ -9,7 +9,7 @@ use crate::ops::reference::Reference;
 use crate::ops::resample::separable::{self, Separable, SeparableGrad};
 use crate::ops::resample::tap_table::{Tap, TapTable};
 use crate::tensor::element::TensorView;
-use crate::tensor::operand::{Operand, split_shape};
+use crate::tensor::operand::{Operand, Role, split_shape};
 
 /// Average pooling over `R` spatial axes, in PyTorch's words.
 ///
@@ -104,11 +104,11 @@ impl<const R: usize> Op for AvgPool<R> {
     const NAME: &'static str = "avg_pool";
 
     fn inputs(&self) -> Result<Vec<Operand>> {
-        Ok(vec![Operand::new("input", self.windows()?.input_shape())])
+        Ok(vec![Operand::new(Role::Input, self.windows()?.input_shape())])
     }
 
     fn output(&self) -> Result<Operand> {
-        Ok(Operand::new("output", self.windows()?.output_shape()))
+        Ok(Operand::new(Role::Output, self.windows()?.output_shape()))
     }
 
     fn problem(&self) -> String {

@@ -11,7 +11,7 @@ use crate::ops::op::Op;
 use crate::ops::reference::{Reference, Sums};
 use crate::tensor::allocate::zeros;
 use crate::tensor::element::TensorView;
-use crate::tensor::operand::{Operand, split_shape};
+use crate::tensor::operand::{Operand, Role, split_shape};
 
 /// Max pooling over `R` spatial axes, in PyTorch's words.
 ///
@@ -116,16 +116,16 @@ impl<const R: usize> Op for MaxPool<R> {
     const NAME: &'static str = "max_pool";
 
     fn inputs(&self) -> Result<Vec<Operand>> {
-        Ok(vec![Operand::new("input", self.windows()?.input_shape())])
+        Ok(vec![Operand::new(Role::Input, self.windows()?.input_shape())])
     }
 
     fn output(&self) -> Result<Operand> {
-        Ok(Operand::new("output", self.windows()?.output_shape()))
+        Ok(Operand::new(Role::Output, self.windows()?.output_shape()))
     }
 
     fn outputs(&self) -> Result<Vec<Operand>> {
         let output = self.output()?;
-        let indices = self.indices.map(|_| Operand::integers("indices", output.shape.clone()));
+        let indices = self.indices.map(|_| Operand::integers(Role::Indices, output.shape.clone()));
         Ok([output].into_iter().chain(indices).collect())
     }
 
@@ -240,11 +240,11 @@ impl<const R: usize> Op for MaxPoolGrad<R> {
 
     fn inputs(&self) -> Result<Vec<Operand>> {
         let shape = self.forward.output()?.shape;
-        Ok(vec![Operand::new("input", shape.clone()), Operand::integers("indices", shape)])
+        Ok(vec![Operand::new(Role::Input, shape.clone()), Operand::integers(Role::Indices, shape)])
     }
 
     fn output(&self) -> Result<Operand> {
-        Ok(Operand::new("output", self.windows()?.0.input_shape()))
+        Ok(Operand::new(Role::Output, self.windows()?.0.input_shape()))
     }
 
     fn problem(&self) -> String {

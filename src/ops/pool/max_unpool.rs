@@ -11,7 +11,7 @@ use crate::ops::op::Op;
 use crate::ops::reference::Reference;
 use crate::tensor::allocate::zeros;
 use crate::tensor::element::TensorView;
-use crate::tensor::operand::{Operand, split_shape};
+use crate::tensor::operand::{Operand, Role, split_shape};
 
 /// Max unpooling over `R` spatial axes: each sample goes where its index says, and the rest is 0.
 ///
@@ -184,16 +184,16 @@ impl<const R: usize> Op for MaxUnpool<R> {
     fn inputs(&self) -> Result<Vec<Operand>> {
         self.numbering()?;
         let shape = self.shape(&self.input_size);
-        Ok(vec![Operand::new("input", shape.clone()), Operand::integers("indices", shape)])
+        Ok(vec![Operand::new(Role::Input, shape.clone()), Operand::integers(Role::Indices, shape)])
     }
 
     fn output(&self) -> Result<Operand> {
         self.numbering()?;
-        Ok(Operand::new("output", self.shape(&self.output_size)))
+        Ok(Operand::new(Role::Output, self.shape(&self.output_size)))
     }
 
     fn outputs(&self) -> Result<Vec<Operand>> {
-        Ok(vec![self.output()?, Operand::integers("invalid", vec![1])])
+        Ok(vec![self.output()?, Operand::integers(Role::Invalid, vec![1])])
     }
 
     fn problem(&self) -> String {
@@ -256,11 +256,11 @@ impl<const R: usize> Op for MaxUnpoolGrad<R> {
 
     fn inputs(&self) -> Result<Vec<Operand>> {
         let indices = self.forward.inputs()?.swap_remove(1);
-        Ok(vec![Operand::new("input", self.forward.output()?.shape), indices])
+        Ok(vec![Operand::new(Role::Input, self.forward.output()?.shape), indices])
     }
 
     fn output(&self) -> Result<Operand> {
-        Ok(Operand::new("output", self.forward.inputs()?.swap_remove(0).shape))
+        Ok(Operand::new(Role::Output, self.forward.inputs()?.swap_remove(0).shape))
     }
 
     fn problem(&self) -> String {

@@ -8,7 +8,7 @@ use crate::ops::op::Op;
 use crate::ops::problem::ProblemText;
 use crate::ops::reference::Reference;
 use crate::tensor::element::TensorView;
-use crate::tensor::operand::{Operand, split_shape};
+use crate::tensor::operand::{Operand, Role, split_shape};
 
 /// "Bed of nails" unpooling over `R` spatial axes: each sample at one position of a cell of zeros.
 ///
@@ -88,12 +88,12 @@ impl<const R: usize> Op for BedOfNails<R> {
 
     fn inputs(&self) -> Result<Vec<Operand>> {
         self.check()?;
-        Ok(vec![Operand::new("input", self.shape(&self.input_size))])
+        Ok(vec![Operand::new(Role::Input, self.shape(&self.input_size))])
     }
 
     fn output(&self) -> Result<Operand> {
         self.check()?;
-        Ok(Operand::new("output", self.shape(&self.sizes())))
+        Ok(Operand::new(Role::Output, self.shape(&self.sizes())))
     }
 
     fn problem(&self) -> String {

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::ops::op::Op;
 use crate::ops::reference::{Reference, flush, smallest_normal};
 use crate::tensor::element::TensorView;
-use crate::tensor::operand::Operand;
+use crate::tensor::operand::{Operand, Role};
 
 /// An op whose output samples are weighted sums of input samples, with weights that are a product over the spatial axes:
 /// a tap table for each axis is all that it is.
@@ -56,12 +56,12 @@ impl<T: Separable> Op for SeparableGrad<T> {
     const NAME: &'static str = T::GRAD_NAME;
 
     fn inputs(&self) -> Result<Vec<Operand>> {
-        Ok(vec![Operand::new("input", self.forward.output()?.shape)])
+        Ok(vec![Operand::new(Role::Input, self.forward.output()?.shape)])
     }
 
     fn output(&self) -> Result<Operand> {
         let forward = self.forward.inputs()?.swap_remove(0);
-        Ok(Operand::new("output", forward.shape))
+        Ok(Operand::new(Role::Output, forward.shape))
     }
 
     fn problem(&self) -> String {

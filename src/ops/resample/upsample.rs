@@ -12,7 +12,7 @@ use crate::geometry::{MAX_COORDINATE, at_most, check_elements, check_fields};
 use crate::ops::op::Op;
 use crate::ops::reference::Reference;
 use crate::tensor::element::TensorView;
-use crate::tensor::operand::{Operand, split_shape};
+use crate::tensor::operand::{Operand, Role, split_shape};
 
 /// Most samples of a window that repeats the edge, and so is not bounded by the input: a scale of about a millionth.
 const MAX_WINDOW: u128 = 1 << 22;
@@ -280,12 +280,12 @@ impl<const R: usize> Op for Upsample<R> {
 
     fn inputs(&self) -> Result<Vec<Operand>> {
         self.check()?;
-        Ok(vec![Operand::new("input", self.shape(&self.input_size))])
+        Ok(vec![Operand::new(Role::Input, self.shape(&self.input_size))])
     }
 
     fn output(&self) -> Result<Operand> {
         self.check()?;
-        Ok(Operand::new("output", self.shape(&self.output_size)))
+        Ok(Operand::new(Role::Output, self.shape(&self.output_size)))
     }
 
     fn problem(&self) -> String {

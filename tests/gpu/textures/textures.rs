@@ -57,7 +57,7 @@ async fn check<O: TextureOp>(
     let weights = weights.iter().map(|weight| weight.view());
     let views: Vec<_> = std::iter::once(x.view().into_dyn()).chain(weights).collect();
     let reference = op.reference(&views).map_err(text)?;
-    let decoding = if input.is_decoded() { POWER } else { 0.0 };
+    let decoding = if input.shader_decodes_srgb() { POWER } else { 0.0 };
     let texels =
         if clamps_when_read(gpu, output.format) { copied(gpu, &target).await? } else { target.read(gpu).await? };
     compare(&reference, decoding, output, &texels)

@@ -1,0 +1,136 @@
+//! The max unpooling's gradient: every index takes the gradient of its place.
+
+use std::ops::Range;
+
+use super::unpool::Unpool;
+use crate::gpu::program::operand::LaidOutTensor;
+use crate::gpu::program::pass::{Part, Pass};
+use crate::gpu::program::region::{Region, flat_box};
+use crate::gpu::program::shader::{Shader, single};
+use crate::gpu::program::uniform::{mod_2_32, uniform};
+
+uniform! {
+    /// One axis of [`UnpoolGradParams`]; 32 bytes.
+    UnpoolGradAxis {
+        first: u32,
+        count: u32,
+        index: u32,
+        output: u32,
+        x_stride: u32,
+        i_stride: u32,
+        y_stride: u32,
+        unused: u32,
+    }
+}
+
+uniform! {
+    /// `Params` of the max unpooling's gradient.
+    UnpoolGradParams {
+        d: UnpoolGradAxis,
+        h: UnpoolGradAxis,
+        w: UnpoolGradAxis,
+        batch_count: u32,
+        first_batch: u32,
+        first_channel: u32,
+        channel_count: u32,
+        number_batch: u32,
+        number_channel: u32,
+        unit: u32,
+        first_place: u32,
+        count_places: u32,
+        accumulate: u32,
+        x_base: u32,
+        x_batch: u32,
+        x_channel: u32,
+        i_base: u32,
+        i_batch: u32,
+        i_channel: u32,
+        y_base: u32,
+        y_batch: u32,
+        y_channel: u32,
+        row_threads: u32,
+    }
+}
+
+/// One thread per index copies the gradient of its place.
+pub(crate) static GRAD: Shader = Shader {
+    name: "pool_unpool_grad_gather",
+    texts: single!("pool/unpool_grad_gather.wgsl", "pool/shared/unpool_place.wgsl"),
+    reads: 2,
+    writes: 1,
+    uniform: UnpoolGradParams::LAYOUT,
+    subgroups: false,
+    overrides: &["workgroup_size", "columns_first"],
+};
+
+/// The gradient with its tensors.
+pub(crate) struct UnpoolGrad<'a> {
+    pub(crate) unpool: &'a Unpool,
+    pub(crate) gradient: &'a LaidOutTensor,
+    pub(crate) indices: &'a LaidOutTensor,
+    pub(crate) output: &'a LaidOutTensor,
+}
+
+impl Pass for UnpoolGrad<'_> {
+    type Uniform = UnpoolGradParams;
+
+    /// All samples of the forward input; what is searched are the places of the forward output's plane.
+    fn region(&self) -> Region {
+        Region::whole(self.unpool.outer, self.unpool.input, self.unpool.output.iter().product())
+    }
+
+    fn tensors(&self) -> Vec<&LaidOutTensor> {
+        vec![self.gradient, self.indices, self.output]
+    }
+
+    fn spans(&self, region: &Region) -> Vec<Range<usize>> {
+        let (outer, samples) = (&region.outer, &region.spatial);
+        let places = flat_box(self.unpool.output, &region.reduction);
+        vec![
+            self.gradient.span(outer.clone(), places),
+            self.indices.span(outer.clone(), samples.clone()),
+            self.output.span(outer.clone(), samples.clone()),
+        ]
+    }
+
+    fn uniform(&self, part: &Part) -> UnpoolGradParams {
+        let (numbering, places) = (&self.unpool.numbering, &part.region.reduction);
+        let [batch, channels] = &part.region.outer;
+        let base = |tensor: &LaidOutTensor, binding: usize| tensor.address(&[batch.start], &part.bytes[binding]);
+        let [d, h, w] = std::array::from_fn(|i| UnpoolGradAxis {
+            first: mod_2_32(part.region.spatial[i].start),
+            count: mod_2_32(part.region.spatial[i].len()),
+            index: mod_2_32(numbering.sizes[i]),
+            output: mod_2_32(self.unpool.output[i]),
+            x_stride: self.gradient.spatial_stride(i),
+            i_stride: self.indices.spatial_stride(i),
+            y_stride: self.output.spatial_stride(i),
+            unused: 0,
+        });
+        UnpoolGradParams {
+            d,
+            h,
+            w,
+            batch_count: mod_2_32(batch.len()),
+            first_batch: mod_2_32(batch.start),
+            first_channel: mod_2_32(channels.start),
+            channel_count: mod_2_32(channels.len()),
+            number_batch: mod_2_32(numbering.batch),
+            number_channel: mod_2_32(numbering.channel),
+            unit: mod_2_32(numbering.unit),
+            first_place: mod_2_32(places.start),
+            count_places: mod_2_32(places.len()),
+            accumulate: u32::from(places.start > 0),
+            x_base: base(self.gradient, 0),
+            x_batch: self.gradient.stride(0),
+            x_channel: self.gradient.stride(1),
+            i_base: base(self.indices, 1),
+            i_batch: self.indices.stride(0),
+            i_channel: self.indices.stride(1),
+            y_base: base(self.output, 2),
+            y_batch: self.output.stride(0),
+            y_channel: self.output.stride(1),
+            row_threads: part.row,
+        }
+    }
+}

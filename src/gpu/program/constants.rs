@@ -1,0 +1,20 @@
+//! Constants as the shaders take them.
+
+use crate::ops::activation::Activation;
+
+/// A constant that is true or false.
+pub(crate) fn flag(name: &'static str, value: bool) -> (&'static str, f64) {
+    (name, f64::from(u8::from(value)))
+}
+
+/// The shaders' number of an activation, and its parameters `alpha` and `beta`.
+pub(crate) fn activation_constants(activation: Activation) -> (f64, [f32; 2]) {
+    match activation {
+        Activation::None => (0.0, [0.0; 2]),
+        Activation::Relu => (1.0, [0.0; 2]),
+        Activation::LeakyRelu { slope } => (2.0, [slope, 0.0]),
+        Activation::Sigmoid => (3.0, [0.0; 2]),
+        Activation::Tanh => (4.0, [0.0; 2]),
+        Activation::Clip { min, max } => (5.0, [min, max]),
+    }
+}

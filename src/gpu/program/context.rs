@@ -1,0 +1,130 @@
+//! The trait of the ops that the GPU runs, and what lowering one has at hand: the device, the options, the choice of a
+//! recipe.
+
+use std::time::Duration;
+
+use wgpu::{Features, Limits};
+
+use super::operand::{LaidOutTensor, Source, Stored};
+use super::options::PlanOptions;
+use super::program::Program;
+use super::recipe::{Candidate, Capabilities, Recipe, largest_workgroup, recipes, refused};
+use super::shader::Shader;
+use crate::dtype::{DataType, FloatType};
+use crate::error::{Error, Result};
+use crate::ops::op::Op;
+use crate::tensor::layout::TensorLayout;
+use crate::tensor::operand::{Operand, check_shape};
+
+/// An op that the GPU can run. Implemented by the descriptors of this crate.
+pub trait GpuOp: Op + std::fmt::Debug {
+    /// The recipes that could run this op on such a device, best first.
+    fn recipes(&self, capabilities: &Capabilities, storage: FloatType) -> Vec<Recipe>;
+
+    /// How long a recipe is predicted to take on such a device, where there is a model of it.
+    fn predict(&self, _recipe: &Recipe, _capabilities: &Capabilities, _storage: FloatType) -> Option<Duration> {
+        None
+    }
+
+    #[doc(hidden)]
+    fn lower(&self, context: &LowerContext<'_>) -> Result<Program>;
+}
+
+/// What lowering an op has at hand: what the device offers, and what the caller asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct LowerContext<'a> {
+    pub(crate) capabilities: &'a Capabilities,
+    pub(crate) options: &'a PlanOptions,
+}
+
+impl<'a> LowerContext<'a> {
+    pub(crate) fn limits(&self) -> &'a Limits {
+        &self.capabilities.limits
+    }
+
+    /// The op's tensors where the caller laid them out: inputs, then outputs.
+    pub(crate) fn lay_out<O: Op>(&self, op: &O) -> Result<Vec<LaidOutTensor>> {
+        let (inputs, outputs) = (op.inputs()?, op.outputs()?);
+        let written = inputs.len();
+        let mut given = self.options.clone();
+        let lay_out = |(number, operand): (usize, Operand)| {
+            let role = operand.role;
+            let stored = match operand.data_type {
+                DataType::Float => Stored::Float(self.options.storage),
+                DataType::I32 => Stored::I32,
+            };
+            let layout = given.layout_mut(role).and_then(Option::take);
+            let layout = layout.unwrap_or_else(|| TensorLayout::contiguous(&operand.shape));
+            check_shape(operand, layout.shape())?;
+            layout.checked_end()?;
+            if number >= written {
+                layout.check_injective()?;
+            }
+            Ok(LaidOutTensor { role: Some(role), layout, stored, source: Source::Operand(number) })
+        };
+        let tensors = inputs.into_iter().chain(outputs).enumerate().map(lay_out).collect::<Result<Vec<_>>>()?;
+        match given.layouts().next() {
+            Some((role, _)) => Err(Error::UnknownOperand { op: O::NAME, operand: role.name() }),
+            None => Ok(tensors),
+        }
+    }
+
+    /// The recipe to run, with its shader: the forced one if it can, else the best. `candidates` are those that fit the
+    /// problem, best first.
+    pub(crate) fn choose(&self, op: &'static str, candidates: &[Candidate]) -> Result<(Candidate, Recipe)> {
+        if self.limits().max_compute_workgroups_per_dimension == 0 {
+            return Err(refused(op, "max_compute_workgroups_per_dimension", 1, 0));
+        }
+        let best = || recipes(candidates, self.capabilities).into_iter().next();
+        let none = || refused(op, "max_compute_invocations_per_workgroup", 1, 0);
+        let Some(forced) = self.options.recipe.clone().or_else(best) else { return Err(none()) };
+        let Some(&candidate) = candidates.iter().find(|candidate| candidate.has(&forced)) else {
+            let mut offered = recipes(candidates, self.capabilities);
+            offered.dedup_by_key(|recipe| (recipe.shader, recipe.shape));
+            let offered = offered.iter().map(Recipe::to_string).collect();
+            return Err(Error::RecipeUnknown { op, recipe: forced.to_string(), offered });
+        };
+        candidate.check(self.capabilities)?;
+        self.check_storage(op, candidate.shader)?;
+        let (wanted, largest) = (forced.workgroup_size, largest_workgroup(self.limits()));
+        if !(1..=largest).contains(&wanted) {
+            let what = "max_compute_invocations_per_workgroup";
+            return Err(refused(&forced.to_string(), what, wanted.into(), largest.into()));
+        }
+        Ok((candidate, forced))
+    }
+
+    /// By the first of these candidates that the device holds, or by the forced one. Where none does, the plain one says why:
+    /// it asks for least.
+    pub(crate) fn first_that_fits(
+        &self,
+        op: &'static str,
+        candidates: &[Candidate],
+        lower: impl Fn(&Candidate, &Recipe) -> Result<Program>,
+    ) -> Result<Program> {
+        let (candidate, recipe) = self.choose(op, candidates)?;
+        let number = candidates.iter().position(|candidate| candidate.has(&recipe)).unwrap_or_default();
+        let others = &candidates[number + 1..];
+        let is_plain = recipe == Recipe::plain(candidate.shader.name, recipe.workgroup_size);
+        match lower(&candidate, &recipe) {
+            Err(error) if self.options.recipe.is_none() && self.choose(op, others).is_ok() => {
+                self.first_that_fits(op, others, lower).map_err(|other| if is_plain { error } else { other })
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn check_storage(&self, op: &'static str, shader: &Shader) -> Result<()> {
+        let storage = self.options.storage;
+        if storage == FloatType::F32 {
+            return Ok(());
+        }
+        if !shader.has_f16() {
+            return Err(Error::StorageUnsupported { op, storage });
+        }
+        if !self.capabilities.features.contains(Features::SHADER_F16) {
+            return Err(Error::MissingFeature { what: "f16 storage", feature: "SHADER_F16" });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,64 @@
+//! What one shader does in a program: all that lowering must say of it.
+
+use std::ops::Range;
+
+use super::operand::LaidOutTensor;
+use super::region::{AXES, Region};
+
+/// One shader's share in a program. It is cut into parts that the device can hold, and each part becomes a dispatch.
+pub(crate) trait Pass {
+    /// The shader's uniform struct.
+    type Uniform: bytemuck::Pod;
+
+    /// All that the pass computes.
+    fn region(&self) -> Region;
+
+    /// The tensors of the shader's storage bindings, from binding 1 on: those that it reads, then those that it writes.
+    fn tensors(&self) -> Vec<&LaidOutTensor>;
+
+    /// The elements of each of these tensors that a part of the region touches, from the first to one past the last.
+    fn spans(&self, region: &Region) -> Vec<Range<usize>>;
+
+    /// What a part of the region takes: a thread for each output, if nothing else is said.
+    fn work(&self, region: &Region) -> Work {
+        Work::Threads(region.outputs())
+    }
+
+    /// Where the region may be cut: anywhere, if nothing else is said.
+    fn split_alignment(&self) -> SplitAlignment {
+        [1; AXES]
+    }
+
+    /// The uniform struct of a part.
+    fn uniform(&self, part: &Part) -> Self::Uniform;
+}
+
+/// How many threads or workgroups a part of a pass takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Work {
+    Threads(u128),
+    Workgroups(u128),
+}
+
+impl Work {
+    pub(crate) fn count(self) -> u128 {
+        match self {
+            Self::Threads(count) | Self::Workgroups(count) => count,
+        }
+    }
+}
+
+/// For each axis of a region: an axis longer than this is cut only at multiples of it.
+pub(crate) type SplitAlignment = [usize; AXES];
+
+/// A part of a pass, which one dispatch computes.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) region: Region,
+    /// The bytes of each tensor that the part touches, as they are bound.
+    pub(crate) bytes: Vec<Range<u64>>,
+    /// Workgroups in x and y.
+    pub(crate) workgroups: [u32; 2],
+    /// Threads in a row of workgroups; or workgroups, where the work is counted in those.
+    pub(crate) row: u32,
+}

@@ -1,0 +1,109 @@
+//! One pass of a resampling over some of its axes.
+
+use std::ops::Range;
+
+use super::row_blocks;
+use super::table::{ResampleAxis, ResampleParams, row_length, table_base, touched};
+use crate::gpu::program::operand::LaidOutTensor;
+use crate::gpu::program::pass::{Part, Pass, Work};
+use crate::gpu::program::region::Region;
+use crate::gpu::program::shader::{Shader, with_storage};
+use crate::gpu::program::uniform::mod_2_32;
+use crate::ops::resample::tap_table::TapTable;
+
+/// One thread per output element sums its taps.
+pub(crate) static TAPS: Shader = Shader {
+    name: "resample_taps",
+    texts: with_storage!("resample/taps.wgsl", "resample/shared/params.wgsl", "shared/tap_marks.wgsl"),
+    reads: 4,
+    writes: 1,
+    uniform: ResampleParams::LAYOUT,
+    subgroups: false,
+    overrides: &["workgroup_size"],
+};
+
+/// One pass over some of the axes, with its tensors laid out.
+pub(crate) struct ResamplePass<'a> {
+    /// The tables of three axes; that of an axis that the pass leaves as it is has one tap for each sample.
+    pub(crate) tables: [&'a TapTable; 3],
+    /// The same as the shader has them.
+    pub(crate) laid_out: [&'a LaidOutTensor; 3],
+    /// Output samples.
+    pub(crate) sizes: [usize; 3],
+    /// Whether a thread computes a block of outputs.
+    pub(crate) in_blocks: bool,
+    pub(crate) input: &'a LaidOutTensor,
+    pub(crate) output: &'a LaidOutTensor,
+    pub(crate) extrapolation: f32,
+}
+
+impl ResamplePass<'_> {
+    fn channels(&self) -> usize {
+        self.input.layout.shape()[1]
+    }
+
+    /// The shader's constants besides `workgroup_size`.
+    pub(crate) fn constants(&self, shader: &Shader) -> Vec<(&'static str, f64)> {
+        if self.in_blocks { row_blocks::constants(shader, self.channels(), self.tables) } else { Vec::new() }
+    }
+}
+
+impl Pass for ResamplePass<'_> {
+    type Uniform = ResampleParams;
+
+    fn region(&self) -> Region {
+        Region::whole([self.input.layout.shape()[0], self.channels()], self.sizes, 1)
+    }
+
+    fn tensors(&self) -> Vec<&LaidOutTensor> {
+        let [d, h, w] = self.laid_out;
+        vec![self.input, d, h, w, self.output]
+    }
+
+    fn spans(&self, region: &Region) -> Vec<Range<usize>> {
+        let source = std::array::from_fn(|i| touched(self.tables[i], &region.spatial[i]));
+        let rows = |(table, rows): (&&TapTable, &Range<usize>)| {
+            let length = row_length(table);
+            rows.start * length..rows.end * length
+        };
+        let tables = self.tables.iter().zip(&region.spatial).map(rows);
+        let output = self.output.span(region.outer.clone(), region.spatial.clone());
+        std::iter::once(self.input.span(region.outer.clone(), source)).chain(tables).chain([output]).collect()
+    }
+
+    fn work(&self, region: &Region) -> Work {
+        let threads = if self.in_blocks { row_blocks::threads(region, self.channels()) } else { region.outputs() };
+        Work::Threads(threads)
+    }
+
+    fn uniform(&self, part: &Part) -> ResampleParams {
+        let [batch, channels] = &part.region.outer;
+        let base = |tensor: &LaidOutTensor, binding: usize| {
+            tensor.address(&[batch.start, channels.start], &part.bytes[binding])
+        };
+        let [d, h, w] = std::array::from_fn(|i| ResampleAxis {
+            first: mod_2_32(part.region.spatial[i].start),
+            count: mod_2_32(part.region.spatial[i].len()),
+            taps: mod_2_32(row_length(self.tables[i])),
+            table: table_base(&part.bytes[i + 1]),
+            x_stride: self.input.spatial_stride(i),
+            y_stride: self.output.spatial_stride(i),
+            ..Default::default()
+        });
+        ResampleParams {
+            d,
+            h,
+            w,
+            batch_count: mod_2_32(batch.len()),
+            channel_count: mod_2_32(channels.len()),
+            x_base: base(self.input, 0),
+            x_batch: self.input.stride(0),
+            x_channel: self.input.stride(1),
+            y_base: base(self.output, 4),
+            y_batch: self.output.stride(0),
+            y_channel: self.output.stride(1),
+            row_threads: part.row,
+            extrapolation: self.extrapolation,
+        }
+    }
+}
