@@ -77,22 +77,24 @@ fn besides_the_kernel(gpu: &Gpu) -> Result<Table, String> {
         table.add_row([name.into(), format!("{:.2}", time.as_secs_f64() * 1e6), allocations.to_string()]);
     };
     // A planner of its own each time: nothing is cached but what the driver keeps.
-    row("plan, pipeline not cached", measure(5, || Planner::new(gpu.device()).plan(&op, &options).map_err(told))?);
+    row("plan, pipeline not cached", measure(5, || Planner::new(gpu.device()).plan_with(&op, &options).map_err(told))?);
     let planner = gpu.planner();
     planner.prewarm(&op, &options).map_err(told)?;
-    row("plan, pipeline cached", measure(200, || planner.plan(&op, &options).map_err(told))?);
-    let plan = planner.plan(&op, &options).map_err(told)?;
+    row("plan, pipeline cached", measure(200, || planner.plan_with(&op, &options).map_err(told))?);
+    let plan = planner.plan_with(&op, &options).map_err(told)?;
     let session = Session::new(Some(gpu), &op)?;
     let bytes = |shape: &[usize]| shape.iter().product::<usize>() as u64 * 4;
-    let operands = op.inputs().map_err(told)?.into_iter().chain([op.output().map_err(told)?]);
-    let buffers = operands.map(|operand| gpu.buffer(operand.role.name(), bytes(&operand.shape)).map_err(told));
-    let buffers = buffers.collect::<Result<Vec<_>, _>>()?;
-    let slices: Vec<_> = buffers.iter().map(|buffer| buffer.slice(..)).collect();
-    row("bind", measure(200, || plan.bind(&slices[..2], slices[2]).map_err(told))?);
+    let mut buffers = Vec::new();
+    for operand in op.inputs().map_err(told)?.into_iter().chain([op.output().map_err(told)?]) {
+        let buffer = gpu.buffer(operand.role.name(), bytes(&operand.shape)).map_err(told)?;
+        buffers.push((operand.role, buffer));
+    }
+    let bindings = || buffers.iter().map(|(role, buffer)| (*role, buffer.slice(..))).collect();
+    row("bind", measure(200, || plan.bind(&bindings()).map_err(told))?);
     // Some drivers put off compiling until then.
     let first = || {
-        let plan = Planner::new(gpu.device()).plan(&op, &options).map_err(told)?;
-        gpu.time(&plan.bind(&slices[..2], slices[2]).map_err(told)?).map_err(told)
+        let plan = Planner::new(gpu.device()).plan_with(&op, &options).map_err(told)?;
+        gpu.time(&plan.bind(&bindings()).map_err(told)?).map_err(told)
     };
     row("plan, pipeline not cached, and its first run", measure(5, first)?);
     let bound = session.bound().ok_or("no device")?;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use ndarray::{ArrayD, IxDyn};
 use upconv::cpu::{self, CpuOp};
-use upconv::gpu::{Bound, GpuOp};
+use upconv::gpu::{Bindings, Bound, GpuOp};
 use upconv::{Cost, Gpu, PlanOptions, Recipe, Reference};
 
 pub struct Session<'a, O> {
@@ -83,9 +83,10 @@ fn bind<'a, O: GpuOp>(
     options: &PlanOptions,
     inputs: &[ArrayD<f32>],
 ) -> upconv::Result<(&'a Gpu, Bound, Recipe)> {
-    let plan = gpu.planner().plan(op, options)?;
+    let plan = gpu.planner().plan_with(op, options)?;
     let buffers = inputs.iter().map(|input| gpu.upload(input.view())).collect::<upconv::Result<Vec<_>>>()?;
     let output = gpu.buffer("output", op.output()?.shape.iter().product::<usize>() as u64 * 4)?;
-    let slices: Vec<_> = buffers.iter().map(|buffer| buffer.slice(..)).collect();
-    Ok((gpu, plan.bind(&slices, output.slice(..))?, plan.recipe().clone()))
+    let roles = op.inputs()?.into_iter().map(|operand| operand.role);
+    let bindings: Bindings = roles.zip(buffers.iter().map(|buffer| buffer.slice(..))).collect();
+    Ok((gpu, plan.bind(&bindings.output(output.slice(..)))?, plan.recipe().clone()))
 }

@@ -2,7 +2,7 @@
 //!
 //! The application here is a stand-in: it makes a device, clears a texture-like buffer, and would go on to draw.
 
-use upconv::{ConvTranspose2d, Planner, wgpu};
+use upconv::{Bindings, ConvTranspose2d, Planner, wgpu};
 use wgpu::util::{BufferInitDescriptor, DeviceExt};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ..Default::default()
     };
     let planner = Planner::new(&device);
-    let plan = planner.conv_transpose(&up)?;
+    let plan = planner.plan(&up)?;
     println!("{} on {}: {:?}", plan.recipe(), adapter.get_info().name, plan.cost());
 
     // The application's buffers: STORAGE is all that the library asks for.
@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let output = buffer("app::output", wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC);
     let staging = buffer("app::staging", wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST);
-    let bound = plan.bind(&[input.slice(..), weight.slice(..)], output.slice(..))?;
+    let bound = plan.bind(&Bindings::new().input(input.slice(..)).weight(weight.slice(..)).output(output.slice(..)))?;
 
     // Every frame: the application's encoder, the application's pass. This records and does nothing else.
     let mut encoder = device.create_command_encoder(&Default::default());

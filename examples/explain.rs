@@ -21,7 +21,7 @@ impl Visit for Explain<'_> {
 
     fn visit<O: GpuOp + CpuOp>(&mut self, op: &O) -> upconv::Result<()> {
         let (planner, options) = (self.0.planner(), PlanOptions::default());
-        let plan = planner.plan(op, &options)?;
+        let plan = planner.plan_with(op, &options)?;
         let cost = plan.cost();
         println!("{} FLOPs, {} bytes, each tensor once", cost.flops, cost.bytes);
         let mut table = Table::new();
@@ -33,7 +33,7 @@ impl Visit for Explain<'_> {
                 if recipe == *plan.recipe() { "chosen" } else { "" }.into(),
                 recipe.to_string(),
                 workgroups.to_string(),
-                op.predict(&recipe, planner.capabilities(), options.storage).map_or("-".into(), milliseconds),
+                op.predict(&recipe, planner.capabilities(), &options).map_or("-".into(), milliseconds),
                 milliseconds(time),
                 per_second(cost.flops),
                 per_second(cost.bytes),

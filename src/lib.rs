@@ -19,11 +19,11 @@ mod tensor;
 #[cfg(all(feature = "cpu", not(target_arch = "wasm32")))]
 pub use any_device::AnyDevice;
 pub use dtype::{DataType, FloatType};
-pub use error::texture::TextureMistake;
+pub use error::texture::TextureError;
 pub use error::{Error, Result};
 pub use geometry::color::ColorEncoding;
 pub use geometry::{Padding, Pads};
-pub use gpu::{Bound, Gpu, Plan, PlanOptions, Planner, Recipe};
+pub use gpu::{Bindings, Bound, Gpu, Plan, PlanOptions, Planner, Recipe};
 pub use ops::activation::Activation;
 pub use ops::conv::bias_grad::ConvBiasGrad;
 pub use ops::conv::checkerboard::Checkerboard;

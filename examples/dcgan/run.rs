@@ -3,9 +3,8 @@
 use std::time::{Duration, Instant};
 
 use ndarray::{Array4, ArrayD};
-use upconv::gpu::Buffers;
 use upconv::wgpu::{self, Buffer, BufferSlice};
-use upconv::{Agreement, Bound, Gpu, Op, Plan, Result};
+use upconv::{Agreement, Bindings, Bound, Gpu, Op, Plan, Result};
 
 use super::generator::{Generator, Layer};
 
@@ -23,7 +22,7 @@ impl Network {
     /// Plans and binds. All layers share two buffers of activations and one workspace, for those that need it.
     pub fn new(gpu: &Gpu, generator: &Generator) -> Result<Self> {
         let layers = &generator.layers;
-        let plans = layers.iter().map(|layer| gpu.planner().conv_transpose(&layer.op)).collect::<Result<Vec<_>>>()?;
+        let plans = layers.iter().map(|layer| gpu.planner().plan(&layer.op)).collect::<Result<Vec<_>>>()?;
         let sizes = layers.iter().map(bytes).collect::<Result<Vec<_>>>()?;
         let input = (generator.latent() * layers[0].op.batch * 4) as u64;
         // The layer of number n writes the n-th of the two in turn, and reads the other.
@@ -38,13 +37,9 @@ impl Network {
         for (number, (plan, layer)) in plans.iter().zip(layers).enumerate() {
             let [read, written] = [&activations[(number + 1) % 2], &activations[number % 2]];
             let (weight, bias) = (gpu.upload(layer.weight.view())?, gpu.upload(layer.bias.view())?);
-            let inputs = [read.slice(..), weight.slice(..), bias.slice(..)];
             let workspaces: Vec<BufferSlice> = plan.workspaces().iter().map(|_| workspace.slice(..)).collect();
-            bounds.push(plan.bind_buffers(Buffers {
-                inputs: &inputs,
-                outputs: &[written.slice(..)],
-                workspaces: &workspaces,
-            })?);
+            let bindings = Bindings::new().input(read.slice(..)).weight(weight.slice(..)).bias(bias.slice(..));
+            bounds.push(plan.bind(&bindings.output(written.slice(..)).workspaces(&workspaces))?);
         }
         let kept = sizes.iter().map(|&bytes| gpu.buffer("kept", bytes)).collect::<Result<Vec<_>>>()?;
         Ok(Self { plans, bounds, activations, kept })

@@ -5,7 +5,7 @@ use bytemuck::{Pod, Zeroable};
 use ndarray::Array4;
 use upconv::gpu::GpuOp;
 use upconv::wgpu::{self, Buffer, BufferSlice, util::DeviceExt};
-use upconv::{Bound, Gpu, PlanOptions, Result};
+use upconv::{Bindings, Bound, Gpu, Result};
 
 use super::super_resolution::{FACTOR, Layer, Network, SLOPE};
 
@@ -191,8 +191,10 @@ impl<'a> Trainer<'a> {
     fn bind<O: GpuOp>(&self, op: &O, inputs: &[BufferSlice<'_>]) -> Result<(Buffer, Bound)> {
         let bytes = op.output()?.shape.iter().product::<usize>() as u64 * 4;
         let output = self.gpu.buffer(O::NAME, bytes)?;
-        let plan = self.gpu.planner().plan(op, &PlanOptions::default())?;
-        let bound = plan.bind(inputs, output.slice(..))?;
+        let plan = self.gpu.planner().plan(op)?;
+        let roles = op.inputs()?.into_iter().map(|operand| operand.role);
+        let bindings: Bindings = roles.zip(inputs.iter().copied()).collect();
+        let bound = plan.bind(&bindings.output(output.slice(..)))?;
         Ok((output, bound))
     }
 
@@ -204,10 +206,10 @@ impl<'a> Trainer<'a> {
         [input, gradient]: [BufferSlice<'_>; 2],
         [to_weight, to_bias]: [BufferSlice<'_>; 2],
     ) -> Result<[Bound; 2]> {
-        let (planner, options) = (self.gpu.planner(), PlanOptions::default());
+        let planner = self.gpu.planner();
         Ok([
-            planner.plan(weight, &options)?.bind(&[input, gradient], to_weight)?,
-            planner.plan(bias, &options)?.bind(&[gradient], to_bias)?,
+            planner.plan(weight)?.bind(&Bindings::new().input(input).grad_output(gradient).output(to_weight))?,
+            planner.plan(bias)?.bind(&Bindings::new().input(gradient).output(to_bias))?,
         ])
     }
 

@@ -8,7 +8,7 @@ use ndarray::{Array4, ArrayD, Ix4, IxDyn};
 use upconv::gpu::GpuOp;
 
 use super::super_resolution::{Layer, Network};
-use upconv::{Agreement, ConvTranspose2d, Gpu, Interpolate, PlanOptions, Reference, Upsample2d};
+use upconv::{Agreement, Bindings, ConvTranspose2d, Gpu, Interpolate, Reference, Upsample2d};
 
 /// What a method computes, with the weight of a transposed convolution.
 pub enum Kind {
@@ -159,13 +159,14 @@ fn run<O: GpuOp>(
     op: &O,
     inputs: &[ndarray::ArrayViewD<f32>],
 ) -> upconv::Result<(Array4<f32>, Option<Duration>)> {
-    let plan = gpu.planner().plan(op, &PlanOptions::default())?;
+    let plan = gpu.planner().plan(op)?;
     let buffers = inputs.iter().map(|input| gpu.upload(input.view())).collect::<upconv::Result<Vec<_>>>()?;
     let shape = op.output()?.shape;
     let bytes = shape.iter().product::<usize>() as u64 * 4;
     let output = gpu.buffer("output", bytes)?;
-    let slices: Vec<_> = buffers.iter().map(|buffer| buffer.slice(..)).collect();
-    let bound = plan.bind(&slices, output.slice(..))?;
+    let roles = op.inputs()?.into_iter().map(|operand| operand.role);
+    let bindings: Bindings = roles.zip(buffers.iter().map(|buffer| buffer.slice(..))).collect();
+    let bound = plan.bind(&bindings.output(output.slice(..)))?;
     gpu.time(&bound)?;
     let time = gpu.time(&bound)?.gpu;
     let values = gpu.download(&output, 0, bytes)?;

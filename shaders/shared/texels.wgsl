@@ -1,57 +1,16 @@
-// The textures at both ends of an op: what a texel is as numbers, and numbers as a texel.
+// The textures at both ends of an op that goes from texel to texel.
 
-override channels: u32 = 4u;         // that the op computes
-override decode_srgb: bool = false;  // the input holds sRGB's codes in a format that does not say so
-override encode_srgb: bool = false;  // the output is to hold sRGB's codes
+override channels: u32 = 4u; // that the op computes
 
 @group(0) @binding(1) var x: texture_2d<f32>;
 @group(0) @binding(4) var y: Output;
 
 fn load_texel(column: u32, row: u32) -> vec4<f32> {
-    let texel = textureLoad(x, vec2(column, row), 0);
-    if (decode_srgb) {
-        return vec4(decoded(texel.rgb), texel.a);
-    }
-    return texel;
+    return value_of(textureLoad(x, vec2(column, row), 0));
 }
 
 fn store_texel(column: u32, row: u32, value: vec4<f32>) {
-    // Channels that the op has not are those of a texel whose format has them not: 0, and alpha 1.
-    var texel = select(vec4(0.0, 0.0, 0.0, 1.0), value, vec4(0u, 1u, 2u, 3u) < vec4(channels));
-    if (encode_srgb) {
-        texel = vec4(encoded(texel.rgb), texel.a);
-    }
-    // To the nearest here, since devices may round by themselves a little off the middle, or towards zero.
-    if (LEVELS > 0.0) {
-        texel = round(clamp(texel, vec4(LOWEST), vec4(1.0)) * LEVELS) / max(LEVELS, 1.0);
-    } else if (HALVES) {
-        texel = nearest_half(texel);
-    }
-    textureStore(y, vec2(column, row), texel);
-}
-
-// The nearest number that an f16 holds, of two equally near ones the even. Devices differ past the largest.
-fn nearest_half(number: vec4<f32>) -> vec4<f32> {
-    let value = clamp(number, vec4(-65504.0), vec4(65504.0));
-    let bits = bitcast<vec4<u32>>(value);
-    let rounded = (bits + 0xfffu + ((bits >> vec4(13u)) & vec4(1u))) & vec4(0xffffe000u);
-    // Below the smallest normal one they are a step of 2^-24 apart. Infinities and NaNs stay.
-    let even = round(value * 16777216.0) / 16777216.0;
-    let small = abs(value) < vec4(6.103515625e-5);
-    let finite = (bitcast<vec4<u32>>(number) & vec4(0x7f800000u)) != vec4(0x7f800000u);
-    return select(number, select(bitcast<vec4<f32>>(rounded), even, small), finite);
-}
-
-// IEC 61966-2-1, odd about 0 for what a filter puts below it.
-
-fn decoded(code: vec3<f32>) -> vec3<f32> {
-    let size = abs(code);
-    let light = select(pow((size + 0.055) / 1.055, vec3(2.4)), size / 12.92, size <= vec3(0.04045));
-    return light * sign(code);
-}
-
-fn encoded(light: vec3<f32>) -> vec3<f32> {
-    let size = abs(light);
-    let code = select(1.055 * pow(size, vec3(1.0 / 2.4)) - 0.055, size * 12.92, size <= vec3(0.0031308));
-    return code * sign(light);
+    // Components that the op has no channel for: 0, and alpha 1.
+    let whole = select(vec4(0.0, 0.0, 0.0, 1.0), value, vec4(0u, 1u, 2u, 3u) < vec4(channels));
+    textureStore(y, vec2(column, row), texel_of(whole));
 }

@@ -2,7 +2,7 @@
 
 pub(crate) mod texture;
 
-use texture::TextureMistake;
+use texture::TextureError;
 
 use crate::dtype::{DataType, FloatType};
 
@@ -159,13 +159,29 @@ pub enum Error {
         /// How many were given.
         actual: usize,
     },
-    /// A layout was given for a tensor that the op does not have.
-    #[error("{op} has no tensor \"{operand}\" to lay out")]
+    /// A layout, a texture format or a binding was given for a tensor that the op does not have, or a layout for a texture.
+    #[error("{op} has no tensor \"{operand}\" to lay out or to bind")]
     UnknownOperand {
         /// The op.
         op: &'static str,
         /// The tensor named.
         operand: &'static str,
+    },
+    /// Nothing was bound for a tensor that the op has.
+    #[error("{op}: nothing is bound for \"{operand}\"")]
+    NotBound {
+        /// The op.
+        op: &'static str,
+        /// The tensor.
+        operand: &'static str,
+    },
+    /// A buffer slice was bound where the plan has a texture, or the other way round.
+    #[error("{operand}: the plan takes a {expected} here")]
+    ResourceKind {
+        /// Which tensor.
+        operand: &'static str,
+        /// `"texture"` or `"buffer slice"`.
+        expected: &'static str,
     },
     /// A layout's shape and strides have different lengths.
     #[error("a layout of {axes} axes has {strides} strides")]
@@ -225,20 +241,12 @@ pub enum Error {
         output: &'static str,
     },
     /// A texture that a plan cannot have at this end.
-    #[error("{operand}: {mistake}")]
+    #[error("{operand}: {error}")]
     Texture {
         /// Which texture.
         operand: &'static str,
         /// What is wrong with it.
-        mistake: TextureMistake,
-    },
-    /// An op between textures is of one image.
-    #[error("{op} between textures takes a batch of 1; the descriptor says {batch}")]
-    TextureBatch {
-        /// The op.
-        op: &'static str,
-        /// The descriptor's batch.
-        batch: usize,
+        error: TextureError,
     },
     /// Input and output are one picture, or through OpenGL one texture.
     #[error("input and output are the same texture; the input is its mip level {level} of array layer {layer}")]

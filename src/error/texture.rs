@@ -3,7 +3,7 @@
 /// What is wrong with a texture; see [`Error::Texture`](crate::Error::Texture). Formats are named as in wgpu.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum TextureMistake {
+pub enum TextureError {
     /// A format that cannot be used so.
     #[error("a texture of {format} cannot be {what}")]
     Unusable {
@@ -11,6 +11,18 @@ pub enum TextureMistake {
         format: String,
         /// What is to be done with it.
         what: &'static str,
+    },
+    /// The tensor is not one picture.
+    #[error("a tensor of shape {shape:?} is no picture; it must be of shape (1, channels, height, width)")]
+    NoPicture {
+        /// The tensor's shape.
+        shape: Vec<usize>,
+    },
+    /// Two channels are to be written to one component of a texel.
+    #[error("two channels are to be written to component {component} of a texel")]
+    RepeatedComponent {
+        /// 0 is red, 1 green, 2 blue, 3 alpha.
+        component: u8,
     },
     /// It has another format than the plan was made for.
     #[error("the texture is of {actual}, the plan was made for {expected}")]

@@ -5,14 +5,50 @@
 //! * [`Planner::new`] takes the caller's `&wgpu::Device`. wgpu's default limits and no features suffice;
 //!   [`required_limits`] says what a problem needs before a device exists.
 //! * [`Planner::plan`] chooses a recipe, compiles it unless it was compiled before, and makes the plan's small buffers
-//!   (sizes, tap tables). Everything that can be wrong with a descriptor or a layout is found here.
-//! * [`Plan::bind`] takes buffer slices, checks their size, usage, alignment and aliasing, and makes bind groups.
+//!   (sizes, tap tables). [`Planner::plan_with`] does the same with layouts, textures, a storage type or a recipe of the
+//!   caller's choice: [`PlanOptions`]. Everything that can be wrong with a descriptor or an option is found here.
+//! * [`Plan::bind`] takes a buffer slice or a texture level for each tensor, by name, checks size, usage, alignment and
+//!   aliasing, and makes bind groups.
 //! * [`Bound::encode`] records into the caller's compute pass. It creates, submits and polls nothing, and cannot fail.
-//! * [`Planner::plan_textures`] makes such a plan from texture to texture: see [`TexturePlan`].
 //!
 //! Buffers belong to the caller, must come from the same device, and are read and written only inside the slices given.
 //! WebGPU does not let one dispatch read and write the same buffer, so the output needs a buffer of its own.
 //! Weights are read each time the pass runs: changing them needs no new plan.
+//!
+//! # Textures
+//!
+//! The input and the output may be textures, each by itself: [`PlanOptions::input_texture`] and
+//! [`PlanOptions::output_texture`] say what their texels stand for. Such a tensor is one picture, of shape
+//! (1, C, height, width) with at most four channels. Convolutions and upsampling of two spatial axes go from texel to texel
+//! in one pass where both ends are textures whose formats stand for themselves; all other recipes, and all other ops, work
+//! on tensors, and a pass converts at each texture.
+//!
+//! Alpha is a channel like the others: colours that are not multiplied by alpha bleed from where nothing is seen, so resize
+//! premultiplied ones. Padding is 0, transparent black. Results outside of what a normalised format holds are clamped, and
+//! all are rounded to the nearest value of the format.
+//!
+//! ```
+//! use upconv::wgpu::{self, TextureFormat::Rgba8UnormSrgb};
+//! use upconv::{Bindings, Interpolate, PlanOptions, Planner, Upsample2d};
+//!
+//! /// Doubles a picture; the `target` is of `Rgba8Unorm`, with `STORAGE_BINDING`.
+//! fn double(
+//!     planner: &Planner,
+//!     pass: &mut wgpu::ComputePass,
+//!     [picture, target]: [&wgpu::Texture; 2],
+//! ) -> upconv::Result<()> {
+//!     let up = Upsample2d {
+//!         channels: 4,
+//!         input_size: [picture.height() as usize, picture.width() as usize],
+//!         output_size: [target.height() as usize, target.width() as usize],
+//!         ..Default::default()
+//!     };
+//!     let up = Upsample2d::pytorch(up, Interpolate::Cubic { align_corners: false })?;
+//!     let plan = planner.plan_with(&up, &PlanOptions::textures(Rgba8UnormSrgb, Rgba8UnormSrgb))?;
+//!     plan.bind(&Bindings::new().input(picture).output(target))?.encode(pass);
+//!     Ok(())
+//! }
+//! ```
 //!
 //! [`Gpu`] does all this for those who have no device of their own.
 
@@ -30,17 +66,16 @@ pub use host::gpu::Gpu;
 pub use host::timing::Timing;
 #[cfg(not(target_arch = "wasm32"))]
 pub use host::tune::Measured;
-pub use plan::plan::{Bound, Buffers, Plan};
+pub use plan::bindings::{Bindings, Resource};
+pub use plan::plan::{Bound, Plan};
 pub use plan::planner::{Planner, required_features, required_limits};
 pub use plan::texture_level::TextureLevel;
-pub use plan::texture_plan::TexturePlan;
 pub use plan::tuned::TunedRecipes;
 pub use program::context::GpuOp;
 pub use program::options::PlanOptions;
 pub use program::pixel_format::PixelFormat;
 pub use program::program::Dispatch;
 pub use program::recipe::{Capabilities, Recipe, Shape};
-pub use program::texture::TextureOp;
 pub use shaders::shader_texts;
 
 #[cfg(test)]

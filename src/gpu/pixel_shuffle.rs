@@ -2,18 +2,19 @@
 
 use std::ops::Range;
 
-use crate::dtype::FloatType;
 use crate::error::Result;
 use crate::geometry::three;
 use crate::gpu::program::builder::ProgramBuilder;
 use crate::gpu::program::constants::flag;
 use crate::gpu::program::context::{GpuOp, LowerContext};
 use crate::gpu::program::operand::LaidOutTensor;
+use crate::gpu::program::options::PlanOptions;
 use crate::gpu::program::pass::{Part, Pass};
 use crate::gpu::program::program::Program;
 use crate::gpu::program::recipe::{Capabilities, Recipe, recipes};
 use crate::gpu::program::region::Region;
-use crate::gpu::program::shader::{Shader, single};
+use crate::gpu::program::shader::Shader;
+use crate::gpu::program::texts::single;
 use crate::gpu::program::uniform::{mod_2_32, uniform};
 use crate::ops::op::Op;
 use crate::ops::pixel_shuffle::{ChannelOrder, PixelShuffle, ShuffleDirection};
@@ -64,7 +65,7 @@ pub(crate) static COPY: Shader = Shader {
 };
 
 impl<const R: usize> GpuOp for PixelShuffle<R> {
-    fn recipes(&self, capabilities: &Capabilities, _storage: FloatType) -> Vec<Recipe> {
+    fn recipes(&self, capabilities: &Capabilities, _options: &PlanOptions) -> Vec<Recipe> {
         recipes(&[(&COPY).into()], capabilities)
     }
 
@@ -73,7 +74,7 @@ impl<const R: usize> GpuOp for PixelShuffle<R> {
         let mut builder = ProgramBuilder::new(context, self, &recipe)?;
         let pass = Shuffle::new(self, builder.operand(0), builder.output());
         builder.add_pass(&COPY, [flag("to_depth", pass.to_depth)], &pass)?;
-        Ok(builder.finish())
+        builder.finish()
     }
 }
 

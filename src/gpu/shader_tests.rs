@@ -16,8 +16,8 @@ fn parse(shader: &Shader, text: usize) -> naga::Module {
     let module = naga::front::wgsl::parse_str(source).unwrap_or_else(|e| panic!("{}", e.emit_to_string(source)));
     let mut needed = valid::Capabilities::empty();
     needed.set(valid::Capabilities::SHADER_FLOAT16, source.contains("enable f16;"));
-    let norm = OUTPUTS[text].required_features().contains(Features::TEXTURE_FORMAT_16BIT_NORM);
-    needed.set(valid::Capabilities::STORAGE_TEXTURE_16BIT_NORM_FORMATS, shader.between_textures() && norm);
+    let norm = OUTPUTS[text % OUTPUTS.len()].required_features().contains(Features::TEXTURE_FORMAT_16BIT_NORM);
+    needed.set(valid::Capabilities::STORAGE_TEXTURE_16BIT_NORM_FORMATS, shader.writes_texture() && norm);
     needed.set(valid::Capabilities::SUBGROUP, shader.subgroups);
     needed.set(valid::Capabilities::COOPERATIVE_MATRIX, shader.cooperative());
     let mut validator = valid::Validator::new(Default::default(), needed);
@@ -67,7 +67,8 @@ fn check_shader(shader: &Shader, module: &naga::Module) {
         let last = shader.reads + shader.writes;
         let expected = match number as u32 {
             0 => AddressSpace::Uniform,
-            n if shader.between_textures() && (n == 1 || n == last) => AddressSpace::Handle,
+            1 if shader.reads_texture() => AddressSpace::Handle,
+            n if shader.writes_texture() && n == last => AddressSpace::Handle,
             n if n <= shader.reads => AddressSpace::Storage { access: StorageAccess::LOAD },
             _ => AddressSpace::Storage { access: StorageAccess::LOAD | StorageAccess::STORE },
         };
@@ -108,8 +109,9 @@ fn every_shader_file_is_registered_by_its_path() {
 /// The types that the texts name are those that a plan asks a device for.
 #[test]
 fn texts_write_the_formats_that_they_are_for() {
-    for shader in SHADERS.into_iter().filter(|shader| shader.between_textures()) {
-        for (number, format) in OUTPUTS.into_iter().enumerate() {
+    for shader in SHADERS.into_iter().filter(|shader| shader.writes_texture()) {
+        for number in 0..shader.texts.all().len() {
+            let format = OUTPUTS[number % OUTPUTS.len()];
             let module = parse(shader, number);
             let (_, output) = module.global_variables.iter().find(|(_, v)| v.name.as_deref() == Some("y")).unwrap();
             let TypeInner::Image { class: naga::ImageClass::Storage { format: named, .. }, .. } =

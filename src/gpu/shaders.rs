@@ -2,13 +2,14 @@
 
 use std::str::FromStr;
 
+use super::program::convert;
 use super::program::recipe::Recipe;
 use super::program::shader::Shader;
 use super::{conv, pixel_shuffle, pool, resample};
 use crate::error::{Error, Result};
 
 /// Every shader of the crate.
-pub(crate) static SHADERS: [&Shader; 27] = [
+pub(crate) static SHADERS: [&Shader; 29] = [
     &conv::conv::DIRECT,
     &conv::bias_grad::DIRECT,
     &conv::conv_transpose::GATHER,
@@ -36,6 +37,8 @@ pub(crate) static SHADERS: [&Shader; 27] = [
     &conv::conv::TEXTURE,
     &conv::conv_transpose::TEXTURE,
     &resample::upsample::TEXTURE,
+    &convert::UNPACK,
+    &convert::PACK,
 ];
 
 impl FromStr for Recipe {
@@ -81,6 +84,7 @@ mod tests {
             (any::<[u32; 2]>(), proptest::option::of(sides()), split_k())
                 .prop_map(|(tile, merged, split_k)| Shape::Gemm { tile, merged, split_k }),
             any::<u32>().prop_map(|passes| Shape::AxisPasses { passes }),
+            Just(Shape::PerTexel),
             Just(Shape::MarkAndGather),
         ]
     }

@@ -4,8 +4,8 @@ use wgpu::{Features, Limits};
 
 use super::shaders::SHADERS;
 use super::*;
-use crate::dtype::FloatType;
 use crate::error::Error;
+use crate::error::texture::TextureError;
 use crate::geometry::Padding;
 use crate::gpu::program::context::LowerContext;
 use crate::gpu::program::program::Program;
@@ -50,8 +50,9 @@ fn dispatches(program: &Program) -> Vec<&Dispatch> {
 fn the_chooser_is_a_pure_function_of_problem_and_capabilities() {
     let up = ConvTranspose2d { input_size: [64, 64], kernel_size: [4, 4], stride: [2, 2], ..Default::default() };
     let many = ConvTranspose2d { in_channels: 256, out_channels: 128, ..up.clone() };
-    let recipe =
-        |op: &ConvTranspose2d, capabilities: &Capabilities| op.recipes(capabilities, FloatType::F32)[0].to_string();
+    let recipe = |op: &ConvTranspose2d, capabilities: &Capabilities| {
+        op.recipes(capabilities, &PlanOptions::default())[0].to_string()
+    };
     let gpu = plain(&Limits::default());
     assert_eq!(recipe(&up, &gpu), "conv_transpose_gather wg64");
     assert_eq!(recipe(&many, &gpu), "conv_gemm_workgroup wg64 tile64x64 merged1x2x2");
@@ -67,7 +68,7 @@ fn the_chooser_is_a_pure_function_of_problem_and_capabilities() {
     let few = ConvTranspose2d { in_channels: 1024, out_channels: 512, input_size: [4, 4], ..many.clone() };
     assert_eq!(recipe(&few, &gpu), "conv_gemm_workgroup wg64 tile64x64 merged1x2x2 splitk");
     assert_eq!(
-        few.grad_weight().unwrap().recipes(&gpu, FloatType::F32)[0].to_string(),
+        few.grad_weight().unwrap().recipes(&gpu, &PlanOptions::default())[0].to_string(),
         "conv_weight_grad_gemm_workgroup wg64 tile64x64"
     );
     // More phases than are worth a product each.
@@ -78,7 +79,7 @@ fn the_chooser_is_a_pure_function_of_problem_and_capabilities() {
 #[test]
 fn recipes_that_a_device_cannot_run_are_refused() {
     let conv = Conv2d { in_channels: 64, out_channels: 64, input_size: [20, 20], ..Default::default() };
-    let recipe = conv.recipes(&software(), FloatType::F32).swap_remove(0);
+    let recipe = conv.recipes(&software(), &PlanOptions::default()).swap_remove(0);
     assert_eq!(recipe.shader, "conv_gemm_subgroup");
     let options = PlanOptions { recipe: Some(recipe), ..Default::default() };
     let refused = conv.lower(&LowerContext { capabilities: &plain(&Limits::default()), options: &options });
@@ -151,7 +152,8 @@ fn programs_set_every_override() {
     let cooperative = by_each_recipe_on(&conv, &cooperative());
     let textures =
         [between_textures(&conv_4()), between_textures(&ConvTranspose2d::default()), between_textures(&linear)];
-    for step in programs.iter().flatten().chain(&cooperative).chain(&textures).flat_map(|program| &program.steps) {
+    let textures = textures.iter().flatten();
+    for step in programs.iter().flatten().chain(&cooperative).chain(textures).flat_map(|program| &program.steps) {
         let names: Vec<_> = step.constants.iter().map(|(name, _)| *name).collect();
         assert_eq!(names, step.shader.overrides, "{}", step.shader.name);
         assert_eq!(step.bindings.len() as u32, step.shader.reads + step.shader.writes, "{}", step.shader.name);
@@ -169,10 +171,10 @@ fn conv_4() -> Conv2d {
     Conv2d { in_channels: 4, out_channels: 4, input_size: [5, 5], ..Default::default() }
 }
 
-fn between_textures<O: TextureOp>(op: &O) -> Program {
+/// By each recipe between textures: from texel to texel, and through tensors.
+fn between_textures<O: GpuOp>(op: &O) -> Vec<Program> {
     let format = PixelFormat::srgb(wgpu::TextureFormat::Rgba8Unorm);
-    let (capabilities, options) = (&software(), &PlanOptions::default());
-    texture::program(op, [format; 2], &LowerContext { capabilities, options }).unwrap()
+    by_each_recipe_with(op, &software(), &PlanOptions::textures(format, format))
 }
 
 #[test]
@@ -198,11 +200,66 @@ fn cooperative() -> Capabilities {
 }
 
 fn by_each_recipe_on<O: GpuOp>(op: &O, capabilities: &Capabilities) -> Vec<Program> {
+    by_each_recipe_with(op, capabilities, &PlanOptions::default())
+}
+
+fn by_each_recipe_with<O: GpuOp>(op: &O, capabilities: &Capabilities, options: &PlanOptions) -> Vec<Program> {
     let lower = |recipe| {
-        let options = PlanOptions { recipe: Some(recipe), ..Default::default() };
+        let options = PlanOptions { recipe: Some(recipe), ..options.clone() };
         op.lower(&LowerContext { capabilities, options: &options }).unwrap()
     };
-    op.recipes(capabilities, FloatType::F32).into_iter().map(lower).collect()
+    op.recipes(capabilities, options).into_iter().map(lower).collect()
+}
+
+/// Between textures an op of texels comes first, and others are offered; where formats are not plain, or an end is a
+/// tensor, only those that convert.
+#[test]
+fn textures_have_recipes_of_their_own_and_all_others() {
+    let format = PixelFormat::from(wgpu::TextureFormat::Rgba8Unorm);
+    let shaders = |options: &PlanOptions| -> Vec<_> {
+        let mut recipes = conv_4().recipes(&software(), options);
+        recipes.dedup_by_key(|recipe| recipe.shader);
+        recipes.into_iter().map(|recipe| recipe.shader).collect()
+    };
+    let tensors = shaders(&PlanOptions::default());
+    assert_eq!(shaders(&PlanOptions::textures(format, format)), [&["conv_texture"], &tensors[..]].concat());
+    assert_eq!(shaders(&PlanOptions::textures(format.with_channels([2, 1, 0, 3]), format)), tensors);
+    let mixed = PlanOptions { input_texture: Some(format), ..Default::default() };
+    assert_eq!(shaders(&mixed), tensors);
+    let steps = |options: &PlanOptions| -> Vec<_> {
+        let program = lowered(&conv_4(), &Limits::default(), options);
+        program.steps.iter().map(|step| step.shader.name).collect()
+    };
+    assert_eq!(steps(&mixed)[0], "texture_unpack");
+    let mixed = PlanOptions { output_texture: Some(format), ..Default::default() };
+    assert_eq!(steps(&mixed).last(), Some(&"texture_pack"));
+}
+
+/// What no tensor can be, and what no texture holds.
+#[test]
+fn ends_that_cannot_be_textures_are_refused() {
+    let format = PixelFormat::from(wgpu::TextureFormat::Rgba8Unorm);
+    let refused = |op: &Conv2d, input: PixelFormat, output: PixelFormat| {
+        let options = PlanOptions::textures(input, output);
+        op.lower(&LowerContext { capabilities: &software(), options: &options }).map(|_| ())
+    };
+    let end = |operand, error| Err(Error::Texture { operand, error });
+    let many = Conv2d { batch: 2, ..conv_4() };
+    let shape = vec![2, 4, 5, 5];
+    assert_eq!(refused(&many, format, format), end("input", TextureError::NoPicture { shape }));
+    let wide = Conv2d { in_channels: 5, ..conv_4() };
+    let few = TextureError::Channels { channels: 5, format: "Rgba8Unorm".into(), available: 4 };
+    assert_eq!(refused(&wide, format, format), end("input", few.clone()));
+    assert_eq!(refused(&conv_4(), format.with_channels([0, 1, 2, 4]), format), end("input", few));
+    let twice = format.with_channels([0, 1, 1, 3]);
+    assert_eq!(refused(&conv_4(), twice, format), Ok(()));
+    assert_eq!(refused(&conv_4(), format, twice), end("output", TextureError::RepeatedComponent { component: 1 }));
+    let endless = format.with_scale([1.0, f32::INFINITY, 1.0, 1.0], [0.0; 4]);
+    assert!(matches!(refused(&conv_4(), endless, format), Err(Error::Number { .. })));
+    let weight = conv_4().grad_weight().unwrap();
+    let options = PlanOptions { output_texture: Some(format), ..Default::default() };
+    let refused = weight.lower(&LowerContext { capabilities: &software(), options: &options });
+    assert!(matches!(refused, Err(Error::Texture { operand: "output", .. })), "{refused:?}");
 }
 
 #[test]
@@ -302,13 +359,13 @@ fn absurd_sizes_are_errors() {
     assert!(matches!(conv.grad_weight(), Err(Error::TooLarge { .. })));
     // Its weight has more elements than an address.
     let kernel = Conv3d { kernel_size: [1 << 22; 3], ..conv };
-    assert!(kernel.recipes(&software(), FloatType::F32).is_empty() || Op::output(&kernel).is_ok());
+    assert!(kernel.recipes(&software(), &PlanOptions::default()).is_empty() || Op::output(&kernel).is_ok());
     let up = Upsample3d { batch: 0, output_size: [1 << 22; 3], ..Default::default() };
     assert!(matches!(Op::output(&up), Err(Error::TooLarge { .. })));
     let mode = UpsampleMode::Linear;
     let long = Upsample3d { input_size: [1 << 30, 1 << 30, 1], output_size: [1, 1, 16], mode, ..up };
     let long = Upsample3d { batch: 1, ..long };
-    assert!(!long.recipes(&plain(&Limits::default()), FloatType::F32).is_empty());
+    assert!(!long.recipes(&plain(&Limits::default()), &PlanOptions::default()).is_empty());
     let shrink = Upsample1d { input_size: [2_000_000_000], mode, ..Default::default() };
     let grad = shrink.grad_input();
     let options = PlanOptions::default();

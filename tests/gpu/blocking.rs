@@ -2,7 +2,7 @@
 
 use ndarray::Array4;
 use upconv::gpu::GpuOp;
-use upconv::{ConvTranspose2d, Error, FloatType, Gpu, Op, PlanOptions, Planner};
+use upconv::{ConvTranspose2d, Error, Gpu, Op, PlanOptions, Planner};
 
 use crate::Row;
 use crate::harness::{Data, Outcome, Random, inputs};
@@ -54,12 +54,12 @@ async fn tuned(gpu: &Gpu) -> Outcome {
     let up = Fields::<2>::parse("ic16_oc5_i9x9_k4x4_s2x2_p1x1").conv_transpose();
     let options = PlanOptions::default();
     let fastest = own.tune(&up, &options).map_err(text)?;
-    let planned = |planner: &Planner| planner.plan(&up, &options).map(|plan| plan.recipe().clone()).map_err(text);
+    let planned = |planner: &Planner| planner.plan_with(&up, &options).map(|plan| plan.recipe().clone()).map_err(text);
     if planned(own.planner())? != fastest {
         return Err("the planner forgot".into());
     }
     // Another recipe than the predicted one, so that following the choices is seen.
-    let recipes = up.recipes(gpu.planner().capabilities(), FloatType::F32);
+    let recipes = up.recipes(gpu.planner().capabilities(), &PlanOptions::default());
     let (first, other) = (&recipes[0], recipes.last().ok_or("no recipe")?);
     let saved = own.planner().tuned().to_string().replace(&format!("    {fastest}\n"), &format!("    {other}\n"));
     let planner = Planner::new(gpu.device());

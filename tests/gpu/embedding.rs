@@ -1,6 +1,6 @@
 //! The embedding contract: what is refused when binding, and that encoding records and does nothing else.
 
-use upconv::gpu::{Buffers, Capabilities, GpuOp, required_limits};
+use upconv::gpu::{Bindings, Capabilities, GpuOp, required_limits};
 use upconv::{ConvTranspose2d, Error, FloatType, Gpu, Plan, PlanOptions, Recipe, TensorLayout, Upsample2d, wgpu};
 use wgpu::BufferUsages;
 
@@ -17,7 +17,7 @@ fn text(error: Error) -> String {
 }
 
 fn plan(gpu: &Gpu) -> Result<Plan, String> {
-    gpu.planner().conv_transpose(&problem()).map_err(text)
+    gpu.planner().plan(&problem()).map_err(text)
 }
 
 fn problem() -> ConvTranspose2d {
@@ -41,7 +41,9 @@ fn expect(outcome: Result<upconv::gpu::Bound, Error>, expected: Error) -> Outcom
 
 async fn refusals(gpu: &Gpu) -> Outcome {
     let (plan, [x, w, y]) = (plan(gpu)?, buffers(gpu));
-    let bind = |x: wgpu::BufferSlice<'_>, y: wgpu::BufferSlice<'_>| plan.bind(&[x, w.slice(..)], y);
+    let bind = |x: wgpu::BufferSlice<'_>, y: wgpu::BufferSlice<'_>| {
+        plan.bind(&Bindings::new().input(x).weight(w.slice(..)).output(y))
+    };
 
     let small = buffer(gpu, SIZES[0] - 4, BufferUsages::STORAGE);
     let too_small = Error::BufferTooSmall { operand: "input", needed: SIZES[0], available: SIZES[0] - 4 };
@@ -59,8 +61,10 @@ async fn refusals(gpu: &Gpu) -> Outcome {
     let aliased = bind(large.slice(..1024), large.slice(1024..));
     expect(aliased, Error::Aliased { operand: "input", output: "output" })?;
 
-    let missing = plan.bind(&[x.slice(..)], y.slice(..));
-    expect(missing, Error::OperandCount { op: "conv_transpose", expected: 2, actual: 1 })
+    let few = Bindings::new().input(x.slice(..)).output(y.slice(..));
+    expect(plan.bind(&few), Error::NotBound { op: "conv_transpose", operand: "weight" })?;
+    let many = few.weight(w.slice(..)).bias(w.slice(..));
+    expect(plan.bind(&many), Error::UnknownOperand { op: "conv_transpose", operand: "bias" })
 }
 
 /// The counters of everything that encoding might create; all zero if wgpu was built without them.
@@ -87,7 +91,7 @@ async fn encoding_creates_nothing(gpu: &Gpu) -> Outcome {
     let y = storage(&own.0, SIZES[2]);
     let poison = vec![0x7fu8; SIZES[2] as usize];
     own.0.queue().write_buffer(&y, 0, &poison);
-    let bound = plan.bind(&[x.slice(..), w.slice(..)], y.slice(..)).map_err(text)?;
+    let bound = plan.bind(&Bindings::new().input(x.slice(..)).weight(w.slice(..)).output(y.slice(..))).map_err(text)?;
     let mut encoder = own.0.device().create_command_encoder(&Default::default());
     let mut pass = encoder.begin_compute_pass(&Default::default());
     let before = counters(&own.0);
@@ -129,10 +133,10 @@ impl Fresh {
 async fn recipes(gpu: &Gpu) -> Outcome {
     let forced = |recipe: Recipe| {
         let options = PlanOptions { recipe: Some(recipe), ..Default::default() };
-        gpu.planner().plan(&problem(), &options).map(|plan| plan.recipe().clone())
+        gpu.planner().plan_with(&problem(), &options).map(|plan| plan.recipe().clone())
     };
     let gather = |workgroup_size| Recipe::plain("conv_transpose_gather", workgroup_size);
-    for recipe in problem().recipes(gpu.planner().capabilities(), FloatType::F32) {
+    for recipe in problem().recipes(gpu.planner().capabilities(), &PlanOptions::default()) {
         if forced(recipe.clone()) != Ok(recipe.clone()) {
             return Err(format!("{recipe} was not taken"));
         }
@@ -163,11 +167,11 @@ async fn subgroups(gpu: &Gpu) -> Outcome {
         backend: wgpu::Backend::Vulkan,
         ..own.clone()
     };
-    let recipes = up.recipes(&able, FloatType::F32);
+    let recipes = up.recipes(&able, &PlanOptions::default());
     let recipe = recipes.into_iter().find(|recipe| recipe.shader == "conv_gemm_subgroup").ok_or("no such recipe")?;
     let options = PlanOptions { recipe: Some(recipe.clone()), ..Default::default() };
     let has = own.features.contains(wgpu::Features::SUBGROUP);
-    match gpu.planner().plan(&up, &options) {
+    match gpu.planner().plan_with(&up, &options) {
         Ok(plan) if has && *plan.recipe() == recipe => Ok(()),
         Err(Error::RecipeRefused { what: "subgroup_min_size", .. }) if has && smallest < 8 => Ok(()),
         Err(Error::MissingFeature { what: "conv_gemm_subgroup", feature: "SUBGROUP" }) if !has => Ok(()),
@@ -177,7 +181,7 @@ async fn subgroups(gpu: &Gpu) -> Outcome {
 }
 
 async fn layouts(gpu: &Gpu) -> Outcome {
-    let plan = |options: PlanOptions| gpu.planner().plan(&problem(), &options).map(|_| ());
+    let plan = |options: PlanOptions| gpu.planner().plan_with(&problem(), &options).map(|_| ());
     let overlapping = TensorLayout::new(&[1, 3, 9, 14], &[0, 100, 14, 1], 0).map_err(text)?;
     let wrong = TensorLayout::contiguous(&[1, 3, 9, 15]);
     let bias = TensorLayout::contiguous(&[3]);
@@ -209,22 +213,19 @@ async fn limits(_: &Gpu) -> Outcome {
 async fn workspaces(gpu: &Gpu) -> Outcome {
     let conv = Fields::<2>::parse("ic1_oc1_i60x60_k3x3").conv();
     let weight = conv.grad_weight().map_err(text)?;
-    let plan = gpu.planner().plan(&weight, &PlanOptions::default()).map_err(text)?;
+    let plan = gpu.planner().plan_with(&weight, &PlanOptions::default()).map_err(text)?;
     let [needed] = *plan.workspaces() else { return Err(format!("{:?}", plan.workspaces())) };
     let [x, g, y] = [3600 * 4, 58 * 58 * 4, 36].map(|size| buffer(gpu, size, BufferUsages::STORAGE));
-    let inputs = [x.slice(..), g.slice(..)];
-    let bind = |workspaces: &[wgpu::BufferSlice<'_>]| {
-        plan.bind_buffers(Buffers { inputs: &inputs, outputs: &[y.slice(..)], workspaces })
-    };
+    let bindings = Bindings::new().input(x.slice(..)).grad_output(g.slice(..)).output(y.slice(..));
+    let bind = |workspaces: &[wgpu::BufferSlice<'_>]| plan.bind(&bindings.clone().workspaces(workspaces));
     let [small, enough] = [needed - 4, needed].map(|size| buffer(gpu, size, BufferUsages::STORAGE));
     let too_small = Error::BufferTooSmall { operand: "workspace", needed, available: needed - 4 };
     expect(bind(&[small.slice(..)]), too_small)?;
     let two = bind(&[enough.slice(..), small.slice(..)]);
     expect(two, Error::OperandCount { op: "conv_weight_grad", expected: 1, actual: 2 })?;
     let large = buffer(gpu, 3600 * 4 + needed.next_multiple_of(256) + 256, BufferUsages::STORAGE);
-    let inputs = [large.slice(..3600 * 4), g.slice(..)];
-    let shared = Buffers { inputs: &inputs, outputs: &[y.slice(..)], workspaces: &[large.slice(14592..)] };
-    expect(plan.bind_buffers(shared), Error::Aliased { operand: "input", output: "workspace" })?;
+    let shared = bindings.clone().input(large.slice(..3600 * 4)).workspaces(&[large.slice(14592..)]);
+    expect(plan.bind(&shared), Error::Aliased { operand: "input", output: "workspace" })?;
     bind(&[enough.slice(..)]).map_err(text)?;
     bind(&[]).map(|_| ()).map_err(text)
 }
@@ -233,7 +234,7 @@ async fn workspaces(gpu: &Gpu) -> Outcome {
 async fn cost_of_halves(gpu: &Gpu) -> Outcome {
     let up = Upsample2d { input_size: [3, 3], output_size: [6, 6], ..Default::default() };
     let cost =
-        |storage| gpu.planner().plan(&up, &PlanOptions { storage, ..Default::default() }).map(|plan| plan.cost());
+        |storage| gpu.planner().plan_with(&up, &PlanOptions { storage, ..Default::default() }).map(|plan| plan.cost());
     match (cost(FloatType::F32).map_err(text)?.bytes, cost(FloatType::F16)) {
         (180, Ok(halves)) if halves.bytes == 90 => Ok(()),
         (180, Err(Error::MissingFeature { .. })) => Ok(()),

@@ -76,10 +76,10 @@ async fn split_sum<O: upconv::gpu::GpuOp>(gpu: &Gpu, op: &O) -> Outcome {
     let tensors: Vec<Tensor> =
         op.inputs().map_err(text)?.iter().map(|operand| halves(&operand.shape, Data::Reals)).collect();
     let options = PlanOptions { storage, ..options(&operands, Order::Nchw) };
-    let plan = gpu.planner().plan(op, &options).map_err(text)?;
+    let plan = gpu.planner().plan_with(op, &options).map_err(text)?;
     let whole = run_all(gpu, op, &plan, &options, &tensors).await?;
     let limits = wgpu::Limits { max_storage_buffer_binding_size: 1024, ..gpu.device().limits() };
-    let parts = gpu.planner().limited_to(&limits).plan(op, &options).map_err(text)?;
+    let parts = gpu.planner().limited_to(&limits).plan_with(op, &options).map_err(text)?;
     if plan.recipe().shape.split_k() || !parts.recipe().shape.split_k() {
         return Err(format!("{} and {}", plan.recipe(), parts.recipe()));
     }
@@ -120,7 +120,7 @@ async fn refusals(gpu: &Gpu) -> Outcome {
     let options = PlanOptions { storage: FloatType::F16, ..Default::default() };
     let conv = Conv2d { input_size: [3, 3], ..Default::default() };
     let missing = Error::MissingFeature { what: "f16 storage", feature: "SHADER_F16" };
-    match gpu.planner().plan(&conv, &options) {
+    match gpu.planner().plan_with(&conv, &options) {
         Ok(_) if able(gpu) => {}
         Err(error) if !able(gpu) && error == missing => {}
         other => return Err(format!("{other:?}")),
@@ -128,7 +128,7 @@ async fn refusals(gpu: &Gpu) -> Outcome {
     if upconv::gpu::required_features(&options) != wgpu::Features::SHADER_F16 {
         return Err("required_features forgets SHADER_F16".into());
     }
-    let pool = gpu.planner().plan(&MaxPool2d { input_size: [3, 3], ..Default::default() }, &options);
+    let pool = gpu.planner().plan_with(&MaxPool2d { input_size: [3, 3], ..Default::default() }, &options);
     if !matches!(pool, Err(Error::StorageUnsupported { op: "max_pool", storage: FloatType::F16 })) {
         return Err(format!("{pool:?}"));
     }

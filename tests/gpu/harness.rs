@@ -4,7 +4,7 @@
 //! of a tensor holds a poison (a NaN of known bits) before, and must hold it after. Outputs are poisoned throughout.
 
 use ndarray::ArrayD;
-use upconv::gpu::{Bound, Buffers, Dispatch, GpuOp, Shape};
+use upconv::gpu::{Bindings, Bound, Dispatch, GpuOp, Shape};
 use upconv::half::f16;
 use upconv::{
     DataType, Error, FloatType, Gpu, Op, Operand, Plan, PlanOptions, Recipe, Role, Tensor, TensorLayout, TensorView,
@@ -77,14 +77,11 @@ pub async fn run_all<O: Op>(
         buffer
     };
     let workspaces = plan.workspaces().iter().map(scratch).collect::<Vec<_>>();
-    let inside = |buffers: &'_ [wgpu::Buffer]| -> Vec<std::ops::Range<u64>> {
-        buffers.iter().map(|buffer| GUARD..buffer.size() - GUARD).collect()
-    };
-    let (read_at, written_at) = (inside(&read), inside(&written));
-    let inputs: Vec<_> = read.iter().zip(read_at).map(|(buffer, at)| buffer.slice(at)).collect();
-    let slices: Vec<_> = written.iter().zip(written_at).map(|(buffer, at)| buffer.slice(at)).collect();
+    let buffers = read.iter().chain(&written);
+    let slices = buffers.map(|buffer| buffer.slice(GUARD..buffer.size() - GUARD));
     let own: Vec<_> = workspaces.iter().map(|buffer| buffer.slice(..)).collect();
-    let bound = plan.bind_buffers(Buffers { inputs: &inputs, outputs: &slices, workspaces: &own });
+    let bindings: Bindings = operands.iter().map(|operand| operand.role).zip(slices).collect();
+    let bound = plan.bind(&bindings.workspaces(&own));
     submit(gpu, &bound.map_err(|error| error.to_string())?);
     let mut tensors = Vec::new();
     for (operand, buffer) in outputs.iter().zip(&written) {
@@ -200,7 +197,7 @@ pub async fn run_and_compare<O: GpuOp>(
     inputs: &[Tensor],
     data: Data,
 ) -> Outcome {
-    let plan = gpu.planner().plan(op, options).map_err(|error| error.to_string())?;
+    let plan = gpu.planner().plan_with(op, options).map_err(|error| error.to_string())?;
     compare_all(op, inputs, &run_all(gpu, op, &plan, options, inputs).await?, data)
 }
 
@@ -208,7 +205,7 @@ pub async fn run_and_compare<O: GpuOp>(
 async fn check_halves<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>) -> Outcome {
     let options = PlanOptions { storage: FloatType::F16, ..options(&operands(op)?, Order::Interleaved) };
     let able = gpu.device().features().contains(wgpu::Features::SHADER_F16);
-    match gpu.planner().plan(op, &options) {
+    match gpu.planner().plan_with(op, &options) {
         Err(Error::StorageUnsupported { .. }) => Ok(()),
         Err(Error::MissingFeature { feature: "SHADER_F16", .. }) if !able => Ok(()),
         Err(error) => Err(error.to_string()),
@@ -224,8 +221,10 @@ async fn check_halves<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>) -> Outcome {
 /// By cooperative matrices, where the device has any of f16 and the op is a product.
 async fn check_cooperative<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, options: &PlanOptions) -> Outcome {
     let capabilities = gpu.planner().capabilities();
-    let products =
-        op.recipes(capabilities, FloatType::F16).into_iter().filter(|recipe| recipe.shader == "conv_gemm_cooperative");
+    let products = op
+        .recipes(capabilities, &PlanOptions::stored_as(FloatType::F16))
+        .into_iter()
+        .filter(|recipe| recipe.shader == "conv_gemm_cooperative");
     for recipe in products {
         let told = |error| format!("{recipe}: {error}");
         let options = PlanOptions { recipe: Some(recipe.clone()), ..options.clone() };
@@ -243,7 +242,7 @@ async fn check_cooperative<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, options:
 /// By each kind of recipe: shader and number of passes.
 async fn check_recipes<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>) -> Outcome {
     let (operands, inputs) = (operands(op)?, make(Data::Reals, FloatType::F32)?);
-    let mut recipes = op.recipes(gpu.planner().capabilities(), FloatType::F32);
+    let mut recipes = op.recipes(gpu.planner().capabilities(), &PlanOptions::default());
     recipes.dedup_by_key(|recipe| (recipe.shader, recipe.shape));
     for recipe in recipes {
         let told = |error| format!("{recipe}: {error}");
@@ -256,7 +255,7 @@ async fn check_recipes<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>) -> Outcome {
 /// Bindings of a few elements and short rows of workgroups must give the same bits as one dispatch, and so must the same
 /// dispatch again; by the best recipe of tiles, that of blocks, and the plain one.
 async fn check_split<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, storage: FloatType) -> Outcome {
-    let recipes = op.recipes(gpu.planner().capabilities(), FloatType::F32);
+    let recipes = op.recipes(gpu.planner().capabilities(), &PlanOptions::default());
     let product = recipes.iter().find(|recipe| matches!(recipe.shape, Shape::Gemm { .. }));
     let blocks = recipes.iter().find(|recipe| matches!(recipe.shape, Shape::Blocks { .. }));
     let plain = recipes.iter().find(|recipe| is_plain(recipe));
@@ -271,7 +270,7 @@ async fn check_split_by<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, storage: Fl
     let told = |error: Error| error.to_string();
     let by = |recipe: Recipe| PlanOptions { storage, recipe: Some(recipe), ..options(&operands, Order::Nchw) };
     let options = by(recipe.clone());
-    let plan = gpu.planner().plan(op, &options).map_err(told)?;
+    let plan = gpu.planner().plan_with(op, &options).map_err(told)?;
     let whole = run_all(gpu, op, &plan, &options, &inputs).await?;
     if bits(&whole) != bits(&run_all(gpu, op, &plan, &options, &inputs).await?) {
         return Err("two runs gave different bits".into());
@@ -295,7 +294,7 @@ async fn check_split_by<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, storage: Fl
             max_compute_workgroups_per_dimension: row,
             ..gpu.device().limits()
         };
-        match gpu.planner().limited_to(&limits).plan(op, &options) {
+        match gpu.planner().limited_to(&limits).plan_with(op, &options) {
             // Each phase of one output alone may be a workgroup.
             Err(Error::TooManyDispatches { .. }) if !plain => row *= 2,
             // A sum that may not be split in f16 goes through f32.

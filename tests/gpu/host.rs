@@ -2,7 +2,7 @@
 
 use ndarray::{Array4, ArrayD, Ix4, IxDyn, s};
 use upconv::gpu::GpuOp;
-use upconv::{Conv2d, ConvTranspose2d, Error, FloatType, Gpu, Interpolate, PlanOptions, Recipe, Upsample2d};
+use upconv::{Conv2d, ConvTranspose2d, Error, Gpu, Interpolate, PlanOptions, Recipe, Upsample2d};
 
 use crate::Row;
 use crate::embedding::Fresh;
@@ -61,7 +61,7 @@ async fn non_finite(gpu: &Gpu) -> Outcome {
     x[[0, 0, 6, 8]] = f32::INFINITY;
     let conv = Conv2d { padding: [1, 1].into(), ..Conv2d::from_shapes(x.shape(), w.shape(), 1).map_err(text)? };
     let options = PlanOptions { recipe: Some(Recipe::plain("conv_direct", 64)), ..Default::default() };
-    let plan = gpu.planner().plan(&conv, &options).map_err(text)?;
+    let plan = gpu.planner().plan_with(&conv, &options).map_err(text)?;
     let y = run_plan(gpu, &conv, &plan, &options, &[x.clone().into_dyn(), w.into_dyn()]).await?;
     let y = y.into_dimensionality::<Ix4>().map_err(|error| error.to_string())?;
     let touched = |r: usize, c: usize| (r <= 1 && c <= 1) || (r >= 5 && c >= 7);
@@ -92,11 +92,11 @@ async fn non_finite(gpu: &Gpu) -> Outcome {
 }
 
 async fn by_each_recipe(gpu: &Gpu, up: &Upsample2d, x: &Array4<f32>) -> Result<Vec<(Recipe, Array4<f32>)>, String> {
-    let recipes = up.recipes(gpu.planner().capabilities(), FloatType::F32).into_iter();
+    let recipes = up.recipes(gpu.planner().capabilities(), &PlanOptions::default()).into_iter();
     let mut outputs = Vec::new();
     for recipe in recipes.filter(|recipe| recipe.workgroup_size == 64) {
         let options = PlanOptions { recipe: Some(recipe.clone()), ..Default::default() };
-        let plan = gpu.planner().plan(up, &options).map_err(text)?;
+        let plan = gpu.planner().plan_with(up, &options).map_err(text)?;
         let y = run_plan(gpu, up, &plan, &options, &[x.clone().into_dyn()]).await?;
         outputs.push((recipe, y.into_dimensionality::<Ix4>().map_err(|error| error.to_string())?));
     }

@@ -23,6 +23,7 @@ macro_rules! with_modules {
             splitting = splitting,
             texture_bindings = textures::texture_bindings,
             textures = textures::textures,
+            mixed = textures::mixed,
             embedding = embedding,
             host = host
         );

@@ -1,9 +1,10 @@
 //! The rows on every adapter that answers, by libtest's arguments.
 
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 
 use libtest_mimic::{Arguments, Trial};
-use upconv::Gpu;
+use upconv::{Gpu, wgpu};
 
 use crate::Row;
 
@@ -16,6 +17,8 @@ macro_rules! rows_of {
     };
 }
 with_modules!(rows_of);
+
+static OPENGL: Mutex<()> = Mutex::new(());
 
 fn rows() -> Vec<Row> {
     let named = |module: &'static str| move |row: Row| Row { name: format!("{module}::{}", row.name), ..row };
@@ -35,7 +38,12 @@ pub fn main() -> ExitCode {
     let trial = |gpu: &'static Gpu, row: &'static Row| {
         let info = gpu.info();
         let adapter = format!("{} ({:?})", info.name.split(" (").next().unwrap_or_default(), info.backend);
-        let run = move || pollster::block_on(row.test.run(gpu)).map_err(Into::into);
+        // An OpenGL adapter has one context, for which wgpu waits no longer than some seconds: a row at a time.
+        let alone = (info.backend == wgpu::Backend::Gl).then_some(&OPENGL);
+        let run = move || {
+            let _guard = alone.map(|one| one.lock().unwrap_or_else(PoisonError::into_inner));
+            pollster::block_on(row.test.run(gpu)).map_err(Into::into)
+        };
         Trial::test(row.name.clone(), run).with_kind(adapter)
     };
     let trials = gpus.iter().flat_map(|gpu| rows.iter().map(move |row| trial(gpu, row))).collect();

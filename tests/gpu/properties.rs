@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use upconv::gpu::GpuOp;
-use upconv::{Conv, ConvTranspose, FloatType, Gpu, Op, Padding, PlanOptions};
+use upconv::{Conv, ConvTranspose, Gpu, Op, Padding, PlanOptions};
 
 use crate::Row;
 use crate::harness::{Data, Order, Outcome, Random, compare, inputs, operands, options, run_plan};
@@ -42,12 +42,12 @@ fn geometries<const R: usize>() -> impl Strategy<Value = Geometry<R>> {
 
 /// By one of the op's recipes, whichever falls to this problem.
 async fn run<O: GpuOp>(gpu: &Gpu, op: &O, tensors: &[&ArrayD<f32>]) -> Result<ArrayD<f32>, TestCaseError> {
-    let mut recipes = op.recipes(gpu.planner().capabilities(), FloatType::F32);
+    let mut recipes = op.recipes(gpu.planner().capabilities(), &PlanOptions::default());
     recipes.dedup_by_key(|recipe| (recipe.shader, recipe.shape));
     let chance = format!("{op:?}").bytes().fold(7u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
     let recipe = Some(recipes.swap_remove((chance >> 8) as usize % recipes.len()));
     let options = PlanOptions { recipe, ..options(&operands(op).map_err(TestCaseError::fail)?, Order::Nchw) };
-    let plan = gpu.planner().plan(op, &options).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let plan = gpu.planner().plan_with(op, &options).map_err(|error| TestCaseError::fail(error.to_string()))?;
     let tensors: Vec<_> = tensors.iter().map(|&tensor| tensor.clone()).collect();
     run_plan(gpu, op, &plan, &options, &tensors).await.map_err(TestCaseError::fail)
 }

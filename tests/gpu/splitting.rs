@@ -1,10 +1,10 @@
 //! Sizes past a limit: more workgroups than a dimension takes, and tensors larger than a binding.
 
 use ndarray::{Array4, Axis, Ix4, s};
-use upconv::gpu::{GpuOp, Shape};
+use upconv::gpu::{Bindings, GpuOp, Shape};
 use upconv::{
-    Conv1d, Conv2d, ConvTranspose2d, Error, FloatType, Gpu, Interpolate, PlanOptions, Planner, Recipe, Rounding,
-    Upsample2d, UpsampleMode, wgpu,
+    Conv1d, Conv2d, ConvTranspose2d, Error, Gpu, Interpolate, PlanOptions, Planner, Recipe, Rounding, Upsample2d,
+    UpsampleMode, wgpu,
 };
 
 use crate::Row;
@@ -21,7 +21,7 @@ async fn folded(gpu: &Gpu) -> Outcome {
     let samples = 65_536 * 64 + 1;
     let conv = Conv1d { input_size: [samples], ..Default::default() };
     let recipe = Some(Recipe::plain("conv_direct", 64));
-    let plan = gpu.planner().plan(&conv, &PlanOptions { recipe, ..Default::default() }).map_err(text)?;
+    let plan = gpu.planner().plan_with(&conv, &PlanOptions { recipe, ..Default::default() }).map_err(text)?;
     if plan.dispatches().len() == 1 && plan.dispatches()[0].workgroups[1] < 2 {
         return Err(format!("{:?} is not folded", plan.dispatches()[0].workgroups));
     }
@@ -43,7 +43,7 @@ async fn larger_than_a_binding(gpu: &Gpu) -> Outcome {
         ..Default::default()
     };
     let planner = Planner::with_limits(gpu.device(), &wgpu::Limits::default());
-    let plan = planner.upsample(&up).map_err(text)?;
+    let plan = planner.plan(&up).map_err(text)?;
     if plan.dispatches().len() < 2 {
         return Err("one dispatch binds more than 128 MiB".into());
     }
@@ -51,7 +51,7 @@ async fn larger_than_a_binding(gpu: &Gpu) -> Outcome {
     let source = filled(gpu, &input.into_iter().collect::<Vec<_>>());
     let bytes = (side * side * 4) as u64;
     let target = storage(gpu, bytes);
-    submit(gpu, &plan.bind(&[source.slice(..)], target.slice(..)).map_err(text)?);
+    submit(gpu, &plan.bind(&Bindings::new().input(source.slice(..)).output(target.slice(..))).map_err(text)?);
     let output: Vec<f32> = gpu.download_async(&target, 0, bytes).await.map_err(text)?;
     let expected = |at: usize| (at / side * 3 / side * 5 + at % side * 5 / side) as f32;
     match (0..output.len()).find(|&at| output[at] != expected(at)) {
@@ -107,7 +107,7 @@ async fn split_products(gpu: &Gpu) -> Outcome {
 
 async fn split_by_all<O: GpuOp>(gpu: &Gpu, op: &O, binding: u64) -> Outcome {
     for recipe in op
-        .recipes(gpu.planner().capabilities(), FloatType::F32)
+        .recipes(gpu.planner().capabilities(), &PlanOptions::default())
         .into_iter()
         .filter(|recipe| matches!(recipe.shape, Shape::Gemm { .. }))
     {
@@ -119,7 +119,7 @@ async fn split_by_all<O: GpuOp>(gpu: &Gpu, op: &O, binding: u64) -> Outcome {
 /// By the recipe that the planner chooses for small bindings.
 pub async fn split_sum<O: GpuOp>(gpu: &Gpu, op: &O, binding: u64) -> Outcome {
     let options = options(&operands(op)?, Order::Nchw);
-    let plan = small(gpu, binding).plan(op, &options).map_err(text)?;
+    let plan = small(gpu, binding).plan_with(op, &options).map_err(text)?;
     if plan.dispatches().len() < 4 {
         return Err("was not split".into());
     }
@@ -134,8 +134,8 @@ fn small(gpu: &Gpu, binding: u64) -> Planner {
 async fn split_sum_by<O: GpuOp>(gpu: &Gpu, op: &O, binding: u64, recipe: &Recipe) -> Outcome {
     let inputs = inputs(op, "split", Data::Reals)?;
     let options = PlanOptions { recipe: Some(recipe.clone()), ..options(&operands(op)?, Order::Nchw) };
-    let whole = gpu.planner().plan(op, &options).map_err(text)?;
-    let parts = small(gpu, binding).plan(op, &options).map_err(text)?;
+    let whole = gpu.planner().plan_with(op, &options).map_err(text)?;
+    let parts = small(gpu, binding).plan_with(op, &options).map_err(text)?;
     let whole_bits = run_plan(gpu, op, &whole, &options, &inputs).await?;
     if whole_bits != run_plan(gpu, op, &parts, &options, &inputs).await? {
         return Err(format!("{} dispatches of {binding} bytes gave another sum", parts.dispatches().len()));
@@ -152,7 +152,7 @@ async fn refused(gpu: &Gpu) -> Outcome {
     // One output needs the whole kernel of one channel: 4 KiB.
     let conv = Conv2d { input_size: [32, 32], kernel_size: [32, 32], ..Default::default() };
     let limits = wgpu::Limits { max_storage_buffer_binding_size: 1024, ..gpu.device().limits() };
-    match gpu.planner().limited_to(&limits).conv(&conv) {
+    match gpu.planner().limited_to(&limits).plan(&conv) {
         Err(Error::BindingTooSmall { operand: "input" | "weight", needed: 4096, limit: 1024, .. }) => Ok(()),
         other => Err(format!("{other:?}")),
     }
@@ -165,13 +165,13 @@ async fn short_rows(gpu: &Gpu) -> Outcome {
     let base = Upsample2d { channels: 3, input_size: [9, 11], output_size: [20, 31], ..Default::default() };
     let up = Upsample2d::pytorch(base, Interpolate::Cubic { align_corners: true }).map_err(text)?;
     let inputs = inputs(&up, "rows", Data::Reals)?;
-    for recipe in GpuOp::recipes(&up, gpu.planner().capabilities(), FloatType::F32)
+    for recipe in GpuOp::recipes(&up, gpu.planner().capabilities(), &PlanOptions::default())
         .into_iter()
         .filter(|recipe| recipe.workgroup_size == 64)
     {
         let options = PlanOptions { recipe: Some(recipe.clone()), ..Default::default() };
-        let whole = gpu.planner().plan(&up, &options).map_err(text)?;
-        let plan = planner.plan(&up, &options).map_err(text)?;
+        let whole = gpu.planner().plan_with(&up, &options).map_err(text)?;
+        let plan = planner.plan_with(&up, &options).map_err(text)?;
         let workgroups: u32 = whole.dispatches().iter().map(|d| d.workgroups[0] * d.workgroups[1]).sum();
         if plan.dispatches().len() < workgroups as usize || workgroups < 2 {
             return Err(format!("{recipe}: {} dispatches for {workgroups} workgroups", plan.dispatches().len()));

@@ -3,9 +3,9 @@
 use eframe::egui::TextureId;
 use egui_wgpu::RenderState;
 use image::RgbaImage;
-use upconv::gpu::{PixelFormat, TextureOp, TexturePlan};
+use upconv::gpu::{GpuOp, PixelFormat};
 use upconv::wgpu::{self, Buffer, Texture, TextureFormat, TextureUsages, util::DeviceExt};
-use upconv::{Bound, ColorEncoding, Coordinates, Filter, Interpolate, PlanOptions, Planner, Result, Upsample2d};
+use upconv::{Bindings, Bound, Coordinates, Filter, Interpolate, PlanOptions, Planner, Result, Upsample2d};
 use upconv::{Error, UpsampleMode};
 
 use crate::kernel::Kernel;
@@ -164,10 +164,10 @@ impl Photo {
         }
     }
 
-    fn bind<O: TextureOp>(&self, state: &RenderState, op: &O, in_light: bool, weight: Option<&Buffer>) -> Result<Side> {
-        let encoding = if in_light { ColorEncoding::Srgb } else { ColorEncoding::Linear };
-        let pixels = PixelFormat { format: TextureFormat::Rgba8Unorm, encoding };
-        let plan: TexturePlan = self.planner.plan_textures(op, pixels, pixels, &PlanOptions::default())?;
+    fn bind<O: GpuOp>(&self, state: &RenderState, op: &O, in_light: bool, weight: Option<&Buffer>) -> Result<Side> {
+        let format = TextureFormat::Rgba8Unorm;
+        let pixels = if in_light { PixelFormat::srgb(format) } else { format.into() };
+        let plan = self.planner.plan_with(op, &PlanOptions::textures(pixels, pixels))?;
         let shape = op.output()?.shape;
         let size = [shape[2], shape[3]];
         let pixels_wanted = size[0] as u128 * size[1] as u128;
@@ -178,8 +178,8 @@ impl Photo {
         let [height, width] = size.map(|side| u32::try_from(side).unwrap_or(u32::MAX));
         let usage = TextureUsages::TEXTURE_BINDING | TextureUsages::STORAGE_BINDING;
         let output = state.device.create_texture(&texture("viewer::upsampled", [height, width], usage));
-        let weights: Vec<_> = weight.iter().map(|weight| weight.slice(..)).collect();
-        let bound = plan.bind(&self.input, &weights, &output)?;
+        let ends = Bindings::new().input(&self.input).output(&output);
+        let bound = plan.bind(&weight.map_or(ends.clone(), |weight| ends.weight(weight.slice(..))))?;
         let view = output.create_view(&Default::default());
         let filter = wgpu::FilterMode::Nearest;
         let id = state.renderer.write().register_native_texture(&state.device, &view, filter);

@@ -9,11 +9,13 @@ use crate::geometry::{at_most, three};
 use crate::gpu::program::builder::ProgramBuilder;
 use crate::gpu::program::context::{GpuOp, LowerContext};
 use crate::gpu::program::operand::LaidOutTensor;
+use crate::gpu::program::options::PlanOptions;
 use crate::gpu::program::pass::{Part, Pass, Work};
 use crate::gpu::program::program::Program;
 use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, recipes};
 use crate::gpu::program::region::{Region, flat_box};
-use crate::gpu::program::shader::{Shader, with_storage};
+use crate::gpu::program::shader::Shader;
+use crate::gpu::program::texts::with_storage;
 use crate::gpu::program::uniform::{mod_2_32, uniform};
 use crate::ops::conv::bias_grad::ConvBiasGrad;
 use crate::ops::op::Op;
@@ -81,8 +83,8 @@ impl<const R: usize> ConvBiasGrad<R> {
 }
 
 impl<const R: usize> GpuOp for ConvBiasGrad<R> {
-    fn recipes(&self, capabilities: &Capabilities, storage: FloatType) -> Vec<Recipe> {
-        recipes(&self.candidates(storage), capabilities)
+    fn recipes(&self, capabilities: &Capabilities, options: &PlanOptions) -> Vec<Recipe> {
+        recipes(&self.candidates(options.storage), capabilities)
     }
 
     fn lower(&self, context: &LowerContext<'_>) -> Result<Program> {
@@ -92,7 +94,7 @@ impl<const R: usize> GpuOp for ConvBiasGrad<R> {
         let terms = samples.iter().product();
         if terms == 0 {
             add_empty_sum(&mut builder)?;
-            return Ok(builder.finish());
+            return builder.finish();
         }
         at_most("samples in a plane", (terms / samples[0]) as u128, 1 << 31)?;
         let slices = self.slices().of(&recipe, terms);
@@ -100,7 +102,7 @@ impl<const R: usize> GpuOp for ConvBiasGrad<R> {
         let pass = BiasGrad { samples, slices, input: builder.operand(0), split_k: &split_k };
         builder.add_pass(&DIRECT, [], &pass)?;
         split_k.add_sum(&mut builder, Epilogue::default())?;
-        Ok(builder.finish())
+        builder.finish()
     }
 }
 

@@ -3,18 +3,16 @@
 use std::time::Duration;
 
 use super::layer::{Direction, Layer};
-use super::lower::lower;
+use super::lower::{PlainShaders, candidates, lower, predict_recipe};
 use super::operands::ConvParams;
-use super::split_k::with_f32_sums;
-use super::texture::{conv, conv_shader};
-use crate::dtype::FloatType;
+use super::texture::conv_shader;
 use crate::error::Result;
-use crate::gpu::program::builder::ProgramBuilder;
 use crate::gpu::program::context::{GpuOp, LowerContext};
+use crate::gpu::program::options::PlanOptions;
 use crate::gpu::program::program::Program;
 use crate::gpu::program::recipe::{Capabilities, Recipe, recipes};
-use crate::gpu::program::shader::{Shader, with_outputs, with_storage};
-use crate::gpu::program::texture::{TextureOp, TextureWork};
+use crate::gpu::program::shader::Shader;
+use crate::gpu::program::texts::{with_outputs, with_storage};
 use crate::ops::conv::conv::Conv;
 
 /// One thread per output element.
@@ -41,34 +39,30 @@ pub(crate) static TEXTURE: Shader = conv_shader(with_outputs!(
     "conv/shared/axis.wgsl",
     "conv/shared/taps.wgsl",
     "shared/activation.wgsl",
-    "shared/texels.wgsl"
+    "shared/texels.wgsl",
+    "shared/texel_read.wgsl",
+    "shared/texel_write.wgsl"
 ));
 
 fn layer<const R: usize>(op: &Conv<R>) -> Result<Layer> {
     Ok(Layer::new(&op.geometry()?, Direction::WideToNarrow))
 }
 
+fn shaders<const R: usize>() -> PlainShaders {
+    PlainShaders { direct: &DIRECT, texels: (R == 2).then_some(&TEXTURE) }
+}
+
 impl<const R: usize> GpuOp for Conv<R> {
-    fn recipes(&self, capabilities: &Capabilities, storage: FloatType) -> Vec<Recipe> {
+    fn recipes(&self, capabilities: &Capabilities, options: &PlanOptions) -> Vec<Recipe> {
         let Ok(layer) = layer(self) else { return Vec::new() };
-        recipes(&with_f32_sums(layer.candidates(&DIRECT, capabilities, storage), storage), capabilities)
+        recipes(&candidates(&layer, shaders::<R>(), capabilities, options), capabilities)
     }
 
-    fn predict(&self, recipe: &Recipe, capabilities: &Capabilities, storage: FloatType) -> Option<Duration> {
-        layer(self).ok()?.predict(&DIRECT, recipe, capabilities, storage)
+    fn predict(&self, recipe: &Recipe, capabilities: &Capabilities, options: &PlanOptions) -> Option<Duration> {
+        predict_recipe(&layer(self).ok()?, shaders::<R>(), recipe, capabilities, options)
     }
 
     fn lower(&self, context: &LowerContext<'_>) -> Result<Program> {
-        lower(self, layer(self)?, self.activation, &DIRECT, context)
-    }
-}
-
-impl TextureOp for Conv<2> {
-    fn texture_shader(&self) -> &'static Shader {
-        &TEXTURE
-    }
-
-    fn between_textures(&self, builder: &mut ProgramBuilder<'_>) -> Result<TextureWork> {
-        Ok(conv(layer(self)?, self.activation, builder))
+        lower(self, layer(self)?, self.activation, shaders::<R>(), context)
     }
 }

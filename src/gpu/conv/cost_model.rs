@@ -68,7 +68,7 @@ pub(crate) fn predict(layer: &Layer, candidate: &Candidate, device_type: DeviceT
 /// The predicted time in nanoseconds.
 fn cost(layer: &Layer, candidate: &Candidate, rates: &Rates) -> f64 {
     match candidate.shape {
-        Shape::PerOutput { .. } => rates.per_output(layer),
+        Shape::PerOutput { .. } | Shape::PerTexel => rates.per_output(layer),
         Shape::Blocks { block, .. } => rates.row_blocks(layer, block),
         Shape::Gemm { tile, merged, split_k } => rates.gemm(layer, candidate.shader, tile, merged, split_k),
         // No convolution is run so.

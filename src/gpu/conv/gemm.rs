@@ -10,7 +10,8 @@ use super::split_k::Slices;
 use crate::dtype::FloatType;
 use crate::geometry::Axis;
 use crate::gpu::program::recipe::{Candidate, Capabilities, Shape};
-use crate::gpu::program::shader::{Shader, with_matrices, with_storage};
+use crate::gpu::program::shader::Shader;
+use crate::gpu::program::texts::{with_matrices, with_storage};
 
 /// Subgroups share the weights.
 pub(crate) static SUBGROUP: Shader = Shader {

@@ -1,6 +1,7 @@
 //! What the shaders of matrix products have in common: the tiles that a workgroup computes, shared within subgroups or
 //! within workgroups.
 
+use crate::gpu::program::constants::Constant;
 use wgpu::Backend;
 
 use crate::gpu::program::recipe::{Candidate, Capabilities, Shape};
@@ -54,7 +55,7 @@ pub(crate) fn height(tile: [u32; 2], shader: &Shader, rows: usize) -> u32 {
 }
 
 /// The shaders' constants that say how large the tile is, besides `workgroup_size`.
-pub(crate) fn constants(tile: [u32; 2], workgroup_size: u32, shader: &Shader) -> Vec<(&'static str, f64)> {
+pub(crate) fn constants(tile: [u32; 2], workgroup_size: u32, shader: &Shader) -> Vec<Constant> {
     let [row_quads, column_quads] = tile.map(|side| f64::from(side / 4));
     if shader.subgroups {
         return by_quads(shader).then_some(("quads", row_quads)).into_iter().collect();

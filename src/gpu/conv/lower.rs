@@ -7,11 +7,13 @@ use super::implicit_gemm::{GemmPass, ImplicitGemm};
 use super::layer::Layer;
 use super::operands::{ConvOperands, ConvPass};
 use super::split_k::{Epilogue, SplitK, with_f32_sums};
+use super::texture::texel_work;
 use super::{gemm, row_blocks};
 use crate::dtype::FloatType;
 use crate::error::{Error, Result};
 use crate::gpu::program::builder::ProgramBuilder;
 use crate::gpu::program::context::LowerContext;
+use crate::gpu::program::options::PlanOptions;
 use crate::gpu::program::program::Program;
 use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, Shape};
 use crate::gpu::program::shader::Shader;
@@ -19,47 +21,57 @@ use crate::ops::activation::Activation;
 use crate::ops::op::Op;
 use crate::tensor::operand::Role;
 
-impl Layer {
-    /// The ways to run it on such a device, best first. `direct` accepts every problem.
-    pub(crate) fn candidates(
-        &self,
-        direct: &'static Shader,
-        capabilities: &Capabilities,
-        storage: FloatType,
-    ) -> Vec<Candidate> {
-        let mut candidates = gemm::candidates(self, capabilities, storage);
-        candidates.extend(row_blocks::candidate(self));
-        candidates.push(direct.into());
-        rank(self, &mut candidates, capabilities.device_type);
-        // Cooperative matrices of f32 have to be asked for.
-        candidates.sort_by_key(|candidate| storage == FloatType::F32 && candidate.shader.cooperative());
-        candidates
-    }
-
-    /// How long one of them is predicted to take.
-    pub(crate) fn predict(
-        &self,
-        direct: &'static Shader,
-        recipe: &Recipe,
-        capabilities: &Capabilities,
-        storage: FloatType,
-    ) -> Option<Duration> {
-        let candidates = with_f32_sums(self.candidates(direct, capabilities, storage), storage);
-        let candidate = candidates.iter().find(|candidate| candidate.has(recipe))?;
-        Some(predict(self, candidate, capabilities.device_type))
-    }
+/// The shaders of an op that accept every problem.
+#[derive(Clone, Copy)]
+pub(crate) struct PlainShaders {
+    /// A thread for each output.
+    pub(crate) direct: &'static Shader,
+    /// A thread for each texel, where the op has two spatial axes.
+    pub(crate) texels: Option<&'static Shader>,
 }
 
-/// The program of a convolution or its transpose. `direct` is the shader that accepts every problem.
+/// The ways to run a problem on such a device, best first.
+pub(crate) fn candidates(
+    layer: &Layer,
+    shaders: PlainShaders,
+    capabilities: &Capabilities,
+    options: &PlanOptions,
+) -> Vec<Candidate> {
+    let storage = options.storage;
+    let mut candidates = gemm::candidates(layer, capabilities, storage);
+    candidates.extend(row_blocks::candidate(layer));
+    candidates.push(shaders.direct.into());
+    rank(layer, &mut candidates, capabilities.device_type);
+    // Cooperative matrices of f32 have to be asked for.
+    candidates.sort_by_key(|candidate| storage == FloatType::F32 && candidate.shader.cooperative());
+    // From texel to texel no tensor is written and read between.
+    let texels = shaders.texels.filter(|_| options.between_textures());
+    let texels = texels.map(|shader| Candidate { shape: Shape::PerTexel, ..Candidate::new(shader) });
+    texels.into_iter().chain(with_f32_sums(candidates, storage)).collect()
+}
+
+/// How long a recipe is predicted to take.
+pub(crate) fn predict_recipe(
+    layer: &Layer,
+    shaders: PlainShaders,
+    recipe: &Recipe,
+    capabilities: &Capabilities,
+    options: &PlanOptions,
+) -> Option<Duration> {
+    let candidates = candidates(layer, shaders, capabilities, options);
+    let candidate = candidates.iter().find(|candidate| candidate.has(recipe))?;
+    Some(predict(layer, candidate, capabilities.device_type))
+}
+
+/// The program of a convolution or its transpose.
 pub(crate) fn lower<O: Op>(
     op: &O,
     layer: Layer,
     activation: Activation,
-    direct: &'static Shader,
+    shaders: PlainShaders,
     context: &LowerContext<'_>,
 ) -> Result<Program> {
-    let storage = context.options.storage;
-    let candidates = with_f32_sums(layer.candidates(direct, context.capabilities, storage), storage);
+    let candidates = candidates(&layer, shaders, context.capabilities, context.options);
     context.first_that_fits(O::NAME, &candidates, |candidate, recipe| {
         lower_by::<O>(layer, activation, candidate, ProgramBuilder::new(context, op, recipe)?)
     })
@@ -72,6 +84,11 @@ fn lower_by<O: Op>(
     candidate: &Candidate,
     mut builder: ProgramBuilder<'_>,
 ) -> Result<Program> {
+    if candidate.shape == Shape::PerTexel {
+        let work = texel_work(layer, activation, &builder);
+        builder.add_texels(candidate.shader, work)?;
+        return builder.finish();
+    }
     let slice = match candidate.shape {
         Shape::Gemm { split_k: true, .. } => layer.slice(),
         _ => None,
@@ -94,12 +111,12 @@ fn lower_by<O: Op>(
         Shape::PerOutput { .. } => {
             builder.add_pass(shader, operands.constants(), &ConvPass { operands: &operands, block: [1; 3] })?;
         }
-        // No candidate of a convolution has these shapes.
-        Shape::AxisPasses { .. } | Shape::MarkAndGather => {
+        // A texel shader was dealt with above; no candidate of a convolution has the other shapes.
+        Shape::PerTexel | Shape::AxisPasses { .. } | Shape::MarkAndGather => {
             let recipe = builder.recipe().to_string();
             return Err(Error::RecipeUnknown { op: O::NAME, recipe, offered: Vec::new() });
         }
     }
     split_k.add_sum(&mut builder, second)?;
-    Ok(builder.finish())
+    builder.finish()
 }

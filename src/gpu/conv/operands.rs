@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::layer::{Channels, Direction, Layer};
 use super::split_k::Epilogue;
 use crate::geometry::gcd;
-use crate::gpu::program::constants::activation_constants;
+use crate::gpu::program::constants::{Constant, activation_constants};
 use crate::gpu::program::operand::LaidOutTensor;
 use crate::gpu::program::pass::{Part, Pass, Work};
 use crate::gpu::program::region::Region;
@@ -85,7 +85,7 @@ impl ConvOperands {
     }
 
     /// The constants that all convolution shaders have, which come last.
-    pub(crate) fn constants(&self) -> [(&'static str, f64); 2] {
+    pub(crate) fn constants(&self) -> [Constant; 2] {
         self.epilogue.constants()
     }
 

@@ -10,11 +10,13 @@ use crate::gpu::program::builder::ProgramBuilder;
 use crate::gpu::program::constants::activation_constants;
 use crate::gpu::program::context::{GpuOp, LowerContext};
 use crate::gpu::program::operand::LaidOutTensor;
+use crate::gpu::program::options::PlanOptions;
 use crate::gpu::program::pass::{Part, Pass};
 use crate::gpu::program::program::Program;
 use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, recipes};
 use crate::gpu::program::region::Region;
-use crate::gpu::program::shader::{Shader, with_storage};
+use crate::gpu::program::shader::Shader;
+use crate::gpu::program::texts::with_storage;
 use crate::gpu::program::uniform::{mod_2_32, uniform};
 use crate::gpu::resample::table::{Tables, row_length, table_base, table_bytes, touched};
 use crate::ops::conv::resize_conv::ResizeConv;
@@ -89,8 +91,8 @@ fn candidates(storage: FloatType) -> Vec<Candidate> {
 }
 
 impl<const R: usize> GpuOp for ResizeConv<R> {
-    fn recipes(&self, capabilities: &Capabilities, storage: FloatType) -> Vec<Recipe> {
-        recipes(&candidates(storage), capabilities)
+    fn recipes(&self, capabilities: &Capabilities, options: &PlanOptions) -> Vec<Recipe> {
+        recipes(&candidates(options.storage), capabilities)
     }
 
     fn lower(&self, context: &LowerContext<'_>) -> Result<Program> {
@@ -122,7 +124,7 @@ fn lower_by<const R: usize>(op: &ResizeConv<R>, mut builder: ProgramBuilder<'_>)
     };
     builder.add_pass(&DIRECT, pass.epilogue.constants(), &pass)?;
     split_k.add_sum(&mut builder, Epilogue::default())?;
-    Ok(builder.finish())
+    builder.finish()
 }
 
 /// A problem with its tensors laid out.

@@ -3,7 +3,8 @@
 use super::layer::{Direction, Layer};
 use super::operands::ConvParams;
 use crate::gpu::program::recipe::{Candidate, Shape};
-use crate::gpu::program::shader::{Shader, with_storage};
+use crate::gpu::program::shader::Shader;
+use crate::gpu::program::texts::with_storage;
 
 /// One thread sums a block of outputs.
 pub(crate) static ROWS: Shader = Shader {

@@ -5,12 +5,13 @@ use std::ops::Range;
 use crate::dtype::FloatType;
 use crate::error::Result;
 use crate::gpu::program::builder::ProgramBuilder;
-use crate::gpu::program::constants::{activation_constants, flag};
+use crate::gpu::program::constants::{Constant, activation_constants, flag};
 use crate::gpu::program::operand::LaidOutTensor;
 use crate::gpu::program::pass::{Part, Pass};
 use crate::gpu::program::recipe::{Candidate, Recipe};
 use crate::gpu::program::region::Region;
-use crate::gpu::program::shader::{Shader, with_storage};
+use crate::gpu::program::shader::Shader;
+use crate::gpu::program::texts::with_storage;
 use crate::gpu::program::uniform::{mod_2_32, uniform};
 use crate::ops::activation::Activation;
 use crate::tensor::layout::TensorLayout;
@@ -128,7 +129,7 @@ pub(crate) struct Epilogue {
 }
 
 impl Epilogue {
-    pub(crate) fn constants(&self) -> [(&'static str, f64); 2] {
+    pub(crate) fn constants(&self) -> [Constant; 2] {
         [flag("has_bias", self.bias.is_some()), ("activation", activation_constants(self.activation).0)]
     }
 }

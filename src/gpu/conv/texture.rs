@@ -6,7 +6,7 @@ use super::split_k::Epilogue;
 use crate::gpu::program::builder::ProgramBuilder;
 use crate::gpu::program::constants::activation_constants;
 use crate::gpu::program::shader::{Shader, Texts};
-use crate::gpu::program::texture::TextureWork;
+use crate::gpu::program::texture::TexelWork;
 use crate::gpu::program::uniform::{mod_2_32, uniform};
 use crate::ops::activation::Activation;
 use crate::tensor::operand::Role;
@@ -50,8 +50,8 @@ pub(crate) const fn conv_shader(texts: Texts) -> Shader {
     }
 }
 
-/// A convolution or its transpose.
-pub(crate) fn conv(layer: Layer, activation: Activation, builder: &ProgramBuilder<'_>) -> TextureWork {
+/// What a convolution or its transpose does to each texel.
+pub(crate) fn texel_work(layer: Layer, activation: Activation, builder: &ProgramBuilder<'_>) -> TexelWork {
     let [input, weight, output] = [builder.operand(0), builder.operand(1), builder.output()];
     let epilogue = Epilogue { bias: builder.operand_as(Role::Bias), activation };
     let operands = ConvOperands::new(layer, [input, weight, output], epilogue);
@@ -79,7 +79,7 @@ pub(crate) fn conv(layer: Layer, activation: Activation, builder: &ProgramBuilde
         beta,
     };
     let own = [("in_per_group", ins as f64), ("out_per_group", outs as f64)];
-    TextureWork {
+    TexelWork {
         // Without a bias its binding, which the shader never reads then, holds the weight.
         buffers: [weight.clone(), bias.unwrap_or(weight).clone()],
         uniform: bytemuck::bytes_of(&params).to_vec(),

@@ -13,11 +13,13 @@ use crate::gpu::program::builder::ProgramBuilder;
 use crate::gpu::program::constants::flag;
 use crate::gpu::program::context::{GpuOp, LowerContext};
 use crate::gpu::program::operand::LaidOutTensor;
+use crate::gpu::program::options::PlanOptions;
 use crate::gpu::program::pass::{Part, Pass, SplitAlignment, Work};
 use crate::gpu::program::program::Program;
 use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, Shape, recipes};
 use crate::gpu::program::region::{Region, flat_box};
-use crate::gpu::program::shader::{Shader, with_storage};
+use crate::gpu::program::shader::Shader;
+use crate::gpu::program::texts::with_storage;
 use crate::gpu::program::uniform::{mod_2_32, uniform};
 use crate::ops::conv::weight_grad::{ConvWeightGrad, ForwardInput};
 use crate::ops::op::Op;
@@ -116,13 +118,13 @@ fn candidates(problem: &WeightGradProblem, capabilities: &Capabilities, storage:
 }
 
 impl<const R: usize> GpuOp for ConvWeightGrad<R> {
-    fn recipes(&self, capabilities: &Capabilities, storage: FloatType) -> Vec<Recipe> {
-        recipes(&candidates(&WeightGradProblem::new(self), capabilities, storage), capabilities)
+    fn recipes(&self, capabilities: &Capabilities, options: &PlanOptions) -> Vec<Recipe> {
+        recipes(&candidates(&WeightGradProblem::new(self), capabilities, options.storage), capabilities)
     }
 
-    fn predict(&self, recipe: &Recipe, capabilities: &Capabilities, storage: FloatType) -> Option<Duration> {
+    fn predict(&self, recipe: &Recipe, capabilities: &Capabilities, options: &PlanOptions) -> Option<Duration> {
         let problem = WeightGradProblem::new(self);
-        let candidates = candidates(&problem, capabilities, storage);
+        let candidates = candidates(&problem, capabilities, options.storage);
         let candidate = candidates.iter().find(|candidate| candidate.has(recipe))?;
         Some(problem.predict(candidate, capabilities))
     }
@@ -146,7 +148,7 @@ fn lower_by<const R: usize>(
     let (geometry, terms) = (op.geometry(), problem.terms());
     if terms == 0 {
         add_empty_sum(&mut builder)?;
-        return Ok(builder.finish());
+        return builder.finish();
     }
     at_most("positions in an image", (terms / problem.positions[0]) as u128, 1 << 31)?;
     let slices = problem.slices(candidate);
@@ -173,7 +175,7 @@ fn lower_by<const R: usize>(
     }
     builder.add_parts(candidate.shader, constants, &pass, &parts)?;
     split_k.add_sum(&mut builder, Epilogue::default())?;
-    Ok(builder.finish())
+    builder.finish()
 }
 
 /// A problem with its tensors laid out.

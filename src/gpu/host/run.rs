@@ -6,11 +6,10 @@ use wgpu::Buffer;
 use super::gpu::Gpu;
 use crate::dtype::{DataType, FloatType};
 use crate::error::{Error, Result};
-use crate::gpu::plan::plan::Buffers;
 use crate::gpu::program::context::GpuOp;
 use crate::gpu::program::options::PlanOptions;
 use crate::tensor::element::{Element, Tensor, TensorView};
-use crate::tensor::operand::Operand;
+use crate::tensor::operand::{Operand, Role};
 
 impl Gpu {
     /// Uploads the inputs, runs the op and reads its (first) output back, waiting for it. Inputs are those of
@@ -52,15 +51,17 @@ impl Gpu {
     async fn dispatch<O: GpuOp>(&self, op: &O, inputs: &[TensorView<'_>]) -> Result<Vec<Output>> {
         op.check_inputs(inputs)?;
         let storage = storage_of(inputs)?;
+        let roles: Vec<Role> = op.inputs()?.iter().map(|operand| operand.role).collect();
         let operands = op.outputs()?;
         let (outputs, failure) = self.scoped(|| {
-            let plan = self.planner().plan(op, &PlanOptions { storage, ..Default::default() })?;
+            let plan = self.planner().plan_with(op, &PlanOptions::stored_as(storage))?;
             let buffers = inputs.iter().map(|view| self.fill(view)).collect::<Result<Vec<_>>>()?;
             let output = |operand| Output::new(self, operand, storage);
             let outputs = operands.into_iter().map(output).collect::<Result<Vec<_>>>()?;
-            let inputs: Vec<_> = buffers.iter().map(|buffer| buffer.slice(..)).collect();
-            let slices: Vec<_> = outputs.iter().map(|output| output.buffer.slice(..)).collect();
-            let bound = plan.bind_buffers(Buffers { inputs: &inputs, outputs: &slices, workspaces: &[] })?;
+            let read = roles.iter().copied().zip(&buffers);
+            let written = outputs.iter().map(|output| (output.role, &output.buffer));
+            let slices = read.chain(written).map(|(role, buffer)| (role, buffer.slice(..)));
+            let bound = plan.bind(&slices.collect())?;
             let mut encoder = self.encoder();
             let label = Some("upconv::host::pass");
             bound.encode(
@@ -75,6 +76,7 @@ impl Gpu {
 
 /// An output on its way back.
 struct Output {
+    role: Role,
     shape: Vec<usize>,
     integers: bool,
     storage: FloatType,
@@ -88,7 +90,7 @@ impl Output {
         let element = if storage == FloatType::F16 && !integers { 2 } else { 4 };
         let bytes = (operand.shape.iter().product::<usize>() as u64 * element).next_multiple_of(4);
         let buffer = gpu.allocate(operand.role.name(), bytes)?;
-        Ok(Self { shape: operand.shape, integers, storage, buffer, bytes })
+        Ok(Self { role: operand.role, shape: operand.shape, integers, storage, buffer, bytes })
     }
 
     fn take(&self, bytes: Vec<u8>) -> Result<Tensor> {

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use wgpu::{Extent3d, Texture, TextureDescriptor, TextureDimension, TextureUsages};
+
 use super::gpu::Gpu;
 use crate::error::Result;
-use crate::gpu::plan::plan::Buffers;
+use crate::gpu::plan::bindings::Bindings;
 use crate::gpu::program::context::GpuOp;
 use crate::gpu::program::options::PlanOptions;
+use crate::gpu::program::pixel_format::PixelFormat;
 use crate::gpu::program::recipe::Recipe;
+use crate::tensor::operand::Role;
 
 /// A recipe is repeated this often, if one run takes no longer than [`PATIENCE`].
 const REPETITIONS: usize = 5;
@@ -32,14 +36,14 @@ impl Gpu {
         let measured = self.measure(op, options)?;
         let fastest = measured.into_iter().min_by_key(|measured| measured.time).map(|measured| measured.recipe);
         // Where no recipe runs, the plan says why.
-        let recipe = fastest.map_or_else(|| Ok(self.planner().plan(op, options)?.recipe().clone()), Ok)?;
+        let recipe = fastest.map_or_else(|| Ok(self.planner().plan_with(op, options)?.recipe().clone()), Ok)?;
         self.planner().insert_tuned(op, options, &recipe);
         Ok(recipe)
     }
 
     /// Measures every recipe that runs on this device, in the planner's order, one workgroup size of each kind.
     pub fn measure<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Vec<Measured>> {
-        let mut recipes = op.recipes(self.planner().capabilities(), options.storage);
+        let mut recipes = self.planner().recipes(op, options);
         recipes.dedup_by_key(|recipe| (recipe.shader, recipe.shape));
         let mut measured = Vec::new();
         for recipe in recipes {
@@ -50,15 +54,47 @@ impl Gpu {
         Ok(measured)
     }
 
+    /// A texture for the end of a plan, of a tensor of this shape (1, C, height, width).
+    fn texture(&self, role: Role, pixels: &PixelFormat, shape: &[usize]) -> Texture {
+        let (format, usage) = match role {
+            Role::Output => (pixels.storage(), TextureUsages::STORAGE_BINDING),
+            _ => (pixels.format, TextureUsages::TEXTURE_BINDING),
+        };
+        self.device().create_texture(&TextureDescriptor {
+            label: Some("upconv::host::tune"),
+            size: Extent3d { width: shape[3] as u32, height: shape[2] as u32, depth_or_array_layers: 1 },
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: TextureDimension::D2,
+            format,
+            usage,
+            view_formats: &[],
+        })
+    }
+
     fn measure_one<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Measured> {
-        let inputs = op.inputs()?.len();
+        let pictures = op.inputs()?.into_iter().chain(op.outputs()?).collect::<Vec<_>>();
         let (bound, failure) = self.scoped(|| {
-            let plan = self.planner().plan(op, options)?;
-            let bytes = plan.operand_bytes();
-            let buffers = bytes.iter().map(|&bytes| self.allocate("tune", bytes)).collect::<Result<Vec<_>>>()?;
-            let slices: Vec<_> = buffers.iter().map(|buffer| buffer.slice(..)).collect();
-            let (inputs, outputs) = slices.split_at(inputs);
-            Ok((plan.bind_buffers(Buffers { inputs, outputs, workspaces: &[] })?, plan))
+            let plan = self.planner().plan_with(op, options)?;
+            let mut bindings = Bindings::new();
+            let (mut buffers, mut textures) = (Vec::new(), Vec::new());
+            for (role, bytes) in plan.operand_bytes() {
+                match (bytes, options.texture(role)) {
+                    (Some(bytes), _) => buffers.push((role, self.allocate("tune", bytes)?)),
+                    (None, Some(pixels)) => {
+                        let shape = pictures.iter().find(|operand| operand.role == role).map(|operand| &operand.shape);
+                        textures.extend(shape.map(|shape| (role, self.texture(role, &pixels, shape))));
+                    }
+                    (None, None) => {}
+                }
+            }
+            for (role, buffer) in &buffers {
+                bindings = bindings.with(*role, buffer.slice(..));
+            }
+            for (role, texture) in &textures {
+                bindings = bindings.with(*role, texture);
+            }
+            Ok((plan.bind(&bindings)?, plan))
         });
         let (bound, plan) = pollster::block_on(async { self.outcome(bound, failure.await) })?;
         let mut times = Vec::new();

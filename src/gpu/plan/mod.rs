@@ -1,8 +1,8 @@
 //! From a program to GPU objects: pipelines, plans, and plans bound to buffers or textures.
 
+pub(crate) mod bindings;
 pub(crate) mod pipeline;
 pub(crate) mod plan;
 pub(crate) mod planner;
 pub(crate) mod texture_level;
-pub(crate) mod texture_plan;
 pub(crate) mod tuned;

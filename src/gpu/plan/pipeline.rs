@@ -87,9 +87,9 @@ fn layout_entries(step: &Step) -> Vec<wgpu::BindGroupLayoutEntry> {
         has_dynamic_offset: false,
         min_binding_size: wgpu::BufferSize::new(min_size),
     };
-    let ty = |binding| match (binding, step.storage.texels) {
+    let ty = |binding| match (binding, step.storage.output_texture) {
         (0, _) => buffer(wgpu::BufferBindingType::Uniform, shader.uniform.size),
-        (1, Some(_)) => wgpu::BindingType::Texture {
+        (1, _) if step.storage.input_texture => wgpu::BindingType::Texture {
             sample_type: wgpu::TextureSampleType::Float { filterable: false },
             view_dimension: wgpu::TextureViewDimension::D2,
             multisampled: false,

@@ -4,18 +4,22 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use wgpu::{
-    BindGroup, BindingResource, BufferBinding, BufferSize, BufferSlice, BufferUsages, ComputePass, ComputePipeline,
-    Device, TextureView,
+    Backend, BindGroup, BindingResource, BufferBinding, BufferSize, BufferSlice, BufferUsages, ComputePass,
+    ComputePipeline, Device, TextureView,
 };
 
+use super::bindings::{Bindings, Resource};
 use super::pipeline::{self, Kernel, PlanBuffers};
+use super::texture_level::TextureLevel;
 use crate::error::{Error, Result};
-use crate::gpu::program::operand::Source;
+use crate::gpu::program::operand::{Source, Stored};
+use crate::gpu::program::pixel_format::PixelFormat;
 use crate::gpu::program::program::{Dispatch, Program, Step};
 use crate::gpu::program::recipe::Recipe;
 use crate::ops::op::Cost;
+use crate::tensor::operand::Role;
 
-/// A recipe compiled for one problem: bind it to buffers as often as needed.
+/// A recipe compiled for one problem: bind it to buffers and textures as often as needed.
 #[derive(Debug)]
 pub struct Plan {
     pub(super) device: Device,
@@ -23,6 +27,7 @@ pub struct Plan {
     pub(super) program: Program,
     pub(super) kernels: Vec<Arc<Kernel>>,
     pub(super) buffers: PlanBuffers,
+    pub(super) backend: Backend,
     pub(super) cost: Cost,
 }
 
@@ -37,10 +42,15 @@ impl Plan {
         self.cost
     }
 
-    /// Bytes that a slice of each operand must have: inputs, then outputs.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn operand_bytes(&self) -> Vec<u64> {
-        (0..self.program.operands.len()).map(|number| self.program.needed(number)).collect()
+    /// For each of the op's tensors, inputs before outputs, the bytes that its buffer slice must have; `None` where the plan
+    /// takes a texture.
+    pub fn operand_bytes(&self) -> Vec<(Role, Option<u64>)> {
+        let operands = self.program.operands.iter().enumerate();
+        let bytes = operands.filter_map(|(number, operand)| {
+            let is_texture = matches!(operand.stored, Stored::Texels(_));
+            Some((operand.role?, (!is_texture).then(|| self.program.needed(number))))
+        });
+        bytes.collect()
     }
 
     /// The dispatches that it records, step after step; none where the batch is empty.
@@ -53,35 +63,50 @@ impl Plan {
         &self.program.workspaces
     }
 
-    /// Binds the plan to buffers: the inputs in the op's order (`input`, `weight`, `bias` if there is one), and the
-    /// output. Every slice must start at a multiple of `min_storage_buffer_offset_alignment`, lie in a buffer with
-    /// `STORAGE` usage, and hold its layout; a layout's offset counts from the slice's start, and a slice of f16 is a
-    /// multiple of four bytes. Workspaces are made here, if there are any.
-    pub fn bind(&self, inputs: &[BufferSlice<'_>], output: BufferSlice<'_>) -> Result<Bound> {
-        self.bind_buffers(Buffers { inputs, outputs: &[output], workspaces: &[] })
+    /// Binds the plan to a buffer slice or a texture level for each of the op's tensors, by their names.
+    ///
+    /// A slice must start at a multiple of `min_storage_buffer_offset_alignment`, lie in a buffer with `STORAGE` usage, and
+    /// hold its layout; a layout's offset counts from the slice's start, and a slice of f16 is a multiple of four bytes.
+    /// Each output lies in a buffer of its own. A texture is of the plan's format and size; input and output may be two levels
+    /// or layers of one texture, but not the same, and through OpenGL two textures. Workspaces are made here, if the plan
+    /// needs any and the caller gives none.
+    pub fn bind(&self, bindings: &Bindings<'_>) -> Result<Bound> {
+        let operands = self.operands(bindings)?;
+        self.check_operands(&operands)?;
+        let given = bindings.given_workspaces();
+        let own = if given.is_empty() { pipeline::workspaces(&self.device, &self.program) } else { Vec::new() };
+        let own: Vec<_> = own.iter().map(|buffer| buffer.slice(..)).collect();
+        let workspaces = if given.is_empty() { &own[..] } else { given };
+        self.check_workspaces(workspaces, &operands)?;
+        let views = operands.iter().zip(&self.program.operands).map(|(resource, operand)| match resource {
+            Resource::Slice(_) => None,
+            Resource::Texture(level) => Some(level.view(&self.program.label(operand.name()))),
+        });
+        let views: Vec<_> = views.collect();
+        Ok(self.record(&operands, &views, workspaces))
     }
 
-    /// [`Plan::bind`] for several outputs, or with workspaces of the caller's, which plans that do not run at the same
-    /// time can share.
-    pub fn bind_buffers(&self, buffers: Buffers<'_>) -> Result<Bound> {
-        let Buffers { inputs, outputs, workspaces } = buffers;
-        let slices = [inputs, outputs].concat();
-        self.check_slices(inputs.len(), &slices)?;
-        let resources: Vec<_> = slices.iter().map(|slice| Resource::Slice(*slice)).collect();
-        if !workspaces.is_empty() {
-            self.check_workspaces(workspaces, &slices)?;
-            return Ok(self.record(&resources, workspaces));
+    /// A resource for each operand: inputs, then outputs.
+    fn operands<'a>(&self, bindings: &Bindings<'a>) -> Result<Vec<Resource<'a>>> {
+        let op = self.program.op;
+        let roles = || self.program.operands.iter().filter_map(|operand| operand.role);
+        if let Some(unknown) = bindings.roles().find(|role| !roles().any(|known| known == *role)) {
+            return Err(Error::UnknownOperand { op, operand: unknown.name() });
         }
-        let own = pipeline::workspaces(&self.device, &self.program);
-        Ok(self.record(&resources, &own.iter().map(|buffer| buffer.slice(..)).collect::<Vec<_>>()))
+        roles().map(|role| bindings.get(role).ok_or(Error::NotBound { op, operand: role.name() })).collect()
     }
 
-    pub(super) fn record(&self, operands: &[Resource<'_>], workspaces: &[BufferSlice<'_>]) -> Bound {
+    fn record(
+        &self,
+        operands: &[Resource<'_>],
+        views: &[Option<TextureView>],
+        workspaces: &[BufferSlice<'_>],
+    ) -> Bound {
         let mut number = 0;
         let steps = self.program.steps.iter().zip(&self.kernels).map(|(step, kernel)| {
             let label = pipeline::label(self.program.op, step.shader, "bind_group");
             let group = |dispatch: &Dispatch| {
-                let bindings = self.bindings(number, step, dispatch, operands, workspaces);
+                let bindings = self.bindings(number, step, dispatch, (operands, views), workspaces);
                 number += 1;
                 (kernel.bind_group(&self.device, &label, &bindings), dispatch.workgroups)
             };
@@ -91,43 +116,80 @@ impl Plan {
         Bound { steps: steps.collect() }
     }
 
-    /// Refuses slices that are too few, too small, or in each other's way.
-    fn check_slices(&self, inputs: usize, slices: &[BufferSlice<'_>]) -> Result<()> {
-        let (operands, op) = (&self.program.operands, self.program.op);
-        let counts = [(self.program.inputs, inputs), (operands.len() - self.program.inputs, slices.len() - inputs)];
-        for (expected, actual) in counts {
-            if expected != actual {
-                return Err(Error::OperandCount { op, expected, actual });
+    /// Refuses resources that are too small, of the wrong kind, or in each other's way.
+    fn check_operands(&self, resources: &[Resource<'_>]) -> Result<()> {
+        let operands = &self.program.operands;
+        for (number, (operand, resource)) in operands.iter().zip(resources).enumerate() {
+            match (operand.stored, resource) {
+                (Stored::Texels(pixels), Resource::Texture(level)) => self.check_level(number, &pixels, level)?,
+                (Stored::Texels(_), Resource::Slice(_)) => {
+                    return Err(Error::ResourceKind { operand: operand.name(), expected: "texture" });
+                }
+                (_, Resource::Texture(_)) => {
+                    return Err(Error::ResourceKind { operand: operand.name(), expected: "buffer slice" });
+                }
+                (_, Resource::Slice(slice)) => self.check_slice(operand.name(), self.program.needed(number), slice)?,
             }
         }
-        for (number, (operand, slice)) in operands.iter().zip(slices).enumerate() {
-            self.check_slice(operand.name(), self.program.needed(number), slice)?;
-        }
-        for written in inputs..slices.len() {
-            if let Some(other) = slices[..written].iter().position(|slice| slice.buffer() == slices[written].buffer()) {
-                return Err(Error::Aliased { operand: operands[other].name(), output: operands[written].name() });
+        for written in self.program.inputs..resources.len() {
+            for other in 0..written {
+                let [first, second] = [other, written].map(|number| operands[number].name());
+                self.check_apart(&resources[other], &resources[written], first, second)?;
             }
         }
         Ok(())
     }
 
-    fn check_workspaces(&self, workspaces: &[BufferSlice<'_>], slices: &[BufferSlice<'_>]) -> Result<()> {
-        let (expected, actual, operand) = (self.program.workspaces.len(), workspaces.len(), "workspace");
+    fn check_level(&self, number: usize, pixels: &PixelFormat, level: &TextureLevel<'_>) -> Result<()> {
+        let operand = &self.program.operands[number];
+        let shape = operand.layout.shape();
+        let written = number >= self.program.inputs;
+        let format = if written { pixels.storage() } else { pixels.format };
+        level.check(operand.name(), written, format, [shape[3], shape[2]])?;
+        if written { Ok(()) } else { level.check_layers(self.backend) }
+    }
+
+    /// Refuses a resource that is written where another one lies.
+    fn check_apart(
+        &self,
+        one: &Resource<'_>,
+        written: &Resource<'_>,
+        operand: &'static str,
+        output: &'static str,
+    ) -> Result<()> {
+        match (one, written) {
+            (Resource::Slice(one), Resource::Slice(written)) if one.buffer() == written.buffer() => {
+                Err(Error::Aliased { operand, output })
+            }
+            // OpenGL reads and writes no two levels of one texture.
+            (Resource::Texture(one), Resource::Texture(written))
+                if one.is(written) || (self.backend == Backend::Gl && one.texture == written.texture) =>
+            {
+                Err(Error::SameTexture { level: one.mip_level, layer: one.array_layer })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_workspaces(&self, workspaces: &[BufferSlice<'_>], operands: &[Resource<'_>]) -> Result<()> {
+        let (expected, actual, workspace) = (self.program.workspaces.len(), workspaces.len(), "workspace");
         if expected != actual {
             return Err(Error::OperandCount { op: self.program.op, expected, actual });
         }
-        for (number, (&needed, workspace)) in self.program.workspaces.iter().zip(workspaces).enumerate() {
-            self.check_slice(operand, needed, workspace)?;
-            let earlier = slices.iter().chain(&workspaces[..number]);
-            if let Some(other) = earlier.enumerate().find(|(_, slice)| slice.buffer() == workspace.buffer()) {
-                let operand = self.program.operands.get(other.0).map_or(operand, |tensor| tensor.name());
-                return Err(Error::Aliased { operand, output: "workspace" });
+        for (number, (&needed, slice)) in self.program.workspaces.iter().zip(workspaces).enumerate() {
+            self.check_slice(workspace, needed, slice)?;
+            let written = Resource::Slice(*slice);
+            for (operand, resource) in self.program.operands.iter().zip(operands) {
+                self.check_apart(resource, &written, operand.name(), workspace)?;
+            }
+            for earlier in &workspaces[..number] {
+                self.check_apart(&Resource::Slice(*earlier), &written, workspace, workspace)?;
             }
         }
         Ok(())
     }
 
-    pub(super) fn check_slice(&self, operand: &'static str, needed: u64, slice: &BufferSlice<'_>) -> Result<()> {
+    fn check_slice(&self, operand: &'static str, needed: u64, slice: &BufferSlice<'_>) -> Result<()> {
         let alignment = self.alignment;
         if !slice.buffer().usage().contains(BufferUsages::STORAGE) {
             return Err(Error::MissingUsage { operand, usage: "STORAGE" });
@@ -147,7 +209,7 @@ impl Plan {
         number: u64,
         step: &Step,
         dispatch: &Dispatch,
-        operands: &[Resource<'a>],
+        (operands, views): (&[Resource<'a>], &'a [Option<TextureView>]),
         workspaces: &[BufferSlice<'a>],
     ) -> Vec<BindingResource<'a>> {
         let params = BufferBinding {
@@ -157,9 +219,11 @@ impl Plan {
         };
         let window = |(source, bytes): (&Source, &Range<u64>)| {
             let (buffer, offset) = match *source {
-                Source::Operand(operand) => match operands[operand] {
-                    Resource::Slice(slice) => (slice.buffer(), slice.offset()),
-                    Resource::View(view) => return BindingResource::TextureView(view),
+                Source::Operand(operand) => match (&operands[operand], &views[operand]) {
+                    (_, Some(view)) => return BindingResource::TextureView(view),
+                    (Resource::Slice(slice), _) => (slice.buffer(), slice.offset()),
+                    // Every texture has its view.
+                    (Resource::Texture(_), None) => unreachable!("a texture without a view"),
                 },
                 Source::Table(table) => (&self.buffers.tables[table], 0),
                 Source::Workspace(workspace) => (workspaces[workspace].buffer(), workspaces[workspace].offset()),
@@ -170,24 +234,6 @@ impl Plan {
         let windows = step.bindings.iter().zip(&dispatch.bound_bytes).map(window);
         std::iter::once(BindingResource::Buffer(params)).chain(windows).collect()
     }
-}
-
-/// Where an operand is.
-#[derive(Clone, Copy)]
-pub(super) enum Resource<'a> {
-    Slice(BufferSlice<'a>),
-    View(&'a TextureView),
-}
-
-/// What a plan is bound to; see [`Plan::bind_buffers`].
-#[derive(Clone, Copy, Debug)]
-pub struct Buffers<'a> {
-    /// The inputs in the op's order.
-    pub inputs: &'a [BufferSlice<'a>],
-    /// The outputs in the op's order, each in a buffer of its own.
-    pub outputs: &'a [BufferSlice<'a>],
-    /// As many as [`Plan::workspaces`] has sizes, each in a buffer of its own; or none, and the plan makes its own.
-    pub workspaces: &'a [BufferSlice<'a>],
 }
 
 /// A plan with its buffers, ready to be recorded any number of times.

@@ -10,14 +10,11 @@ use super::tuned::TunedRecipes;
 use crate::dtype::FloatType;
 use crate::error::Result;
 use crate::gpu::program::context::{GpuOp, LowerContext};
-use crate::gpu::program::operand::LaidOutTensor;
+use crate::gpu::program::operand::{LaidOutTensor, Stored};
 use crate::gpu::program::options::PlanOptions;
 use crate::gpu::program::program::Program;
 use crate::gpu::program::recipe::{Capabilities, Recipe};
-use crate::ops::conv::conv::Conv;
-use crate::ops::conv::conv_transpose::ConvTranspose;
 use crate::ops::op::Cost;
-use crate::ops::resample::upsample::Upsample;
 
 /// The limits that a device must offer for this op: wgpu's defaults, with `max_buffer_size` raised where a tensor needs
 /// a larger buffer. Larger tensors than a binding holds are split, so no other limit has to rise.
@@ -150,39 +147,40 @@ impl Planner {
         Ok(())
     }
 
-    /// A plan for any op, with layouts or a recipe of the caller's choice.
-    pub fn plan<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Plan> {
-        let program = self.program(op, options)?;
-        // As stored: an f16 has two bytes.
-        let bytes =
-            program.operands.iter().map(|tensor| (tensor.layout.len() as u64).saturating_mul(tensor.stored.bytes()));
-        let cost = Cost { bytes: bytes.fold(0, u64::saturating_add), ..op.cost()? };
-        Ok(self.compile(program, cost))
+    /// A plan for an op on row-major tensors of f32.
+    pub fn plan<O: GpuOp>(&self, op: &O) -> Result<Plan> {
+        self.plan_with(op, &PlanOptions::default())
     }
 
-    pub(crate) fn compile(&self, program: Program, cost: Cost) -> Plan {
-        Plan {
+    /// A plan for an op with layouts, textures, a storage type or a recipe of the caller's choice.
+    pub fn plan_with<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Plan> {
+        let program = self.program(op, options)?;
+        let bytes = program.operands.iter().map(stored_bytes);
+        let cost = Cost { bytes: bytes.fold(0, u64::saturating_add), ..op.cost()? };
+        Ok(Plan {
             kernels: program.steps.iter().map(|step| self.kernels.get(&self.device, program.op, step)).collect(),
             buffers: PlanBuffers::new(&self.device, &program),
             alignment: self.capabilities.limits.min_storage_buffer_offset_alignment.into(),
+            backend: self.capabilities.backend,
             device: self.device.clone(),
             program,
             cost,
-        }
+        })
     }
 
-    /// A plan for a convolution of row-major tensors.
-    pub fn conv<const R: usize>(&self, op: &Conv<R>) -> Result<Plan> {
-        self.plan(op, &PlanOptions::default())
+    /// The recipes that could run this op with these options on the planner's device, best first.
+    pub fn recipes<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Vec<Recipe> {
+        op.recipes(&self.capabilities, options)
     }
+}
 
-    /// A plan for a transposed convolution of row-major tensors.
-    pub fn conv_transpose<const R: usize>(&self, op: &ConvTranspose<R>) -> Result<Plan> {
-        self.plan(op, &PlanOptions::default())
-    }
-
-    /// A plan for an upsampling of row-major tensors.
-    pub fn upsample<const R: usize>(&self, op: &Upsample<R>) -> Result<Plan> {
-        self.plan(op, &PlanOptions::default())
-    }
+/// Bytes of a tensor as it is stored: an f16 has two, a texel those of its format.
+fn stored_bytes(tensor: &LaidOutTensor) -> u64 {
+    let Stored::Texels(pixels) = tensor.stored else {
+        return (tensor.layout.len() as u64).saturating_mul(tensor.stored.bytes());
+    };
+    let (width, height) = pixels.format.block_dimensions();
+    let shape = tensor.layout.shape();
+    let [rows, columns] = [(2, height), (3, width)].map(|(axis, block)| shape[axis].div_ceil(block as usize));
+    (rows * columns) as u64 * u64::from(pixels.format.block_copy_size(None).unwrap_or(4))
 }

@@ -5,7 +5,7 @@ use wgpu::{
     TextureViewDimension,
 };
 
-use crate::error::texture::TextureMistake;
+use crate::error::texture::TextureError;
 use crate::error::{Error, Result};
 
 /// One picture in a texture: a level of one of its layers. A texture alone stands for the first of both.
@@ -27,35 +27,41 @@ impl<'a> From<&'a Texture> for TextureLevel<'a> {
 
 impl TextureLevel<'_> {
     /// Refuses a texture that is not what the plan was made for.
-    pub(crate) fn check(&self, operand: &'static str, format: TextureFormat, size: [usize; 2]) -> Result<()> {
+    pub(crate) fn check(
+        &self,
+        operand: &'static str,
+        written: bool,
+        format: TextureFormat,
+        size: [usize; 2],
+    ) -> Result<()> {
         let texture = self.texture;
-        let refused = |mistake| Err(Error::Texture { operand, mistake });
-        let (usage, name) = match operand {
-            "output" => (TextureUsages::STORAGE_BINDING, "STORAGE_BINDING"),
-            _ => (TextureUsages::TEXTURE_BINDING, "TEXTURE_BINDING"),
+        let refused = |error| Err(Error::Texture { operand, error });
+        let (usage, name) = match written {
+            true => (TextureUsages::STORAGE_BINDING, "STORAGE_BINDING"),
+            false => (TextureUsages::TEXTURE_BINDING, "TEXTURE_BINDING"),
         };
         if texture.format() != format {
             let [expected, actual] = [format, texture.format()].map(|format| format!("{format:?}"));
-            return refused(TextureMistake::Format { expected, actual });
+            return refused(TextureError::Format { expected, actual });
         }
         if !texture.usage().contains(usage) {
             return Err(Error::MissingUsage { operand, usage: name });
         }
         if texture.dimension() != TextureDimension::D2 || texture.sample_count() != 1 {
             let (dimension, samples) = (format!("{:?}", texture.dimension()), texture.sample_count());
-            return refused(TextureMistake::Kind { dimension, samples });
+            return refused(TextureError::Kind { dimension, samples });
         }
         let parts = [
             ("mip level", self.mip_level, texture.mip_level_count()),
             ("array layer", self.array_layer, texture.depth_or_array_layers()),
         ];
         if let Some((what, number, count)) = parts.into_iter().find(|&(_, number, count)| number >= count) {
-            return refused(TextureMistake::Part { what, number, count });
+            return refused(TextureError::Part { what, number, count });
         }
         let actual = [texture.width(), texture.height()].map(|side| (side >> self.mip_level).max(1));
         let expected = size.map(|side| side as u32);
         if actual != expected {
-            return refused(TextureMistake::Size { expected, actual });
+            return refused(TextureError::Size { expected, actual });
         }
         Ok(())
     }
@@ -64,7 +70,7 @@ impl TextureLevel<'_> {
     pub(crate) fn check_layers(&self, backend: Backend) -> Result<()> {
         let layers = self.texture.depth_or_array_layers();
         if backend == Backend::Gl && layers > 1 {
-            return Err(Error::Texture { operand: "input", mistake: TextureMistake::Layers { layers } });
+            return Err(Error::Texture { operand: "input", error: TextureError::Layers { layers } });
         }
         Ok(())
     }

@@ -85,7 +85,7 @@ impl TunedRecipes {
             return None;
         }
         let tuned = self.recipes.get(&key(op, options))?;
-        op.recipes(capabilities, options.storage).contains(tuned).then(|| tuned.clone())
+        op.recipes(capabilities, options).contains(tuned).then(|| tuned.clone())
     }
 }
 
@@ -104,7 +104,10 @@ fn key<O: GpuOp>(op: &O, options: &PlanOptions) -> String {
         let strides: Vec<_> = layout.strides().iter().map(usize::to_string).collect();
         format!(" {role}({}+{})", strides.join(","), layout.offset())
     };
-    format!("{} {storage}{}", op.problem(), options.layouts().map(layout).collect::<String>())
+    let layouts: String = options.layouts().map(layout).collect();
+    let textures = [("input", options.input_texture), ("output", options.output_texture)];
+    let textures = textures.into_iter().filter_map(|(end, pixels)| Some(format!(" {end}({})", pixels?)));
+    format!("{} {storage}{layouts}{}", op.problem(), textures.collect::<String>())
 }
 
 impl fmt::Display for TunedRecipes {

@@ -2,18 +2,19 @@
 
 use std::ops::Range;
 
-use crate::dtype::FloatType;
 use crate::error::Result;
 use crate::geometry::Axis;
 use crate::gpu::program::builder::ProgramBuilder;
 use crate::gpu::program::constants::flag;
 use crate::gpu::program::context::{GpuOp, LowerContext};
 use crate::gpu::program::operand::LaidOutTensor;
+use crate::gpu::program::options::PlanOptions;
 use crate::gpu::program::pass::{Part, Pass};
 use crate::gpu::program::program::Program;
 use crate::gpu::program::recipe::{Capabilities, Recipe, recipes};
 use crate::gpu::program::region::Region;
-use crate::gpu::program::shader::{Shader, single};
+use crate::gpu::program::shader::Shader;
+use crate::gpu::program::texts::single;
 use crate::gpu::program::uniform::{mod_2_32, uniform};
 use crate::ops::op::Op;
 use crate::ops::pool::indices::Numbering;
@@ -85,7 +86,7 @@ pub(crate) static GRAD: Shader = Shader {
 };
 
 impl<const R: usize> GpuOp for MaxPool<R> {
-    fn recipes(&self, capabilities: &Capabilities, _storage: FloatType) -> Vec<Recipe> {
+    fn recipes(&self, capabilities: &Capabilities, _options: &PlanOptions) -> Vec<Recipe> {
         recipes(&[(&DIRECT).into()], capabilities)
     }
 
@@ -107,12 +108,12 @@ impl<const R: usize> GpuOp for MaxPool<R> {
             direction: Direction::Forward,
         };
         builder.add_pass(&DIRECT, [flag("has_indices", has_indices)], &pass)?;
-        Ok(builder.finish())
+        builder.finish()
     }
 }
 
 impl<const R: usize> GpuOp for MaxPoolGrad<R> {
-    fn recipes(&self, capabilities: &Capabilities, _storage: FloatType) -> Vec<Recipe> {
+    fn recipes(&self, capabilities: &Capabilities, _options: &PlanOptions) -> Vec<Recipe> {
         recipes(&[(&GRAD).into()], capabilities)
     }
 
@@ -129,7 +130,7 @@ impl<const R: usize> GpuOp for MaxPoolGrad<R> {
             direction: Direction::Gradient,
         };
         builder.add_pass(&GRAD, [], &pass)?;
-        Ok(builder.finish())
+        builder.finish()
     }
 }
 

@@ -5,10 +5,10 @@ use super::unpool_gather::{GATHER, UnpoolGather};
 use super::unpool_grad::{GRAD, UnpoolGrad};
 use super::unpool_mark::{MARK, UnpoolMark};
 use super::zero_fill::{ZERO, ZeroFill};
-use crate::dtype::FloatType;
 use crate::error::Result;
 use crate::gpu::program::builder::ProgramBuilder;
 use crate::gpu::program::context::{GpuOp, LowerContext};
+use crate::gpu::program::options::PlanOptions;
 use crate::gpu::program::program::Program;
 use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, Shape, recipes};
 use crate::ops::op::Op;
@@ -18,7 +18,7 @@ use crate::ops::pool::max_unpool::{MaxUnpool, MaxUnpoolGrad};
 const CANDIDATE: Candidate = Candidate { shape: Shape::MarkAndGather, ..Candidate::new(&GATHER) };
 
 impl<const R: usize> GpuOp for MaxUnpool<R> {
-    fn recipes(&self, capabilities: &Capabilities, _storage: FloatType) -> Vec<Recipe> {
+    fn recipes(&self, capabilities: &Capabilities, _options: &PlanOptions) -> Vec<Recipe> {
         recipes(&[CANDIDATE], capabilities)
     }
 
@@ -34,12 +34,12 @@ impl<const R: usize> GpuOp for MaxUnpool<R> {
         builder.add_pass(&MARK, [unpool.columns_first()], &mark)?;
         let gather = UnpoolGather { unpool: &unpool, input: &input, marks: &marks, output: &output };
         builder.add_pass(&GATHER, [], &gather)?;
-        Ok(builder.finish())
+        builder.finish()
     }
 }
 
 impl<const R: usize> GpuOp for MaxUnpoolGrad<R> {
-    fn recipes(&self, capabilities: &Capabilities, _storage: FloatType) -> Vec<Recipe> {
+    fn recipes(&self, capabilities: &Capabilities, _options: &PlanOptions) -> Vec<Recipe> {
         recipes(&[(&GRAD).into()], capabilities)
     }
 
@@ -50,6 +50,6 @@ impl<const R: usize> GpuOp for MaxUnpoolGrad<R> {
         let [gradient, indices, output] = std::array::from_fn(|number| builder.operand(number));
         let pass = UnpoolGrad { unpool: &unpool, gradient: &gradient, indices: &indices, output: &output };
         builder.add_pass(&GRAD, [unpool.columns_first()], &pass)?;
-        Ok(builder.finish())
+        builder.finish()
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::geometry::three;
-use crate::gpu::program::constants::flag;
+use crate::gpu::program::constants::{Constant, flag};
 use crate::ops::pool::indices::{IndexConvention, Numbering};
 use crate::ops::pool::max_unpool::MaxUnpool;
 
@@ -30,7 +30,7 @@ impl Unpool {
     }
 
     /// The constant of the shaders that read indices.
-    pub(crate) fn columns_first(&self) -> (&'static str, f64) {
+    pub(crate) fn columns_first(&self) -> Constant {
         flag("columns_first", self.columns_first)
     }
 }

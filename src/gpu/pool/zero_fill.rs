@@ -5,7 +5,8 @@ use std::ops::Range;
 use crate::gpu::program::operand::LaidOutTensor;
 use crate::gpu::program::pass::{Part, Pass};
 use crate::gpu::program::region::Region;
-use crate::gpu::program::shader::{Shader, single};
+use crate::gpu::program::shader::Shader;
+use crate::gpu::program::texts::single;
 use crate::gpu::program::uniform::{mod_2_32, uniform};
 
 uniform! {

@@ -1,12 +1,15 @@
 //! Putting a program together: its tensors, and a step for each pass.
 
+use super::constants::Constant;
 use super::context::LowerContext;
+use super::convert::{Convert, PACK, UNPACK};
 use super::operand::{LaidOutTensor, Source, Stored};
 use super::pass::{Part, Pass};
 use super::program::{Dispatch, Program, Step};
-use super::recipe::Recipe;
+use super::recipe::{Recipe, Shape};
 use super::shader::{Shader, Storage};
 use super::split::split;
+use super::texture::{TexelWork, bound_whole, decodes, encodes, texel_grid};
 use crate::dtype::FloatType;
 use crate::error::{Error, Result};
 use crate::geometry::at_most;
@@ -16,24 +19,53 @@ use crate::tensor::operand::Role;
 
 /// A program in the making. Tensors are given out as values that know where they come from, so that a pass needs no
 /// binding numbers.
-pub struct ProgramBuilder<'a> {
+pub(crate) struct ProgramBuilder<'a> {
     pub(crate) context: &'a LowerContext<'a>,
     program: Program,
+    /// What passes read and write for the op's tensors: the tensors themselves, or what stands for those that are textures.
+    tensors: Vec<LaidOutTensor>,
 }
 
 impl<'a> ProgramBuilder<'a> {
-    /// A program of this recipe without steps, with the op's tensors where the caller laid them out.
+    /// A program of this recipe, with the op's tensors where the caller laid them out.
+    ///
+    /// A recipe that does not go from texel to texel works on tensors: where an end is a texture, a first step converts the
+    /// input, and [`Self::finish`] adds one that converts the output.
     pub(crate) fn new<O: Op>(context: &'a LowerContext<'a>, op: &O, recipe: &Recipe) -> Result<Self> {
+        let operands = context.lay_out(op)?;
         let program = Program {
             op: O::NAME,
             recipe: recipe.clone(),
-            operands: context.lay_out(op)?,
+            operands: operands.clone(),
             inputs: op.inputs()?.len(),
             tables: Vec::new(),
             workspaces: Vec::new(),
             steps: Vec::new(),
         };
-        Ok(Self { context, program })
+        let mut builder = Self { context, program, tensors: operands };
+        if recipe.shape == Shape::PerTexel {
+            return Ok(builder);
+        }
+        for number in 0..builder.tensors.len() {
+            let texture = builder.tensors[number].clone();
+            let Stored::Texels(pixels) = texture.stored else { continue };
+            let tensor = builder.add_picture(texture.layout.shape())?;
+            if number < builder.program.inputs {
+                let unpack = Convert { from: &texture, to: &tensor, pixels };
+                builder.add_pass(&UNPACK, [decodes(&texture)], &unpack)?;
+            }
+            builder.tensors[number] = tensor;
+        }
+        Ok(builder)
+    }
+
+    /// The tensor that stands for a texture: row by row, or texel by texel where its planes pass what can be bound at once.
+    fn add_picture(&mut self, shape: &[usize]) -> Result<LaidOutTensor> {
+        let stored = Stored::Float(self.context.options.storage);
+        let planar = TensorLayout::contiguous(shape);
+        let bytes = (planar.len() as u64).saturating_mul(stored.bytes());
+        let fits = bytes <= self.context.limits().max_storage_buffer_binding_size;
+        self.add_laid_out(if fits { planar } else { TensorLayout::channels_last(shape) }, stored)
     }
 
     pub(crate) fn recipe(&self) -> &Recipe {
@@ -42,12 +74,13 @@ impl<'a> ProgramBuilder<'a> {
 
     /// The op's tensor of this number: inputs, then outputs.
     pub(crate) fn operand(&self, number: usize) -> LaidOutTensor {
-        self.program.operands[number].clone()
+        self.tensors[number].clone()
     }
 
     /// The op's tensor of this role, if it has one.
     pub(crate) fn operand_as(&self, role: Role) -> Option<LaidOutTensor> {
-        self.program.operands.iter().find(|operand| operand.role == Some(role)).cloned()
+        let number = self.program.operands.iter().position(|operand| operand.role == Some(role))?;
+        Some(self.operand(number))
     }
 
     /// The op's first output.
@@ -65,7 +98,10 @@ impl<'a> ProgramBuilder<'a> {
 
     /// A row-major tensor of f32 between two passes. Refuses one that no buffer of the device holds.
     pub(crate) fn add_workspace(&mut self, shape: &[usize]) -> Result<LaidOutTensor> {
-        let (layout, stored) = (TensorLayout::contiguous(shape), Stored::Float(FloatType::F32));
+        self.add_laid_out(TensorLayout::contiguous(shape), Stored::Float(FloatType::F32))
+    }
+
+    fn add_laid_out(&mut self, layout: TensorLayout, stored: Stored) -> Result<LaidOutTensor> {
         layout.checked_end()?;
         let source = Source::Workspace(self.program.workspaces.len());
         let tensor = LaidOutTensor { role: None, layout, stored, source };
@@ -80,7 +116,7 @@ impl<'a> ProgramBuilder<'a> {
     pub(crate) fn add_pass<P: Pass>(
         &mut self,
         shader: &'static Shader,
-        constants: impl IntoIterator<Item = (&'static str, f64)>,
+        constants: impl IntoIterator<Item = Constant>,
         pass: &P,
     ) -> Result<()> {
         let parts = self.split(pass)?;
@@ -96,36 +132,62 @@ impl<'a> ProgramBuilder<'a> {
     pub(crate) fn add_parts<'p, P: Pass>(
         &mut self,
         shader: &'static Shader,
-        constants: impl IntoIterator<Item = (&'static str, f64)>,
+        constants: impl IntoIterator<Item = Constant>,
         pass: &P,
         parts: impl IntoIterator<Item = &'p Part>,
     ) -> Result<()> {
-        let tensors = pass.tensors();
-        let storage = Storage::of(&tensors);
-        let unsupported = Error::StorageUnsupported { op: self.program.op, storage: self.context.options.storage };
-        let text = shader.text(storage).ok_or(unsupported)?;
         let size = ("workgroup_size", f64::from(self.program.recipe.workgroup_size));
         let dispatch = |part: &Part| Dispatch {
             workgroups: part.workgroups,
             bound_bytes: part.bytes.clone(),
             uniform: bytemuck::bytes_of(&pass.uniform(part)).to_vec(),
         };
-        self.program.steps.push(Step {
+        let constants = std::iter::once(size).chain(constants).collect();
+        self.add_dispatches(shader, constants, &pass.tensors(), parts.into_iter().map(dispatch).collect())
+    }
+
+    /// The step of an op that goes from texel to texel.
+    pub(crate) fn add_texels(&mut self, shader: &'static Shader, work: TexelWork) -> Result<()> {
+        let limits = self.context.limits();
+        let [input, output] = [self.operand(0), self.output()];
+        let size = self.program.recipe.workgroup_size;
+        let (workgroups, mut constants) = texel_grid([&input, &output], size, limits)?;
+        constants.extend(work.constants);
+        let [first, second] = &work.buffers;
+        let tensors = [&input, first, second, &output];
+        // Textures are bound whole.
+        let bound_bytes = vec![0..0, bound_whole(first, limits)?, bound_whole(second, limits)?, 0..0];
+        self.add_dispatches(
             shader,
-            text,
-            storage,
-            constants: std::iter::once(size).chain(constants).collect(),
-            bindings: tensors.iter().map(|tensor| tensor.source).collect(),
-            dispatches: parts.into_iter().map(dispatch).collect(),
-        });
+            constants,
+            &tensors,
+            vec![Dispatch { workgroups, bound_bytes, uniform: work.uniform }],
+        )
+    }
+
+    fn add_dispatches(
+        &mut self,
+        shader: &'static Shader,
+        constants: Vec<Constant>,
+        tensors: &[&LaidOutTensor],
+        dispatches: Vec<Dispatch>,
+    ) -> Result<()> {
+        let storage = Storage::of(tensors);
+        let unsupported = Error::StorageUnsupported { op: self.program.op, storage: self.context.options.storage };
+        let text = shader.text(storage).ok_or(unsupported)?;
+        let bindings = tensors.iter().map(|tensor| tensor.source).collect();
+        self.program.steps.push(Step { shader, text, storage, constants, bindings, dispatches });
         Ok(())
     }
 
-    pub(crate) fn add_step(&mut self, step: Step) {
-        self.program.steps.push(step);
-    }
-
-    pub(crate) fn finish(self) -> Program {
-        self.program
+    /// The program, with a last step that converts the output where it is a texture.
+    pub(crate) fn finish(mut self) -> Result<Program> {
+        let texture = self.program.operands[self.program.inputs].clone();
+        let tensor = self.output();
+        if let (Stored::Texels(pixels), Source::Workspace(_)) = (texture.stored, tensor.source) {
+            let pack = Convert { from: &tensor, to: &texture, pixels };
+            self.add_pass(&PACK, [encodes(&texture)], &pack)?;
+        }
+        Ok(self.program)
     }
 }

@@ -2,8 +2,11 @@
 
 use crate::ops::activation::Activation;
 
+/// The value of an `override` constant: its name, and the number, of which a bool's are 0 and 1.
+pub(crate) type Constant = (&'static str, f64);
+
 /// A constant that is true or false.
-pub(crate) fn flag(name: &'static str, value: bool) -> (&'static str, f64) {
+pub(crate) fn flag(name: &'static str, value: bool) -> Constant {
     (name, f64::from(u8::from(value)))
 }
 

@@ -10,6 +10,7 @@ use super::options::PlanOptions;
 use super::program::Program;
 use super::recipe::{Candidate, Capabilities, Recipe, largest_workgroup, recipes, refused};
 use super::shader::Shader;
+use super::texture::check_end;
 use crate::dtype::{DataType, FloatType};
 use crate::error::{Error, Result};
 use crate::ops::op::Op;
@@ -18,11 +19,12 @@ use crate::tensor::operand::{Operand, check_shape};
 
 /// An op that the GPU can run. Implemented by the descriptors of this crate.
 pub trait GpuOp: Op + std::fmt::Debug {
-    /// The recipes that could run this op on such a device, best first.
-    fn recipes(&self, capabilities: &Capabilities, storage: FloatType) -> Vec<Recipe>;
+    /// The recipes that could run this op on such a device with these options, best first.
+    fn recipes(&self, capabilities: &Capabilities, options: &PlanOptions) -> Vec<Recipe>;
 
-    /// How long a recipe is predicted to take on such a device, where there is a model of it.
-    fn predict(&self, _recipe: &Recipe, _capabilities: &Capabilities, _storage: FloatType) -> Option<Duration> {
+    /// How long a recipe is predicted to take on such a device, where there is a model of it. Conversions between textures
+    /// and tensors are not counted.
+    fn predict(&self, _recipe: &Recipe, _capabilities: &Capabilities, _options: &PlanOptions) -> Option<Duration> {
         None
     }
 
@@ -49,11 +51,19 @@ impl<'a> LowerContext<'a> {
         let mut given = self.options.clone();
         let lay_out = |(number, operand): (usize, Operand)| {
             let role = operand.role;
-            let stored = match operand.data_type {
-                DataType::Float => Stored::Float(self.options.storage),
-                DataType::I32 => Stored::I32,
+            let stored = match (operand.data_type, self.options.texture(role)) {
+                (_, Some(pixels)) => {
+                    check_end(&operand, &pixels, self.capabilities)?;
+                    Stored::Texels(pixels)
+                }
+                (DataType::Float, None) => Stored::Float(self.options.storage),
+                (DataType::I32, None) => Stored::I32,
             };
-            let layout = given.layout_mut(role).and_then(Option::take);
+            // A texture has no layout: one that is given for it is left over.
+            let layout = match stored {
+                Stored::Texels(_) => None,
+                _ => given.layout_mut(role).and_then(Option::take),
+            };
             let layout = layout.unwrap_or_else(|| TensorLayout::contiguous(&operand.shape));
             check_shape(operand, layout.shape())?;
             layout.checked_end()?;

@@ -3,6 +3,7 @@
 pub(crate) mod builder;
 pub(crate) mod constants;
 pub(crate) mod context;
+pub(crate) mod convert;
 pub(crate) mod operand;
 pub(crate) mod options;
 pub(crate) mod pass;
@@ -12,5 +13,6 @@ pub(crate) mod recipe;
 pub(crate) mod region;
 pub(crate) mod shader;
 pub(crate) mod split;
+pub(crate) mod texts;
 pub(crate) mod texture;
 pub(crate) mod uniform;

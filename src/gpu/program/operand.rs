@@ -2,18 +2,21 @@
 
 use std::ops::Range;
 
+use super::pixel_format::PixelFormat;
 use super::uniform::mod_2_32;
 use crate::dtype::FloatType;
 use crate::tensor::layout::TensorLayout;
 use crate::tensor::operand::Role;
 
 /// What the elements of a binding are stored as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Stored {
     Float(FloatType),
     I32,
     /// An entry of a tap table: a sample's index and its weight.
     Tap,
+    /// The texels of a texture, which is bound whole. Its layout only says the picture's shape.
+    Texels(PixelFormat),
 }
 
 impl Stored {
@@ -23,6 +26,8 @@ impl Stored {
             Self::Float(FloatType::F16) => 2,
             Self::Float(FloatType::F32) | Self::I32 => 4,
             Self::Tap => 8,
+            // No address counts them.
+            Self::Texels(_) => 1,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a caller may ask of a plan.
 
+use super::pixel_format::PixelFormat;
 use super::recipe::Recipe;
 use crate::dtype::FloatType;
 use crate::error::Result;
@@ -22,6 +23,11 @@ pub struct PlanOptions {
     pub indices: Option<TensorLayout>,
     /// Where the output goes. No two of its elements may share an address.
     pub output: Option<TensorLayout>,
+    /// What the texels of the input stand for, where it is a texture and not a buffer. The input must be one picture: of
+    /// shape (1, C, height, width) with at most four channels.
+    pub input_texture: Option<PixelFormat>,
+    /// What the texels of the output stand for, where it is a texture and not a buffer.
+    pub output_texture: Option<PixelFormat>,
     /// What every floating-point tensor of the op is stored as. Sums are f32.
     pub storage: FloatType,
     /// The recipe to run; refused, never swapped, if this problem or device cannot run it.
@@ -46,9 +52,36 @@ impl PlanOptions {
         Ok(options)
     }
 
-    /// A tensor that is laid out though it is a texture in an op between textures.
-    pub(crate) fn textures_laid_out(&self) -> Option<Role> {
-        self.layouts().map(|(role, _)| role).find(|role| [Role::Input, Role::Output].contains(role))
+    /// From texture to texture.
+    ///
+    /// ```
+    /// use upconv::PlanOptions;
+    /// use upconv::wgpu::TextureFormat::{Rgba8UnormSrgb, Rgba16Float};
+    /// let options = PlanOptions::textures(Rgba8UnormSrgb, Rgba16Float);
+    /// assert_eq!(options.output_texture, Some(Rgba16Float.into()));
+    /// ```
+    pub fn textures(input: impl Into<PixelFormat>, output: impl Into<PixelFormat>) -> Self {
+        Self { input_texture: Some(input.into()), output_texture: Some(output.into()), ..Default::default() }
+    }
+
+    /// With tensors stored as this type.
+    pub fn stored_as(storage: FloatType) -> Self {
+        Self { storage, ..Default::default() }
+    }
+
+    /// What the texels of a tensor stand for, if it is a texture.
+    pub(crate) fn texture(&self, role: Role) -> Option<PixelFormat> {
+        match role {
+            Role::Input => self.input_texture,
+            Role::Output => self.output_texture,
+            _ => None,
+        }
+    }
+
+    /// Whether an op that goes from texel to texel can do without conversions: both ends are textures of plain formats.
+    pub(crate) fn between_textures(&self) -> bool {
+        let plain = |pixels: Option<PixelFormat>| pixels.is_some_and(|pixels| pixels.is_plain());
+        plain(self.input_texture) && plain(self.output_texture) && self.storage == FloatType::F32
     }
 
     /// The layouts that are given, by role.

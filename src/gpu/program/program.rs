@@ -1,5 +1,6 @@
 //! What a plan does, as plain data.
 
+use super::constants::Constant;
 use std::ops::Range;
 
 use super::operand::{LaidOutTensor, Source};
@@ -38,7 +39,7 @@ pub(crate) struct Step {
     /// The shader's text for these types.
     pub(crate) text: &'static str,
     pub(crate) storage: Storage,
-    pub(crate) constants: Vec<(&'static str, f64)>,
+    pub(crate) constants: Vec<Constant>,
     /// The storage bindings, from binding 1 on.
     pub(crate) bindings: Vec<Source>,
     pub(crate) dispatches: Vec<Dispatch>,

@@ -62,6 +62,8 @@ pub enum Shape {
         /// The number of passes.
         passes: u32,
     },
+    /// A thread computes all channels of a texel, from texture to texture.
+    PerTexel,
     /// Max unpooling: one pass marks each place with the last sample that goes there, a second one gathers the samples.
     MarkAndGather,
 }
@@ -75,7 +77,7 @@ impl Shape {
     pub fn split_k(&self) -> bool {
         match *self {
             Self::PerOutput { split_k } | Self::Blocks { split_k, .. } | Self::Gemm { split_k, .. } => split_k,
-            Self::AxisPasses { .. } | Self::MarkAndGather => false,
+            Self::AxisPasses { .. } | Self::PerTexel | Self::MarkAndGather => false,
         }
     }
 
@@ -85,7 +87,7 @@ impl Shape {
             Self::PerOutput { .. } => Some(Self::PerOutput { split_k: true }),
             Self::Blocks { block, .. } => Some(Self::Blocks { block, split_k: true }),
             Self::Gemm { tile, merged, .. } => Some(Self::Gemm { tile, merged, split_k: true }),
-            Self::AxisPasses { .. } | Self::MarkAndGather => None,
+            Self::AxisPasses { .. } | Self::PerTexel | Self::MarkAndGather => None,
         }
     }
 
@@ -108,6 +110,7 @@ impl Shape {
                 std::iter::once(tile).chain(merged.map(|outputs| block("merged", outputs))).collect()
             }
             Self::AxisPasses { passes } => vec![format!("axes{passes}")],
+            Self::PerTexel => vec!["texels".into()],
             Self::MarkAndGather => vec!["marks".into()],
         };
         words.extend(self.split_k().then(|| "splitk".into()));
@@ -122,6 +125,7 @@ impl Shape {
         };
         let shape = match words {
             [] => Self::PerOutput { split_k },
+            ["texels"] if !split_k => Self::PerTexel,
             ["marks"] if !split_k => Self::MarkAndGather,
             [word] if word.starts_with("axes") && !split_k => {
                 Self::AxisPasses { passes: numbers::<1>(word, "axes")?[0] }
@@ -162,7 +166,7 @@ impl Recipe {
             numbers(workgroup, "wg").ok_or_else(|| refused("the second word must be as \"wg64\""))?;
         let shape = Shape::from_words(shape).ok_or_else(|| {
             refused(
-                "what follows must be nothing, blockDxHxW, tileRxC, tileRxC mergedDxHxW, axesN or marks; then splitk",
+                "what follows must be nothing, blockDxHxW, tileRxC, tileRxC mergedDxHxW, axesN, texels or marks; then splitk",
             )
         })?;
         let recipe = Self { shader: known, workgroup_size, shape };

@@ -8,7 +8,7 @@ use crate::dtype::FloatType;
 
 /// A WGSL file with what the host knows of it. A test compares the two.
 #[derive(Debug)]
-pub struct Shader {
+pub(crate) struct Shader {
     /// The file's path in `shaders/` without its ending, with `_` between folder and file: `conv_direct`.
     pub(crate) name: &'static str,
     pub(crate) texts: Texts,
@@ -26,15 +26,19 @@ pub struct Shader {
 
 /// The texts of one shader: one for each combination of types that it reads and writes.
 #[derive(Debug)]
-pub enum Texts {
+pub(crate) enum Texts {
     /// Tensors of f32 and of integers.
     Single(&'static str),
-    /// Tensors of f32 or f16, in the order of [`Storage::number`].
+    /// Tensors of f32 or f16: f32 to f32, f32 to f16, f16 to f32, f16 to f16.
     Tensors([&'static str; 4]),
     /// The same with cooperative matrices.
     Cooperative([&'static str; 4]),
     /// From texture to texture, in the order of [`OUTPUTS`].
-    Textures([&'static str; OUTPUTS.len()]),
+    Textures(&'static [&'static str; OUTPUTS.len()]),
+    /// From a texture to a tensor of f32, or of f16.
+    FromTexture([&'static str; 2]),
+    /// From a tensor of f32, or of f16, to a texture, in the order of [`OUTPUTS`].
+    ToTexture(&'static [[&'static str; OUTPUTS.len()]; 2]),
 }
 
 impl Texts {
@@ -43,7 +47,9 @@ impl Texts {
         match self {
             Self::Single(text) => std::slice::from_ref(text),
             Self::Tensors(texts) | Self::Cooperative(texts) => texts,
-            Self::Textures(texts) => texts,
+            Self::Textures(texts) => *texts,
+            Self::FromTexture(texts) => texts,
+            Self::ToTexture(texts) => texts.as_flattened(),
         }
     }
 }
@@ -54,10 +60,16 @@ impl Shader {
         matches!(self.texts, Texts::Cooperative(_))
     }
 
-    /// Whether its first read and its last binding are textures.
+    /// Whether its first read is a texture.
     #[cfg(test)]
-    pub(crate) fn between_textures(&self) -> bool {
-        matches!(self.texts, Texts::Textures(_))
+    pub(crate) fn reads_texture(&self) -> bool {
+        matches!(self.texts, Texts::Textures(_) | Texts::FromTexture(_))
+    }
+
+    /// Whether its last binding is a texture.
+    #[cfg(test)]
+    pub(crate) fn writes_texture(&self) -> bool {
+        matches!(self.texts, Texts::Textures(_) | Texts::ToTexture(_))
     }
 
     /// Whether there is a text for tensors stored as f16.
@@ -67,12 +79,15 @@ impl Shader {
 
     /// The text for these types; `None` where there is none.
     pub(crate) fn text(&self, storage: Storage) -> Option<&'static str> {
-        match (&self.texts, storage.texels) {
-            (Texts::Single(text), None) if storage == Storage::default() => Some(text),
-            (Texts::Tensors(texts) | Texts::Cooperative(texts), None) => Some(texts[storage.number()]),
-            (Texts::Textures(texts), Some(format)) => {
-                OUTPUTS.iter().position(|output| *output == format).map(|number| texts[number])
-            }
+        let half = |storage| usize::from(storage == FloatType::F16);
+        let [input, output] = [half(storage.input), half(storage.output)];
+        let written = storage.output_texture.map(|format| OUTPUTS.iter().position(|output| *output == format));
+        match (&self.texts, storage.input_texture, written) {
+            (Texts::Single(text), false, None) if storage == Storage::default() => Some(text),
+            (Texts::Tensors(texts) | Texts::Cooperative(texts), false, None) => Some(texts[2 * input + output]),
+            (Texts::Textures(texts), true, Some(format)) => Some(texts[format?]),
+            (Texts::FromTexture(texts), true, None) => Some(texts[output]),
+            (Texts::ToTexture(texts), false, Some(format)) => Some(texts[input][format?]),
             _ => None,
         }
     }
@@ -82,26 +97,27 @@ impl Shader {
 /// its outputs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Storage {
-    pub(crate) input: FloatType,
-    pub(crate) output: FloatType,
-    /// The output's format, where both ends are textures.
-    pub(crate) texels: Option<TextureFormat>,
+    input: FloatType,
+    output: FloatType,
+    /// Whether the first input is a texture.
+    pub(crate) input_texture: bool,
+    /// The format of the last output, where it is a texture.
+    pub(crate) output_texture: Option<TextureFormat>,
 }
 
 impl Storage {
     /// The types of a pass's tensors.
     pub(crate) fn of(tensors: &[&LaidOutTensor]) -> Self {
-        let float = |tensor: Option<&&LaidOutTensor>| match tensor.map(|tensor| tensor.stored) {
-            Some(Stored::Float(storage)) => storage,
-            _ => FloatType::F32,
-        };
-        Self { input: float(tensors.first()), output: float(tensors.last()), texels: None }
-    }
-
-    /// The number of the text for tensors of these types: f32 to f32, f32 to f16, f16 to f32, f16 to f16.
-    fn number(&self) -> usize {
-        let half = |storage| usize::from(storage == FloatType::F16);
-        2 * half(self.input) + half(self.output)
+        let stored = |tensor: Option<&&LaidOutTensor>| tensor.map(|tensor| tensor.stored);
+        let float = |stored| if let Some(Stored::Float(storage)) = stored { storage } else { FloatType::F32 };
+        let pixels = |stored| if let Some(Stored::Texels(pixels)) = stored { Some(pixels) } else { None };
+        let [first, last] = [stored(tensors.first()), stored(tensors.last())];
+        Self {
+            input: float(first),
+            output: float(last),
+            input_texture: pixels(first).is_some(),
+            output_texture: pixels(last).map(|pixels| pixels.storage()),
+        }
     }
 }
 
@@ -122,70 +138,3 @@ pub(crate) const OUTPUTS: [TextureFormat; 13] = [
     TextureFormat::Rg16Snorm,
     TextureFormat::Rgba16Snorm,
 ];
-
-/// A file of `shaders/`.
-macro_rules! wgsl {
-    ($($path:expr),+) => {
-        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $($path),+))
-    };
-}
-pub(crate) use wgsl;
-
-/// The one text of a shader: its files, one after the other.
-macro_rules! single {
-    ($($file:literal),+) => {
-        $crate::gpu::program::shader::Texts::Single(concat!($($crate::gpu::program::shader::wgsl!($file)),+))
-    };
-}
-pub(crate) use single;
-
-/// The texts of a shader for each [`Storage`] of tensors: its files after a prelude that names the types.
-macro_rules! with_storage {
-    ($($file:literal),+) => {
-        $crate::gpu::program::shader::Texts::Tensors([
-            concat!($crate::gpu::program::shader::wgsl!("prelude/f32_f32.wgsl"), $($crate::gpu::program::shader::wgsl!($file)),+),
-            concat!($crate::gpu::program::shader::wgsl!("prelude/f32_f16.wgsl"), $($crate::gpu::program::shader::wgsl!($file)),+),
-            concat!($crate::gpu::program::shader::wgsl!("prelude/f16_f32.wgsl"), $($crate::gpu::program::shader::wgsl!($file)),+),
-            concat!($crate::gpu::program::shader::wgsl!("prelude/f16_f16.wgsl"), $($crate::gpu::program::shader::wgsl!($file)),+),
-        ])
-    };
-}
-pub(crate) use with_storage;
-
-/// The same with cooperative matrices of this side, whose directive comes before all else.
-macro_rules! with_matrices {
-    ($side:literal, $($file:literal),+) => {
-        $crate::gpu::program::shader::Texts::Cooperative([
-            with_matrices!(@text "f32_f32", $side, $($file),+),
-            with_matrices!(@text "f32_f16", $side, $($file),+),
-            with_matrices!(@text "f16_f32", $side, $($file),+),
-            with_matrices!(@text "f16_f16", $side, $($file),+),
-        ])
-    };
-    (@text $storage:literal, $side:literal, $($file:literal),+) => {
-        concat!(
-            $crate::gpu::program::shader::wgsl!("prelude/cooperative.wgsl"),
-            $crate::gpu::program::shader::wgsl!("prelude/", $storage, ".wgsl"),
-            $crate::gpu::program::shader::wgsl!("prelude/cooperative_", $side, ".wgsl"),
-            $($crate::gpu::program::shader::wgsl!($file)),+
-        )
-    };
-}
-pub(crate) use with_matrices;
-
-/// The text of a shader for each of [`OUTPUTS`]: its files after a prelude that names the output's type.
-macro_rules! with_outputs {
-    ($($file:literal),+) => {
-        with_outputs!(@each (
-            "rgba8unorm" "rgba8snorm" "bgra8unorm" "rgba16float" "rgba32float" "rg32float" "r32float"
-            "r16unorm" "rg16unorm" "rgba16unorm" "r16snorm" "rg16snorm" "rgba16snorm"
-        ) ($($file)+))
-    };
-    (@each ($($format:literal)+) $files:tt) => {
-        $crate::gpu::program::shader::Texts::Textures([$(with_outputs!(@text $format $files)),+])
-    };
-    (@text $format:literal ($($file:literal)+)) => {
-        concat!($crate::gpu::program::shader::wgsl!("prelude/to_", $format, ".wgsl"), $($crate::gpu::program::shader::wgsl!($file)),+)
-    };
-}
-pub(crate) use with_outputs;

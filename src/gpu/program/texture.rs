@@ -1,104 +1,150 @@
-//! Programs from texture to texture, in one dispatch.
+//! Textures as the ends of a program: what may be one, and ops that go from texel to texel in one dispatch.
 
 use std::ops::Range;
 
-use wgpu::Limits;
+use wgpu::{Backend, Features, Limits, TextureFormat, TextureSampleType};
 
-use super::builder::ProgramBuilder;
-use super::constants::flag;
-use super::context::LowerContext;
-use super::operand::{LaidOutTensor, Source};
+use super::constants::{Constant, flag};
+use super::operand::{LaidOutTensor, Stored};
 use super::pixel_format::PixelFormat;
-use super::program::{Dispatch, Program, Step};
-use super::recipe::refused;
-use super::shader::{Shader, Storage};
+use super::recipe::{Capabilities, refused};
+use super::shader::OUTPUTS;
+use crate::dtype::DataType;
+use crate::error::texture::TextureError;
 use crate::error::{Error, Result};
 use crate::geometry::at_most;
 use crate::geometry::color::ColorEncoding;
-use crate::ops::op::Op;
+use crate::tensor::operand::{Operand, Role};
 
-/// An op that goes from texture to texture: [`Conv`](crate::Conv), [`ConvTranspose`](crate::ConvTranspose) and
-/// [`Upsample`](crate::Upsample) of two spatial axes.
-pub trait TextureOp: Op {
-    #[doc(hidden)]
-    fn texture_shader(&self) -> &'static Shader;
+/// Refuses a tensor that is no picture, and a texture that this device cannot read or write as one.
+pub(crate) fn check_end(operand: &Operand, pixels: &PixelFormat, capabilities: &Capabilities) -> Result<()> {
+    let role = operand.role.name();
+    let refused = |error| Err(Error::Texture { operand: role, error });
+    let shape = &operand.shape;
+    let picture = shape.len() == 4 && shape[0] == 1 && !operand.is_weight && operand.data_type == DataType::Float;
+    if !picture {
+        return refused(TextureError::NoPicture { shape: shape.clone() });
+    }
+    let format = format!("{:?}", pixels.format);
+    if pixels.format.is_srgb() && pixels.encoding != ColorEncoding::Srgb {
+        return refused(TextureError::Unusable { format, what: "taken for linear" });
+    }
+    match operand.role {
+        Role::Output => check_written(pixels, capabilities)?,
+        _ => check_read(pixels)?,
+    }
+    check_channels(role, pixels, shape[1])?;
+    for &side in &shape[2..] {
+        let limit = capabilities.limits.max_texture_dimension_2d.into();
+        at_most("a texture's side (max_texture_dimension_2d)", side as u128, limit)?;
+    }
+    Ok(())
+}
 
-    #[doc(hidden)]
-    fn between_textures(&self, builder: &mut ProgramBuilder<'_>) -> Result<TextureWork>;
+/// Refuses what cannot be read as floats, texel by texel.
+fn check_read(pixels: &PixelFormat) -> Result<()> {
+    let format = pixels.format;
+    // What a feature allows to be filtered is read all the same without it.
+    let floats = matches!(format.sample_type(None, None), Some(TextureSampleType::Float { .. }));
+    if !floats || format.is_depth_stencil_format() || format.is_multi_planar_format() {
+        let error = TextureError::Unusable { format: format!("{format:?}"), what: "read as floats" };
+        return Err(Error::Texture { operand: "input", error });
+    }
+    Ok(())
+}
+
+/// Refuses what the device cannot write.
+fn check_written(pixels: &PixelFormat, capabilities: &Capabilities) -> Result<()> {
+    if capabilities.limits.max_storage_textures_per_shader_stage == 0 {
+        return Err(refused("an output texture", "max_storage_textures_per_shader_stage", 1, 0));
+    }
+    let format = pixels.storage();
+    // OpenGL ES has no image of two floats.
+    let missing = capabilities.backend == Backend::Gl && format == TextureFormat::Rg32Float;
+    if missing || !OUTPUTS.contains(&format) {
+        let what = "written as a storage texture of floats";
+        let error = TextureError::Unusable { format: format!("{:?}", pixels.format), what };
+        return Err(Error::Texture { operand: "output", error });
+    }
+    let needed = match format {
+        TextureFormat::Bgra8Unorm => Features::BGRA8UNORM_STORAGE,
+        _ => format.required_features(),
+    };
+    if !capabilities.features.contains(needed) {
+        let feature =
+            if format == TextureFormat::Bgra8Unorm { "BGRA8UNORM_STORAGE" } else { "TEXTURE_FORMAT_16BIT_NORM" };
+        return Err(Error::MissingFeature { what: "an output texture of this format", feature });
+    }
+    Ok(())
+}
+
+/// Refuses more channels than a texel has, an output's component that two channels name, and numbers that are not finite.
+fn check_channels(operand: &'static str, pixels: &PixelFormat, channels: usize) -> Result<()> {
+    let (format, available) = (format!("{:?}", pixels.format), usize::from(pixels.format.components()));
+    let named = pixels.channels.get(..channels).unwrap_or(&[4]);
+    if channels > available || named.iter().any(|&component| usize::from(component) >= available) {
+        let largest = named.iter().map(|&component| usize::from(component) + 1).fold(channels, usize::max);
+        return Err(Error::Texture { operand, error: TextureError::Channels { channels: largest, format, available } });
+    }
+    let repeated = |number: usize| named[..number].contains(&named[number]);
+    if let Some(number) = (0..channels).find(|&number| operand == Role::Output.name() && repeated(number)) {
+        let error = TextureError::RepeatedComponent { component: named[number] };
+        return Err(Error::Texture { operand, error });
+    }
+    let numbers = [("a pixel format's scale", pixels.scale), ("a pixel format's offset", pixels.offset)];
+    for (what, values) in numbers {
+        if let Some(&value) = values[..channels].iter().find(|value| !value.is_finite()) {
+            return Err(Error::Number { what, value: value.into(), must: "finite" });
+        }
+    }
+    Ok(())
 }
 
 /// What an op does to each texel, whatever the textures' formats.
-pub struct TextureWork {
+pub(crate) struct TexelWork {
     /// What the shader reads besides the input.
     pub(crate) buffers: [LaidOutTensor; 2],
     pub(crate) uniform: Vec<u8>,
-    pub(crate) constants: Vec<(&'static str, f64)>,
+    /// The shader's own constants, which come last.
+    pub(crate) constants: Vec<Constant>,
 }
 
-pub(crate) fn program<O: TextureOp>(op: &O, ends: [PixelFormat; 2], context: &LowerContext<'_>) -> Result<Program> {
-    let limits = context.limits();
-    let [channels, height, width] = check_ends(op, ends, context)?;
-    let shader = op.texture_shader();
-    let (_, recipe) = context.choose(O::NAME, &[shader.into()])?;
-    let mut builder = ProgramBuilder::new(context, op, &recipe)?;
-    let work = op.between_textures(&mut builder)?;
-    let group = workgroup(recipe.workgroup_size, limits);
-    let workgroups = std::array::from_fn(|axis| ([width, height][axis] as u32).div_ceil(group[axis]));
+/// The workgroups for a picture of this size, and the constants of shaders that go from texel to texel.
+pub(crate) fn texel_grid(
+    [input, output]: [&LaidOutTensor; 2],
+    workgroup_size: u32,
+    limits: &Limits,
+) -> Result<([u32; 2], Vec<Constant>)> {
+    let shape = output.layout.shape();
+    let group = workgroup(workgroup_size, limits);
+    let workgroups = [shape[3] as u32, shape[2] as u32];
+    let workgroups = std::array::from_fn(|axis| workgroups[axis].div_ceil(group[axis]));
     for count in workgroups {
         let limit = limits.max_compute_workgroups_per_dimension;
         at_most("workgroups along a texture (max_compute_workgroups_per_dimension)", count.into(), limit.into())?;
     }
-    let [first, second] = work.buffers.each_ref().map(|tensor| bound_whole(tensor, limits));
-    let [input, output] = ends;
-    let own = [("workgroup_width", group[0]), ("workgroup_height", group[1]), ("channels", channels as u32)];
-    let color =
-        [flag("decode_srgb", input.shader_decodes_srgb()), flag("encode_srgb", output.encoding == ColorEncoding::Srgb)];
-    let storage = Storage { texels: Some(output.storage()), ..Default::default() };
-    let unsupported = Error::StorageUnsupported { op: O::NAME, storage: context.options.storage };
-    let sources = work.buffers.map(|tensor| tensor.source);
-    // Textures are bound whole.
-    let bound_bytes = vec![0..0, first?, second?, 0..0];
-    builder.add_step(Step {
-        shader,
-        text: shader.text(storage).ok_or(unsupported)?,
-        storage,
-        constants: own
-            .map(|(name, value)| (name, value.into()))
-            .into_iter()
-            .chain(color)
-            .chain(work.constants)
-            .collect(),
-        bindings: vec![Source::Operand(0), sources[0], sources[1], builder.output().source],
-        dispatches: vec![Dispatch { workgroups, bound_bytes, uniform: work.uniform }],
-    });
-    Ok(builder.finish())
+    let constants = vec![
+        ("workgroup_width", group[0].into()),
+        ("workgroup_height", group[1].into()),
+        ("channels", shape[1] as f64),
+        decodes(input),
+        encodes(output),
+    ];
+    Ok((workgroups, constants))
 }
 
-/// Refuses what cannot be textures of this device; gives channels, height and width of the output.
-fn check_ends<O: Op>(op: &O, [input, output]: [PixelFormat; 2], context: &LowerContext<'_>) -> Result<[usize; 3]> {
-    let limits = context.limits();
-    if let Some(role) = context.options.textures_laid_out() {
-        return Err(Error::UnknownOperand { op: O::NAME, operand: role.name() });
-    }
-    if limits.max_storage_textures_per_shader_stage == 0 {
-        return Err(refused(O::NAME, "max_storage_textures_per_shader_stage", 1, 0));
-    }
-    // Both have a batch, channels, height and width.
-    let [read, written] = [op.inputs()?.swap_remove(0).shape, op.output()?.shape];
-    if read[0] != 1 {
-        return Err(Error::TextureBatch { op: O::NAME, batch: read[0] });
-    }
-    input.check_input(read[1])?;
-    output.check_output(written[1], context.capabilities)?;
-    for &side in read[2..].iter().chain(&written[2..]) {
-        let limit = limits.max_texture_dimension_2d.into();
-        at_most("a texture's side (max_texture_dimension_2d)", side as u128, limit)?;
-    }
-    Ok([written[1], written[2], written[3]])
+/// The constant of shaders that read a texture.
+pub(crate) fn decodes(input: &LaidOutTensor) -> Constant {
+    flag("decode_srgb", matches!(input.stored, Stored::Texels(pixels) if pixels.shader_decodes_srgb()))
+}
+
+/// The constant of shaders that write a texture.
+pub(crate) fn encodes(output: &LaidOutTensor) -> Constant {
+    flag("encode_srgb", matches!(output.stored, Stored::Texels(pixels) if pixels.encoding == ColorEncoding::Srgb))
 }
 
 /// The bytes of a buffer, which are bound at once.
-fn bound_whole(tensor: &LaidOutTensor, limits: &Limits) -> Result<Range<u64>> {
+pub(crate) fn bound_whole(tensor: &LaidOutTensor, limits: &Limits) -> Result<Range<u64>> {
     let (operand, needed) = (tensor.name(), tensor.bytes());
     let (limit, limit_name) = (limits.max_storage_buffer_binding_size, "max_storage_buffer_binding_size");
     if needed > limit { Err(Error::BindingTooSmall { operand, needed, limit, limit_name }) } else { Ok(0..needed) }

@@ -3,11 +3,12 @@
 use super::candidates::{candidates, resampled};
 use super::table::{Tables, check_table, table_bytes};
 use super::taps::ResamplePass;
-use crate::dtype::FloatType;
+use super::texture::texel_work;
 use crate::error::Result;
 use crate::geometry;
 use crate::gpu::program::builder::ProgramBuilder;
 use crate::gpu::program::context::{GpuOp, LowerContext};
+use crate::gpu::program::options::PlanOptions;
 use crate::gpu::program::program::Program;
 use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, Shape, recipes};
 use crate::ops::op::Op;
@@ -16,7 +17,7 @@ use crate::ops::resample::tap_table::TapTable;
 
 /// The gradient is the same sum over the transposed tables.
 impl<T: Separable> GpuOp for SeparableGrad<T> {
-    fn recipes(&self, capabilities: &Capabilities, _storage: FloatType) -> Vec<Recipe> {
+    fn recipes(&self, capabilities: &Capabilities, _options: &PlanOptions) -> Vec<Recipe> {
         Resample::recipes(self, capabilities)
     }
 
@@ -53,9 +54,14 @@ impl Resample {
         recipes(&candidates(&tables, geometry::three(1, &input.shape[2..]), input.shape[1]), capabilities)
     }
 
+    /// The ways to sum its taps, the cheapest first.
+    pub(crate) fn candidates(&self) -> Vec<Candidate> {
+        candidates(&self.tables, self.sizes, self.outer[1])
+    }
+
     /// By the cheapest candidate that the device holds, or the forced one.
     pub(crate) fn lower_sums<O: Op>(&self, op: &O, context: &LowerContext<'_>) -> Result<Program> {
-        self.lower_by_first(op, &candidates(&self.tables, self.sizes, self.outer[1]), context)
+        self.lower_by_first(op, &self.candidates(), context)
     }
 
     /// By the first of these candidates that the device holds, or the forced one: the first may want a workspace that is
@@ -72,6 +78,11 @@ impl Resample {
     }
 
     fn lower_by(&self, candidate: &Candidate, mut builder: ProgramBuilder<'_>) -> Result<Program> {
+        if candidate.shape == Shape::PerTexel {
+            let work = texel_work(&self.tables, self.extrapolation, &mut builder)?;
+            builder.add_texels(candidate.shader, work)?;
+            return builder.finish();
+        }
         // The axes that each pass resamples.
         let passes: Vec<Vec<usize>> = match candidate.shape {
             Shape::AxisPasses { .. } => resampled(&self.tables, self.sizes).map(|axis| vec![axis]).collect(),
@@ -104,7 +115,7 @@ impl Resample {
             builder.add_pass(candidate.shader, pass.constants(candidate.shader), &pass)?;
             input = output;
         }
-        Ok(builder.finish())
+        builder.finish()
     }
 
     /// The rows of the axes that a pass leaves as they are: one tap for each sample of the longest.

@@ -1,9 +1,11 @@
 //! Resampling by blocks: four rows of one column in several channels a thread.
 
 use super::table::{ResampleParams, row_length, touched};
+use crate::gpu::program::constants::Constant;
 use crate::gpu::program::recipe::{Candidate, Shape};
 use crate::gpu::program::region::Region;
-use crate::gpu::program::shader::{Shader, with_storage};
+use crate::gpu::program::shader::Shader;
+use crate::gpu::program::texts::with_storage;
 use crate::ops::resample::tap_table::TapTable;
 
 /// One thread sums the taps of a block of outputs.
@@ -78,7 +80,7 @@ pub(crate) fn threads(region: &Region, of: usize) -> u128 {
 }
 
 /// The shaders' constants besides `workgroup_size`.
-pub(crate) fn constants(shader: &Shader, of: usize, tables: [&TapTable; 3]) -> Vec<(&'static str, f64)> {
+pub(crate) fn constants(shader: &Shader, of: usize, tables: [&TapTable; 3]) -> Vec<Constant> {
     let taps = tables[1..].iter().map(|table| row_length(table)).max().unwrap_or(1);
     // One pipeline for three and four.
     let taps = if taps > 2 { MOST_TAPS } else { taps };

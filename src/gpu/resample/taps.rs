@@ -1,5 +1,6 @@
 //! One pass of a resampling over some of its axes.
 
+use crate::gpu::program::constants::Constant;
 use std::ops::Range;
 
 use super::row_blocks;
@@ -7,7 +8,8 @@ use super::table::{ResampleAxis, ResampleParams, row_length, table_base, touched
 use crate::gpu::program::operand::LaidOutTensor;
 use crate::gpu::program::pass::{Part, Pass, Work};
 use crate::gpu::program::region::Region;
-use crate::gpu::program::shader::{Shader, with_storage};
+use crate::gpu::program::shader::Shader;
+use crate::gpu::program::texts::with_storage;
 use crate::gpu::program::uniform::mod_2_32;
 use crate::ops::resample::tap_table::TapTable;
 
@@ -43,7 +45,7 @@ impl ResamplePass<'_> {
     }
 
     /// The shader's constants besides `workgroup_size`.
-    pub(crate) fn constants(&self, shader: &Shader) -> Vec<(&'static str, f64)> {
+    pub(crate) fn constants(&self, shader: &Shader) -> Vec<Constant> {
         if self.in_blocks { row_blocks::constants(shader, self.channels(), self.tables) } else { Vec::new() }
     }
 }

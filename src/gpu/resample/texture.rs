@@ -1,11 +1,11 @@
 //! A resampling from texture to texture.
 
-use super::table::{Tables, row_length, table_bytes};
+use super::table::{row_length, table_bytes};
 use crate::error::Result;
 use crate::gpu::program::builder::ProgramBuilder;
-use crate::gpu::program::texture::TextureWork;
+use crate::gpu::program::texture::TexelWork;
 use crate::gpu::program::uniform::{mod_2_32, uniform};
-use crate::ops::op::Op;
+use crate::ops::resample::tap_table::TapTable;
 
 uniform! {
     /// `Params` of the upsampling between textures.
@@ -18,20 +18,19 @@ uniform! {
     }
 }
 
-/// A resampling by tap tables.
-pub(crate) fn upsample<O: Op + Tables>(
-    op: &O,
+/// What a resampling by these tables does to each texel.
+pub(crate) fn texel_work(
+    [_, rows, columns]: &[TapTable; 3],
     extrapolation: f32,
     builder: &mut ProgramBuilder<'_>,
-) -> Result<TextureWork> {
-    let [_, rows, columns] = op.three(builder.context.limits())?;
+) -> Result<TexelWork> {
     let params = TextureUpsampleParams {
         width: mod_2_32(columns.len()),
         height: mod_2_32(rows.len()),
-        taps_h: mod_2_32(row_length(&rows)),
-        taps_w: mod_2_32(row_length(&columns)),
+        taps_h: mod_2_32(row_length(rows)),
+        taps_w: mod_2_32(row_length(columns)),
         extrapolation,
     };
-    let tables = [builder.add_table(table_bytes(&rows)?), builder.add_table(table_bytes(&columns)?)];
-    Ok(TextureWork { buffers: tables, uniform: bytemuck::bytes_of(&params).to_vec(), constants: Vec::new() })
+    let tables = [builder.add_table(table_bytes(rows)?), builder.add_table(table_bytes(columns)?)];
+    Ok(TexelWork { buffers: tables, uniform: bytemuck::bytes_of(&params).to_vec(), constants: Vec::new() })
 }

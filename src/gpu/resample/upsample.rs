@@ -4,16 +4,14 @@ use super::lower::Resample;
 use super::row_blocks::{self, NEAREST_ROWS};
 use super::table::ResampleParams;
 use super::taps::TAPS;
-use super::texture;
 use super::texture::TextureUpsampleParams;
-use crate::dtype::FloatType;
 use crate::error::Result;
-use crate::gpu::program::builder::ProgramBuilder;
 use crate::gpu::program::context::{GpuOp, LowerContext};
+use crate::gpu::program::options::PlanOptions;
 use crate::gpu::program::program::Program;
-use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, recipes};
-use crate::gpu::program::shader::{Shader, with_outputs, with_storage};
-use crate::gpu::program::texture::{TextureOp, TextureWork};
+use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, Shape, recipes};
+use crate::gpu::program::shader::Shader;
+use crate::gpu::program::texts::{with_outputs, with_storage};
 use crate::ops::resample::separable::Separable;
 use crate::ops::resample::upsample::Upsample;
 
@@ -31,7 +29,13 @@ pub(crate) static NEAREST: Shader = Shader {
 /// One thread per texel.
 pub(crate) static TEXTURE: Shader = Shader {
     name: "resample_texture",
-    texts: with_outputs!("resample/texture.wgsl", "shared/tap_marks.wgsl", "shared/texels.wgsl"),
+    texts: with_outputs!(
+        "resample/texture.wgsl",
+        "shared/tap_marks.wgsl",
+        "shared/texels.wgsl",
+        "shared/texel_read.wgsl",
+        "shared/texel_write.wgsl"
+    ),
     reads: 3,
     writes: 1,
     uniform: TextureUpsampleParams::LAYOUT,
@@ -42,29 +46,22 @@ pub(crate) static TEXTURE: Shader = Shader {
 /// A copy is also a sum of one tap.
 const COPIES: [Candidate; 3] = [row_blocks::candidate(&NEAREST_ROWS), Candidate::new(&NEAREST), Candidate::new(&TAPS)];
 
+/// From texel to texel no tensor is written and read between.
+const TEXELS: Candidate = Candidate { shape: Shape::PerTexel, ..Candidate::new(&TEXTURE) };
+
 impl<const R: usize> GpuOp for Upsample<R> {
-    fn recipes(&self, capabilities: &Capabilities, _storage: FloatType) -> Vec<Recipe> {
-        if self.is_copy() {
-            return recipes(&COPIES, capabilities);
-        }
-        Resample::recipes(self, capabilities)
+    fn recipes(&self, capabilities: &Capabilities, options: &PlanOptions) -> Vec<Recipe> {
+        let tensors =
+            if self.is_copy() { recipes(&COPIES, capabilities) } else { Resample::recipes(self, capabilities) };
+        let texels = if R == 2 && options.between_textures() { recipes(&[TEXELS], capabilities) } else { Vec::new() };
+        [texels, tensors].concat()
     }
 
     fn lower(&self, context: &LowerContext<'_>) -> Result<Program> {
         let resample = Resample::new(self, self.extrapolation(), context)?;
-        if self.is_copy() {
-            return resample.lower_by_first(self, &COPIES, context);
-        }
-        resample.lower_sums(self, context)
-    }
-}
-
-impl TextureOp for Upsample<2> {
-    fn texture_shader(&self) -> &'static Shader {
-        &TEXTURE
-    }
-
-    fn between_textures(&self, builder: &mut ProgramBuilder<'_>) -> Result<TextureWork> {
-        texture::upsample(self, self.extrapolation(), builder)
+        let tensors = if self.is_copy() { COPIES.to_vec() } else { resample.candidates() };
+        let texels = (R == 2 && context.options.between_textures()).then_some(TEXELS);
+        let candidates: Vec<_> = texels.into_iter().chain(tensors).collect();
+        resample.lower_by_first(self, &candidates, context)
     }
 }

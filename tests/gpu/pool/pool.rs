@@ -131,7 +131,7 @@ async fn planes_past_a_binding(gpu: &Gpu) -> Outcome {
 async fn split_planes<O: GpuOp>(gpu: &Gpu, op: &O, inputs: &[Tensor]) -> Outcome {
     let options = options(&operands(op)?, Order::Nchw);
     let limits = wgpu::Limits { max_storage_buffer_binding_size: 2048, ..gpu.device().limits() };
-    let plan = gpu.planner().limited_to(&limits).plan(op, &options).map_err(text)?;
+    let plan = gpu.planner().limited_to(&limits).plan_with(op, &options).map_err(text)?;
     if plan.dispatches().len() < 20 {
         return Err("was not split".into());
     }

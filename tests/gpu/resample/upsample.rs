@@ -2,8 +2,7 @@
 
 use upconv::gpu::GpuOp;
 use upconv::{
-    Coordinates, Filter, FloatType, Interpolate, PlanOptions, Rounding, Upsample, Upsample1d, Upsample2d, Upsample3d,
-    UpsampleMode,
+    Coordinates, Filter, Interpolate, PlanOptions, Rounding, Upsample, Upsample1d, Upsample2d, Upsample3d, UpsampleMode,
 };
 
 use crate::Row;
@@ -74,9 +73,9 @@ pub fn rows() -> Vec<Row> {
     }));
     rows.push(Row::new("2d nearest by the general shader", async move |gpu| {
         let up = Upsample2d { channels: 3, input_size: [4, 7], output_size: [9, 5], ..Default::default() };
-        for recipe in up.recipes(gpu.planner().capabilities(), FloatType::F32) {
+        for recipe in up.recipes(gpu.planner().capabilities(), &PlanOptions::default()) {
             let options = PlanOptions { recipe: Some(recipe), ..Default::default() };
-            let plan = gpu.planner().plan(&up, &options).map_err(|e| e.to_string())?;
+            let plan = gpu.planner().plan_with(&up, &options).map_err(|e| e.to_string())?;
             let inputs = inputs(&up, "recipes", Data::Reals)?;
             compare(&up, &inputs, &run_plan(gpu, &up, &plan, &options, &inputs).await?, Data::Integers)?;
         }

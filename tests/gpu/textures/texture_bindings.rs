@@ -2,7 +2,7 @@
 
 use upconv::gpu::{PixelFormat, TextureLevel};
 use upconv::{
-    ColorEncoding, Conv2d, Error, Gpu, PlanOptions, TensorLayout, TextureMistake, Upsample2d, UpsampleMode, wgpu,
+    ColorEncoding, Conv2d, Error, Gpu, PlanOptions, TensorLayout, TextureError, Upsample2d, UpsampleMode, wgpu,
 };
 use wgpu::TextureFormat::{self, *};
 use wgpu::TextureUsages;
@@ -12,27 +12,31 @@ use crate::harness::Outcome;
 use crate::harness::submit;
 use crate::tensors::storage;
 use crate::textures::texels::Canvas;
-use crate::textures::textures::{text, upsample};
+use crate::textures::textures::{ends, text, upsample};
 
 async fn refusals(gpu: &Gpu) -> Outcome {
     let plan = |op: &Upsample2d, input: TextureFormat, output: TextureFormat| {
-        gpu.planner().plan_textures(op, input, output, &PlanOptions::default()).map(|plan| plan.recipe().to_string())
+        gpu.planner().plan_with(op, &PlanOptions::textures(input, output)).map(|plan| plan.recipe().to_string())
     };
     let op = upsample(4, UpsampleMode::Linear);
-    let mistake = |operand, mistake| Err(Error::Texture { operand, mistake });
+    let mistake = |operand, error| Err(Error::Texture { operand, error });
     let name = |format: TextureFormat| format!("{format:?}");
-    let unusable = |format, what| TextureMistake::Unusable { format: name(format), what };
-    let few = TextureMistake::Channels { channels: 4, format: name(R32Float), available: 1 };
+    let unusable = |format, what| TextureError::Unusable { format: name(format), what };
+    let few = TextureError::Channels { channels: 4, format: name(R32Float), available: 1 };
     let largest = gpu.device().limits().max_texture_dimension_2d;
     let wide = Upsample2d { output_size: [5, largest as usize + 1], ..op.clone() };
     let what = "a texture's side (max_texture_dimension_2d)";
     let too_wide = Error::TooLarge { what, value: u128::from(largest) + 1, limit: largest.into() };
     let amounts = |input, output| {
-        let [input, output] = [input, output].map(|format| PixelFormat { format, encoding: ColorEncoding::Linear });
-        gpu.planner().plan_textures(&op, input, output, &PlanOptions::default()).map(|plan| plan.recipe().to_string())
+        let [input, output] = [input, output].map(|format: TextureFormat| {
+            let mut pixels = PixelFormat::from(format);
+            pixels.encoding = ColorEncoding::Linear;
+            pixels
+        });
+        gpu.planner().plan_with(&op, &PlanOptions::textures(input, output)).map(|plan| plan.recipe().to_string())
     };
     let cases = [
-        (plan(&op, Rgba8Unorm, Rgba8Unorm), Ok("resample_texture wg64".into())),
+        (plan(&op, Rgba8Unorm, Rgba8Unorm), Ok("resample_texture wg64 texels".into())),
         (plan(&op, Rgba8Uint, Rgba8Unorm), mistake("input", unusable(Rgba8Uint, "read as floats"))),
         (plan(&op, Depth32Float, Rgba8Unorm), mistake("input", unusable(Depth32Float, "read as floats"))),
         (
@@ -42,8 +46,8 @@ async fn refusals(gpu: &Gpu) -> Outcome {
         (plan(&op, R32Float, Rgba8Unorm), mistake("input", few.clone())),
         (plan(&op, Rgba8Unorm, R32Float), mistake("output", few)),
         (plan(&wide, Rgba8Unorm, Rgba8Unorm), Err(too_wide)),
-        (amounts(Rgba8UnormSrgb, Rgba8Unorm), mistake("input", unusable(Rgba8UnormSrgb, "taken for amounts"))),
-        (amounts(Rgba8Unorm, Rgba8UnormSrgb), mistake("output", unusable(Rgba8UnormSrgb, "taken for amounts"))),
+        (amounts(Rgba8UnormSrgb, Rgba8Unorm), mistake("input", unusable(Rgba8UnormSrgb, "taken for linear"))),
+        (amounts(Rgba8Unorm, Rgba8UnormSrgb), mistake("output", unusable(Rgba8UnormSrgb, "taken for linear"))),
     ];
     for (actual, expected) in cases {
         if actual != expected {
@@ -51,11 +55,12 @@ async fn refusals(gpu: &Gpu) -> Outcome {
         }
     }
     let many = Upsample2d { batch: 2, ..op.clone() };
-    let layout = PlanOptions { input: Some(TensorLayout::contiguous(&[1, 4, 5, 7])), ..Default::default() };
-    let laid_out = gpu.planner().plan_textures(&op, Rgba8Unorm, Rgba8Unorm, &layout).map(|_| ());
+    let input = Some(TensorLayout::contiguous(&[1, 4, 5, 7]));
+    let layout = PlanOptions { input, ..PlanOptions::textures(Rgba8Unorm, Rgba8Unorm) };
+    let laid_out = gpu.planner().plan_with(&op, &layout).map(|_| ());
     match (plan(&many, Rgba8Unorm, Rgba8Unorm), laid_out) {
         (
-            Err(Error::TextureBatch { op: "upsample", batch: 2 }),
+            Err(Error::Texture { operand: "input", error: TextureError::NoPicture { .. } }),
             Err(Error::UnknownOperand { operand: "input", .. }),
         ) => Ok(()),
         other => Err(format!("{other:?}")),
@@ -65,28 +70,37 @@ async fn refusals(gpu: &Gpu) -> Outcome {
 async fn bindings(gpu: &Gpu) -> Outcome {
     let conv =
         Conv2d { in_channels: 4, out_channels: 4, input_size: [4, 4], kernel_size: [1, 1], ..Default::default() };
-    let plan = gpu.planner().plan_textures(&conv, Rgba8Unorm, Rgba8Unorm, &PlanOptions::default()).map_err(text)?;
+    let plan = gpu.planner().plan_with(&conv, &PlanOptions::textures(Rgba8Unorm, Rgba8Unorm)).map_err(text)?;
     let usage = TextureUsages::TEXTURE_BINDING | TextureUsages::STORAGE_BINDING;
     let [read, written] =
         [TextureUsages::TEXTURE_BINDING, usage].map(|usage| Canvas::new(gpu, Rgba8Unorm.into(), [4, 4], usage));
     let other = Canvas::new(gpu, Rgba16Float.into(), [4, 4], usage);
     let weight = storage(gpu, 64);
-    let bind =
-        |input: TextureLevel<'_>, output: TextureLevel<'_>| plan.bind(input, &[weight.slice(..)], output).map(|_| ());
+    let bind = |input: TextureLevel<'_>, output: TextureLevel<'_>| {
+        plan.bind(&ends(input, output).weight(weight.slice(..))).map(|_| ())
+    };
     let (x, y) = (read.picture(), written.picture());
-    let mistake = |operand, mistake| Err(Error::Texture { operand, mistake });
+    let mistake = |operand, error| Err(Error::Texture { operand, error });
     let [expected, actual] = ["Rgba8Unorm", "Rgba16Float"].map(String::from);
-    let part = |what, number, count| TextureMistake::Part { what, number, count };
+    let part = |what, number, count| TextureError::Part { what, number, count };
     let cases = [
         (bind(x, y), Ok(())),
         (bind(y, y), Err(Error::SameTexture { level: 1, layer: y.array_layer })),
         (bind(y, x), Err(Error::MissingUsage { operand: "output", usage: "STORAGE_BINDING" })),
-        (bind(x, other.picture()), mistake("output", TextureMistake::Format { expected, actual })),
+        (bind(x, other.picture()), mistake("output", TextureError::Format { expected, actual })),
         (bind(TextureLevel { mip_level: 2, ..x }, y), mistake("input", part("mip level", 2, 2))),
         (bind(x, TextureLevel { array_layer: 7, ..y }), mistake("output", part("array layer", 7, y.array_layer + 1))),
-        (plan.bind(x, &[], y).map(|_| ()), Err(Error::OperandCount { op: "conv", expected: 1, actual: 0 })),
+        (plan.bind(&ends(x, y)).map(|_| ()), Err(Error::NotBound { op: "conv", operand: "weight" })),
         (
-            plan.bind(x, &[weight.slice(..32)], y).map(|_| ()),
+            plan.bind(&ends(weight.slice(..), y).weight(weight.slice(..))).map(|_| ()),
+            Err(Error::ResourceKind { operand: "input", expected: "texture" }),
+        ),
+        (
+            plan.bind(&ends(x, y).weight(weight.slice(..)).bias(weight.slice(..))).map(|_| ()),
+            Err(Error::UnknownOperand { op: "conv", operand: "bias" }),
+        ),
+        (
+            plan.bind(&ends(x, y).weight(weight.slice(..32))).map(|_| ()),
             Err(Error::BufferTooSmall { operand: "weight", needed: 64, available: 32 }),
         ),
     ];
@@ -117,10 +131,9 @@ async fn srgb_views(gpu: &Gpu) -> Outcome {
         usage: written,
         view_formats: &[Rgba8UnormSrgb],
     });
-    let plan =
-        gpu.planner().plan_textures(&op, Rgba8UnormSrgb, Rgba8UnormSrgb, &PlanOptions::default()).map_err(text)?;
+    let plan = gpu.planner().plan_with(&op, &PlanOptions::textures(Rgba8UnormSrgb, Rgba8UnormSrgb)).map_err(text)?;
     let scope = gpu.device().push_error_scope(wgpu::ErrorFilter::Validation);
-    submit(gpu, &plan.bind(canvas.picture(), &[], &target).map_err(text)?);
+    submit(gpu, &plan.bind(&ends(canvas.picture(), &target)).map_err(text)?);
     target.create_view(&wgpu::TextureViewDescriptor {
         format: Some(Rgba8UnormSrgb),
         usage: Some(TextureUsages::TEXTURE_BINDING),

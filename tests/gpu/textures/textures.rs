@@ -1,10 +1,10 @@
 //! From texture to texture: every format, with and without sRGB, against the reference within half a code value.
 
 use ndarray::{Array4, ArrayD};
-use upconv::gpu::{PixelFormat, TextureLevel, TextureOp, TexturePlan};
+use upconv::gpu::{Bindings, GpuOp, PixelFormat, Resource, TextureLevel};
 use upconv::{
-    Activation, ColorEncoding, ConvTranspose2d, Coordinates, Error, Gpu, PlanOptions, Reference, Rounding,
-    TensorLayout, TextureMistake, Upsample2d, UpsampleMode, wgpu,
+    Activation, ColorEncoding, ConvTranspose2d, Coordinates, Error, Gpu, Plan, PlanOptions, Reference, Rounding,
+    TensorLayout, TextureError, Upsample2d, UpsampleMode, wgpu,
 };
 use wgpu::TextureFormat::{self, *};
 use wgpu::{Features, TextureUsages};
@@ -17,21 +17,25 @@ use crate::textures::texels::{Canvas, Kind, kind};
 
 /// What an amount may be off by that a device or a shader decoded from a code of sRGB, or encoded to one: powers have
 /// errors of their own.
-const POWER: f64 = 2e-5;
+pub const POWER: f64 = 2e-5;
 
 pub fn text(error: Error) -> String {
     error.to_string()
 }
 
 /// Runs an op on random texels and compares each channel that is written with the reference.
-async fn check<O: TextureOp>(
-    gpu: &Gpu,
-    op: &O,
-    input: PixelFormat,
-    output: PixelFormat,
-    options: &PlanOptions,
-) -> Outcome {
-    let Some(plan) = planned(gpu, op, input, output, options)? else { return Ok(()) };
+async fn check<O: GpuOp>(gpu: &Gpu, op: &O, input: PixelFormat, output: PixelFormat, options: &PlanOptions) -> Outcome {
+    let options = PlanOptions { input_texture: Some(input), output_texture: Some(output), ..options.clone() };
+    let Some(plan) = planned(gpu, op, output, &options)? else { return Ok(()) };
+    // The recipe that was chosen, and one of each other kind.
+    let mut recipes = gpu.planner().recipes(op, &options);
+    recipes.dedup_by_key(|recipe| (recipe.shader, recipe.shape));
+    recipes.retain(|recipe| options.recipe.is_none() && recipe.shape != plan.recipe().shape);
+    let mut plans = vec![plan];
+    for recipe in recipes {
+        let options = PlanOptions { recipe: Some(recipe), ..options.clone() };
+        plans.push(gpu.planner().plan_with(op, &options).map_err(text)?);
+    }
     let mut operands = op.inputs().map_err(text)?;
     let [written, read] = [op.output().map_err(text)?, operands.remove(0)].map(|operand| operand.shape);
     let mut random = Random::new(&format!("{read:?} {written:?}"));
@@ -46,34 +50,46 @@ async fn check<O: TextureOp>(
     let taps: usize = operands.first().map_or(1, |weight| weight.shape[1..].iter().product());
     let scaled = |shape: &[usize]| random.tensor(shape, Data::Reals) * (2.0 / taps as f32);
     let weights: Vec<ArrayD<f32>> = operands.iter().map(|operand| &operand.shape[..]).map(scaled).collect();
-    let target = PixelFormat { format: output.format.remove_srgb_suffix(), ..output };
-    let usage = TextureUsages::STORAGE_BINDING | TextureUsages::TEXTURE_BINDING;
-    let target = Canvas::new(gpu, target, [written[3], written[2]], usage);
     let buffers = weights.iter().zip([&options.weight, &options.bias]);
     let buffers: Vec<_> = buffers.map(|(weight, layout)| laid_out(gpu, weight, layout.as_ref())).collect();
-    let slices: Vec<_> = buffers.iter().map(|buffer| buffer.slice(..)).collect();
-    submit(gpu, &plan.bind(canvas.picture(), &slices, target.picture()).map_err(text)?);
-
     let weights = weights.iter().map(|weight| weight.view());
     let views: Vec<_> = std::iter::once(x.view().into_dyn()).chain(weights).collect();
     let reference = op.reference(&views).map_err(text)?;
     let decoding = if input.shader_decodes_srgb() { POWER } else { 0.0 };
-    let texels =
-        if clamps_when_read(gpu, output.format) { copied(gpu, &target).await? } else { target.read(gpu).await? };
-    compare(&reference, decoding, output, &texels)
+    for plan in plans {
+        let target = destination(gpu, output, [written[3], written[2]]);
+        let roles = operands.iter().map(|operand| operand.role);
+        let bindings: Bindings = roles.zip(buffers.iter().map(|buffer| buffer.slice(..))).collect();
+        let bindings = bindings.input(canvas.picture()).output(target.picture());
+        submit(gpu, &plan.bind(&bindings).map_err(text)?);
+        let texels = written_texels(gpu, output, &target).await?;
+        compare(&reference, decoding, output, &texels).map_err(|error| format!("{}: {error}", plan.recipe()))?;
+    }
+    Ok(())
+}
+
+/// A texture for an output of this format.
+pub fn destination(gpu: &Gpu, output: PixelFormat, size: [usize; 2]) -> Canvas {
+    let mut target = output;
+    target.format = output.format.remove_srgb_suffix();
+    Canvas::new(gpu, target, size, TextureUsages::STORAGE_BINDING | TextureUsages::TEXTURE_BINDING)
+}
+
+/// The texels that were written.
+pub async fn written_texels(gpu: &Gpu, output: PixelFormat, target: &Canvas) -> Result<Vec<Vec<f64>>, String> {
+    if clamps_when_read(gpu, output.format) { copied(gpu, target).await } else { target.read(gpu).await }
 }
 
 /// The plan; none where the device says that it cannot write such textures, and is right.
-fn planned<O: TextureOp>(
+pub fn planned<O: GpuOp>(
     gpu: &Gpu,
     op: &O,
-    input: PixelFormat,
     output: PixelFormat,
     options: &PlanOptions,
-) -> Result<Option<TexturePlan>, String> {
+) -> Result<Option<Plan>, String> {
     let has = |feature| gpu.device().features().contains(feature);
     let opengl = gpu.info().backend == wgpu::Backend::Gl;
-    match gpu.planner().plan_textures(op, input, output, options) {
+    match gpu.planner().plan_with(op, options) {
         Err(Error::MissingFeature { feature: "BGRA8UNORM_STORAGE", .. }) if !has(Features::BGRA8UNORM_STORAGE) => {
             Ok(None)
         }
@@ -82,13 +98,18 @@ fn planned<O: TextureOp>(
         {
             Ok(None)
         }
-        Err(Error::Texture { operand: "output", mistake: TextureMistake::Unusable { .. } })
+        Err(Error::Texture { operand: "output", error: TextureError::Unusable { .. } })
             if opengl && output.format == Rg32Float =>
         {
             Ok(None)
         }
         outcome => outcome.map(Some).map_err(text),
     }
+}
+
+/// What a plan without weights is bound to.
+pub fn ends<'a>(input: impl Into<Resource<'a>>, output: impl Into<Resource<'a>>) -> Bindings<'a> {
+    Bindings::new().input(input).output(output)
 }
 
 /// Whether a copy of such a texture to a buffer clamps what is below 0, as OpenGL does it.
@@ -102,13 +123,13 @@ async fn copied(gpu: &Gpu, canvas: &Canvas) -> Result<Vec<Vec<f64>>, String> {
     let channels = canvas.format.format.components().into();
     let copy = Upsample2d { channels, input_size: [height, width], output_size: [height, width], ..Default::default() };
     let target = Canvas::new(gpu, Rgba32Float.into(), canvas.size, TextureUsages::STORAGE_BINDING);
-    let plan = gpu.planner().plan_textures(&copy, canvas.format.format, Rgba32Float, &PlanOptions::default());
-    submit(gpu, &plan.map_err(text)?.bind(canvas.picture(), &[], target.picture()).map_err(text)?);
+    let plan = gpu.planner().plan_with(&copy, &PlanOptions::textures(canvas.format.format, Rgba32Float));
+    submit(gpu, &plan.map_err(text)?.bind(&ends(canvas.picture(), target.picture())).map_err(text)?);
     Ok(target.read(gpu).await?.into_iter().map(|texel| texel[..channels].to_vec()).collect())
 }
 
 /// What the device makes of codes of sRGB: within half a code value of the `amounts` that they stand for.
-async fn decoded(gpu: &Gpu, canvas: &Canvas, amounts: &[[f64; 4]]) -> Result<Vec<[f64; 4]>, String> {
+pub async fn decoded(gpu: &Gpu, canvas: &Canvas, amounts: &[[f64; 4]]) -> Result<Vec<[f64; 4]>, String> {
     let texels = copied(gpu, canvas).await?;
     for (actual, expected) in texels.iter().flatten().zip(amounts.iter().flatten()) {
         let [code, true_code] = [actual, expected].map(|&amount| ColorEncoding::Srgb.encode(amount) * 255.0);
@@ -146,7 +167,7 @@ fn compare(reference: &Reference, decoding: f64, output: PixelFormat, texels: &[
 }
 
 /// What may be stored for an amount: within half a code value of its code.
-fn allowed(amount: f64, encoding: ColorEncoding, kind: Kind) -> (f64, f64) {
+pub fn allowed(amount: f64, encoding: ColorEncoding, kind: Kind) -> (f64, f64) {
     let code = encoding.encode(amount);
     let power = if encoding == ColorEncoding::Srgb { POWER * code.abs() } else { 0.0 };
     let half = match (kind, kind.levels()) {
@@ -253,7 +274,7 @@ async fn options(gpu: &Gpu) -> Outcome {
     let weight = TensorLayout::new(&[4, 2, 3, 4], &[1, 4, 32, 8], 5).map_err(text)?;
     let bias = TensorLayout::new(&[4], &[3], 2).map_err(text)?;
     for size in [1, 32, 128] {
-        let recipe = Some(upconv::Recipe::plain("conv_texture", size));
+        let recipe = Some(format!("conv_texture wg{size} texels").parse().map_err(text)?);
         let options =
             PlanOptions { weight: Some(weight.clone()), bias: Some(bias.clone()), recipe, ..Default::default() };
         check(gpu, &up, Rgba16Float.into(), Rgba32Float.into(), &options)
@@ -284,14 +305,14 @@ fn modes() -> Vec<Row> {
 /// A level of a texture from another one.
 async fn levels(gpu: &Gpu) -> Outcome {
     let double = Upsample2d { channels: 4, input_size: [4, 6], output_size: [8, 12], ..Default::default() };
-    let plan = gpu.planner().plan_textures(&double, Rgba8Unorm, Rgba8Unorm, &PlanOptions::default()).map_err(text)?;
+    let plan = gpu.planner().plan_with(&double, &PlanOptions::textures(Rgba8Unorm, Rgba8Unorm)).map_err(text)?;
     let usage = TextureUsages::TEXTURE_BINDING | TextureUsages::STORAGE_BINDING;
     let canvas = Canvas::new(gpu, Rgba8Unorm.into(), [6, 4], usage);
     let mut random = Random::new("levels");
     canvas.fill(gpu, || (random.next() % 256) as f64 / 255.0);
     let layer = canvas.picture().array_layer;
     let level = |mip_level| TextureLevel { mip_level, ..canvas.picture() };
-    match plan.bind(level(1), &[], level(0)) {
+    match plan.bind(&ends(level(1), level(0))) {
         Err(Error::SameTexture { level: 1, .. }) if gpu.info().backend == wgpu::Backend::Gl => return Ok(()),
         bound => submit(gpu, &bound.map_err(text)?),
     }
@@ -299,9 +320,9 @@ async fn levels(gpu: &Gpu) -> Outcome {
     if let Some(at) = (0..96).find(|at| large[*at] != small[at / 24 * 6 + at % 12 / 2]) {
         return Err(format!("texel {at} is {:?}", large[at]));
     }
-    let size = TextureMistake::Size { expected: [6, 4], actual: [12, 8] };
-    match plan.bind(level(0), &[], level(0)) {
-        Err(Error::Texture { operand: "input", mistake }) if mistake == size => Ok(()),
+    let size = TextureError::Size { expected: [6, 4], actual: [12, 8] };
+    match plan.bind(&ends(level(0), level(0))) {
+        Err(Error::Texture { operand: "input", error }) if error == size => Ok(()),
         other => Err(format!("{other:?}")),
     }
 }
@@ -313,12 +334,12 @@ async fn halves(gpu: &Gpu) -> Outcome {
     let ties = [2048.0 + 1.0, 2048.0 + 3.0, 1.0 + 1.0 / 2048.0, 0.0, 65504.0, 3.0 / 33_554_432.0];
     let numbers: Vec<f32> = ties.into_iter().chain(numbers).flat_map(|number| [number, -number]).take(192).collect();
     let copy = Upsample2d { channels: 4, input_size: [6, 8], output_size: [6, 8], ..Default::default() };
-    let plan = gpu.planner().plan_textures(&copy, Rgba32Float, Rgba16Float, &PlanOptions::default()).map_err(text)?;
+    let plan = gpu.planner().plan_with(&copy, &PlanOptions::textures(Rgba32Float, Rgba16Float)).map_err(text)?;
     let canvas = Canvas::new(gpu, Rgba32Float.into(), [8, 6], TextureUsages::TEXTURE_BINDING);
     let mut next = numbers.iter();
     canvas.fill(gpu, || next.next().copied().unwrap_or_default().into());
     let target = Canvas::new(gpu, Rgba16Float.into(), [8, 6], TextureUsages::STORAGE_BINDING);
-    submit(gpu, &plan.bind(canvas.picture(), &[], target.picture()).map_err(text)?);
+    submit(gpu, &plan.bind(&ends(canvas.picture(), target.picture())).map_err(text)?);
     for (actual, number) in target.read(gpu).await?.concat().into_iter().zip(numbers) {
         let nearest = upconv::half::f16::from_f32(number.clamp(-65504.0, 65504.0));
         let flushed = nearest.is_normal() || actual != 0.0;
