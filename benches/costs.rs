@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
 use ndarray::{ArrayD, IxDyn};
 use upconv::gpu::GpuOp;
-use upconv::{Conv2d, ConvTranspose2d, Gpu, Interpolate, Op, PlanOptions, Planner, Upsample2d};
+use upconv::{Conv2d, ConvTranspose2d, Gpu, Op, PlanOptions, Planner, PytorchInterpolate, Upsample2d};
 
 use crate::quick::median;
 use crate::run::Session;
@@ -50,7 +50,7 @@ fn layer() -> ConvTranspose2d {
         input_size: [28, 28],
         kernel_size: [4, 4],
         stride: [2, 2],
-        padding: [[1, 1]; 2],
+        padding: [1, 1].into(),
         ..Default::default()
     }
 }
@@ -137,7 +137,7 @@ fn growth(gpu: &Gpu) -> Result<Table, String> {
     }
     for side in [64, 128, 256, 512, 1024, 2048] {
         let base = Upsample2d { input_size: [side; 2], output_size: [side * 2; 2], ..Default::default() };
-        let up = Upsample2d::pytorch(base, Interpolate::Linear { align_corners: false });
+        let up = Upsample2d::pytorch(base, PytorchInterpolate::Linear { align_corners: false });
         let up = up.map_err(|error| error.to_string())?;
         table.add_row(per_output(gpu, "bilinear to twice the size", &up, &format!("1x1x{side}x{side}"))?);
     }

@@ -17,6 +17,7 @@ use crate::gpu::program::context::GpuOp;
 /// # Ok::<(), upconv::Error>(())
 /// ```
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum AnyDevice {
     /// An adapter was found.
     Gpu(Box<Gpu>),

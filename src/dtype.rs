@@ -2,6 +2,7 @@
 
 /// What the floating-point tensors of an op are stored as. Sums are f32 either way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum FloatType {
     /// Four bytes.
     #[default]
@@ -12,6 +13,7 @@ pub enum FloatType {
 
 /// The type of a tensor's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum DataType {
     /// A number, stored as the plan's [`FloatType`].
     Float,

@@ -19,7 +19,9 @@ mod tensor;
 #[cfg(all(feature = "cpu", not(target_arch = "wasm32")))]
 pub use any_device::AnyDevice;
 pub use dtype::{DataType, FloatType};
+pub use error::mismatch::Mismatch;
 pub use error::texture::TextureError;
+pub use error::tuned::TunedError;
 pub use error::{Error, Result};
 pub use geometry::color::ColorEncoding;
 pub use geometry::{Padding, Pads};
@@ -28,9 +30,7 @@ pub use ops::activation::Activation;
 pub use ops::conv::bias_grad::ConvBiasGrad;
 pub use ops::conv::checkerboard::Checkerboard;
 pub use ops::conv::conv::{Conv, Conv1d, Conv2d, Conv3d};
-pub use ops::conv::conv_transpose::{
-    ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, TransposePadding,
-};
+pub use ops::conv::conv_transpose::{ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
 pub use ops::conv::matrix;
 pub use ops::conv::resize_conv::{ResizeConv, ResizeConv1d, ResizeConv2d, ResizeConv3d};
 pub use ops::conv::weight_grad::ConvWeightGrad;
@@ -43,16 +43,18 @@ pub use ops::pool::avg_pool::{AvgPool, AvgPool1d, AvgPool2d, AvgPool3d};
 pub use ops::pool::indices::IndexConvention;
 pub use ops::pool::max_pool::{MaxPool, MaxPool1d, MaxPool2d, MaxPool3d, MaxPoolGrad};
 pub use ops::pool::max_unpool::{MaxUnpool, MaxUnpool1d, MaxUnpool2d, MaxUnpool3d, MaxUnpoolGrad};
-pub use ops::reference::{Agreement, Mismatch, Reference};
+pub use ops::reference::{Agreement, Reference};
 pub use ops::resample::bed_of_nails::{BedOfNails, BedOfNails1d, BedOfNails2d, BedOfNails3d};
 pub use ops::resample::coordinates::Coordinates;
 pub use ops::resample::filters::Filter;
-pub use ops::resample::frameworks::{AspectRatio, Interpolate, OpenCvResize, PillowResize, SplineOrder, TfResize};
+pub use ops::resample::frameworks::{
+    AspectRatio, OpencvInterpolation, PillowResample, PytorchInterpolate, ScikitOrder, TensorflowResize,
+};
+pub use ops::resample::mode::{Border, Rounding, UpsampleMode};
 pub use ops::resample::separable::{Separable, SeparableGrad};
 pub use ops::resample::tap_table::{Tap, TapTable};
 pub use ops::resample::upsample::{
-    Rounding, Upsample, Upsample1d, Upsample2d, Upsample3d, UpsampleGrad1d, UpsampleGrad2d, UpsampleGrad3d,
-    UpsampleMode,
+    Upsample, Upsample1d, Upsample2d, Upsample3d, UpsampleGrad1d, UpsampleGrad2d, UpsampleGrad3d,
 };
 pub use tensor::element::{Element, Tensor, TensorView};
 pub use tensor::layout::TensorLayout;

@@ -4,8 +4,9 @@
 use ndarray::{ArrayD, IxDyn};
 use proptest::prelude::*;
 use upconv::{
-    AvgPool, BedOfNails, ChannelOrder, Conv, Coordinates, Filter, IndexConvention, MaxPool, MaxUnpool, Op, Padding,
-    PixelShuffle, Rounding, Separable, SeparableGrad, ShuffleDirection, Tensor, TensorView, Upsample, UpsampleMode,
+    AvgPool, BedOfNails, Border, ChannelOrder, Conv, Coordinates, Filter, IndexConvention, MaxPool, MaxUnpool, Op,
+    Padding, PixelShuffle, Rounding, Separable, SeparableGrad, ShuffleDirection, Tensor, TensorView, Upsample,
+    UpsampleMode,
 };
 
 /// Numbers that differ from one another and from one seed to the next.
@@ -127,14 +128,14 @@ const MODES: [UpsampleMode; 18] = [
     UpsampleMode::Linear,
     UpsampleMode::Cubic { a: -0.75, exclude_outside: false },
     UpsampleMode::Cubic { a: -0.5, exclude_outside: true },
-    UpsampleMode::Filtered { filter: Filter::Triangle, antialias: true },
-    UpsampleMode::Filtered { filter: Filter::Cubic { a: -0.5 }, antialias: true },
-    UpsampleMode::Filtered { filter: Filter::Lanczos { lobes: 3 }, antialias: false },
-    UpsampleMode::Filtered { filter: Filter::Gaussian, antialias: true },
-    UpsampleMode::Filtered { filter: Filter::Mitchell, antialias: true },
-    UpsampleMode::Filtered { filter: Filter::Box, antialias: true },
-    UpsampleMode::Filtered { filter: Filter::Hamming, antialias: true },
-    UpsampleMode::FilteredEdge { filter: Filter::CubicSpline },
+    UpsampleMode::Filtered { filter: Filter::Triangle, antialias: true, border: Border::Renormalise },
+    UpsampleMode::Filtered { filter: Filter::Cubic { a: -0.5 }, antialias: true, border: Border::Renormalise },
+    UpsampleMode::Filtered { filter: Filter::Lanczos { lobes: 3 }, antialias: false, border: Border::Renormalise },
+    UpsampleMode::Filtered { filter: Filter::Gaussian, antialias: true, border: Border::Renormalise },
+    UpsampleMode::Filtered { filter: Filter::Mitchell, antialias: true, border: Border::Renormalise },
+    UpsampleMode::Filtered { filter: Filter::Box, antialias: true, border: Border::Renormalise },
+    UpsampleMode::Filtered { filter: Filter::Hamming, antialias: true, border: Border::Renormalise },
+    UpsampleMode::Filtered { filter: Filter::CubicSpline, antialias: false, border: Border::Repeat },
     UpsampleMode::OnnxAntialias { filter: Filter::Triangle, exclude_outside: true },
     UpsampleMode::Area,
     UpsampleMode::AdaptiveArea,

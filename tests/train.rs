@@ -31,7 +31,7 @@ fn weights_are_saved_as_they_are_loaded() {
 /// Before it has learned anything it is bilinear interpolation, also at the picture's edge.
 #[test]
 fn it_begins_as_bilinear_interpolation() {
-    use upconv::{Interpolate, Upsample2d};
+    use upconv::{PytorchInterpolate, Upsample2d};
     let picture = ndarray::Array4::from_shape_fn((1, 3, 9, 11), |(_, c, y, x)| ((c + 3 * y + 5 * x) % 7) as f32 / 7.0);
     let run = |layer: &super_resolution::Layer, operands: &[ndarray::ArrayViewD<f32>]| match layer {
         super_resolution::Layer::Conv(conv) => cpu::run(conv, operands).map_err(|error| error.to_string()),
@@ -39,7 +39,7 @@ fn it_begins_as_bilinear_interpolation() {
     };
     let doubled = Network::new(Init::Bilinear, 1).unwrap().double(&picture, run).unwrap();
     let up = Upsample2d::from_shape(picture.shape(), [18, 22]).unwrap();
-    let up = Upsample2d::pytorch(up, Interpolate::Linear { align_corners: false }).unwrap();
+    let up = Upsample2d::pytorch(up, PytorchInterpolate::Linear { align_corners: false }).unwrap();
     let expected = cpu::run(&up, &[picture.view()]).unwrap();
     for (actual, expected) in doubled.iter().zip(&expected) {
         assert!((actual - expected).abs() < 1e-5, "{actual} where {expected} was expected");

@@ -4,7 +4,7 @@
 //! size, kernel, stride, padding (`before:after`, or one number for both), dilation, output padding, groups, bias.
 //! What is left out is 1, or 0 for padding and bias. The number of spatial axes is that of `i`.
 
-use upconv::{Conv, Conv2d, ConvTranspose, ConvTranspose2d, Interpolate, Op, Padding, Upsample2d};
+use upconv::{Conv, Conv2d, ConvTranspose, ConvTranspose2d, Op, PytorchInterpolate, Upsample2d};
 #[cfg(not(target_arch = "wasm32"))]
 use upconv::{cpu::CpuOp, gpu::GpuOp};
 
@@ -85,7 +85,7 @@ impl<const R: usize> Fields<R> {
             input_size: self.input_size,
             kernel_size: self.kernel_size,
             stride: self.stride,
-            padding: Padding::Explicit(self.padding),
+            padding: self.padding.into(),
             dilation: self.dilation,
             groups: self.groups,
             bias: self.bias,
@@ -101,7 +101,7 @@ impl<const R: usize> Fields<R> {
             input_size: self.input_size,
             kernel_size: self.kernel_size,
             stride: self.stride,
-            padding: self.padding,
+            padding: self.padding.into(),
             output_padding: self.output_padding,
             output_size: None,
             dilation: self.dilation,
@@ -211,10 +211,10 @@ const CONV_WEIGHT: [(&str, &str); 2] =
     [("weight_vgg_64", "ic64_oc64_i224x224_k3x3_p1x1"), ("weight_resnet_256", "ic256_oc256_i14x14_k3x3_p1x1")];
 
 /// The upsamplings, 3x512x512 to twice its size.
-const UPSAMPLE: [(&str, Interpolate); 3] = [
-    ("up_nearest", Interpolate::Nearest),
-    ("up_bilinear", Interpolate::Linear { align_corners: false }),
-    ("up_bicubic", Interpolate::Cubic { align_corners: false }),
+const UPSAMPLE: [(&str, PytorchInterpolate); 3] = [
+    ("up_nearest", PytorchInterpolate::Nearest),
+    ("up_bilinear", PytorchInterpolate::Linear { align_corners: false }),
+    ("up_bicubic", PytorchInterpolate::Cubic { align_corners: false }),
 ];
 
 /// Whether a filter means this problem: by its whole name, or by a part of it where it is nobody's whole name.

@@ -49,7 +49,7 @@ impl Layer {
             input_size,
             kernel_size: [height, width],
             stride: if number == 0 { [1, 1] } else { [2, 2] },
-            padding: if number == 0 { [[0, 0]; 2] } else { [[1, 1]; 2] },
+            padding: if number == 0 { [0, 0].into() } else { [1, 1].into() },
             bias: true,
             activation: Activation::Tanh,
             ..Default::default()

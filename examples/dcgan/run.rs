@@ -86,11 +86,9 @@ impl Network {
 }
 
 /// Compares a layer's output with the reference of what it read.
-pub fn check(layer: &Layer, input: &ArrayD<f32>, output: &ArrayD<f32>) -> std::result::Result<Agreement, String> {
+pub fn check(layer: &Layer, input: &ArrayD<f32>, output: &ArrayD<f32>) -> Result<Agreement> {
     let operands = [input.view(), layer.weight.view().into_dyn(), layer.bias.view().into_dyn()];
-    let reference = layer.op.reference(&operands).map_err(|error| error.to_string())?;
-    let agreement = reference.check(output.view()).map_err(|error| error.to_string())?;
-    agreement.map_err(|mismatch| mismatch.to_string())
+    layer.op.reference(&operands)?.check(output.view())
 }
 
 fn bytes(layer: &Layer) -> Result<u64> {

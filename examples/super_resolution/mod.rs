@@ -14,7 +14,7 @@ use rand_distr::{Distribution, Normal};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use tensors::tensor;
-use upconv::{Activation, Conv2d, ConvTranspose2d, Gpu, Padding, Result};
+use upconv::{Activation, Conv2d, ConvTranspose2d, Gpu, Result};
 
 /// Slope of the leaky ReLUs.
 pub const SLOPE: f32 = 0.1;
@@ -84,7 +84,7 @@ impl Network {
             // Each output meets a quarter of the taps.
             Init::Random => normal(shape, FEATURES * UP_KERNEL * UP_KERNEL / (FACTOR * FACTOR)),
             Init::Bilinear => {
-                let filler = ConvTranspose2d::caffe_bilinear(1, 1, [8, 8], FACTOR)?.bilinear_filler()?;
+                let filler = ConvTranspose2d::caffe_bilinear(ConvTranspose2d::default(), FACTOR)?.bilinear_filler()?;
                 let mut weight = Array4::zeros(shape);
                 weight.slice_mut(s![..1, .., .., ..]).assign(&filler);
                 weight
@@ -100,12 +100,12 @@ impl Network {
             let (first, second, height, width) = parameters.weight.dim();
             let kernel_size = [height, width];
             if number + 1 == self.layers.len() {
-                let padding = kernel_size.map(|side| [((side - FACTOR) / 2) as i64; 2]);
+                let padding = kernel_size.map(|side| (side - FACTOR) / 2).into();
                 let (in_channels, out_channels, stride) = (first, second, [FACTOR; 2]);
                 let base = ConvTranspose2d { batch, in_channels, out_channels, input_size, ..Default::default() };
                 return Layer::Up(ConvTranspose2d { kernel_size, stride, padding, bias: true, ..base });
             }
-            let padding = Padding::Explicit(kernel_size.map(|side| [(side / 2) as i64; 2]));
+            let padding = kernel_size.map(|side| side / 2).into();
             let (in_channels, out_channels) = (second, first);
             let activation = Activation::LeakyRelu { slope: SLOPE };
             let base = Conv2d { batch, in_channels, out_channels, input_size, ..Default::default() };

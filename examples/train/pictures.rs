@@ -4,7 +4,7 @@ use image::RgbImage;
 use ndarray::{Array4, s};
 use rand::Rng;
 use rand::rngs::StdRng;
-use upconv::{Coordinates, Filter, Gpu, Interpolate, Result, Upsample2d, UpsampleMode};
+use upconv::{Border, Coordinates, Filter, Gpu, PytorchInterpolate, Result, Upsample2d, UpsampleMode};
 
 use super::super_resolution::FACTOR;
 use super::trainer::Batch;
@@ -29,7 +29,11 @@ impl Pair {
             input_size: [height, width],
             output_size: [height / FACTOR, width / FACTOR],
             coordinates: Coordinates::HalfPixel,
-            mode: UpsampleMode::Filtered { filter: Filter::Cubic { a: -0.5 }, antialias: true },
+            mode: UpsampleMode::Filtered {
+                filter: Filter::Cubic { a: -0.5 },
+                antialias: true,
+                border: Border::Renormalise,
+            },
             ..Default::default()
         };
         let small = gpu.run(&half, &[large.view()]).map_err(|error| error.to_string())?;
@@ -40,7 +44,7 @@ impl Pair {
     pub fn bicubic(&self, gpu: &Gpu) -> Result<Array4<f32>> {
         let (_, _, height, width) = self.large.dim();
         let up = Upsample2d::from_shape(self.small.shape(), [height, width])?;
-        let up = Upsample2d::pytorch(up, Interpolate::Cubic { align_corners: false })?;
+        let up = Upsample2d::pytorch(up, PytorchInterpolate::Cubic { align_corners: false })?;
         gpu.run(&up, &[self.small.view()])
     }
 }

@@ -8,7 +8,7 @@ use ndarray::{Array4, ArrayD, Ix4, IxDyn};
 use upconv::gpu::GpuOp;
 
 use super::super_resolution::{Layer, Network};
-use upconv::{Agreement, Bindings, ConvTranspose2d, Gpu, Interpolate, Reference, Upsample2d};
+use upconv::{Agreement, Bindings, ConvTranspose2d, Gpu, PytorchInterpolate, Upsample2d};
 
 /// What a method computes, with the weight of a transposed convolution.
 pub enum Kind {
@@ -37,15 +37,21 @@ pub fn all(shape: &[usize], factor: usize) -> upconv::Result<Vec<Method>> {
     let output_size = [shape[2] * factor, shape[3] * factor];
     let upsample = |mode| Upsample2d::pytorch(Upsample2d::from_shape(shape, output_size)?, mode).map(Kind::Upsample);
     let nails = depthwise(shape, factor, &[1.0], 0)?;
-    let caffe = ConvTranspose2d::caffe_bilinear(shape[0], shape[1], [shape[2], shape[3]], factor)?;
+    let caffe = ConvTranspose2d {
+        batch: shape[0],
+        in_channels: shape[1],
+        input_size: [shape[2], shape[3]],
+        ..Default::default()
+    };
+    let caffe = ConvTranspose2d::caffe_bilinear(caffe, factor)?;
     let caffe_weight = caffe.bilinear_filler()?;
     let (lanczos, pad) = lanczos(factor, 3.0);
     // A box one tap wider than the stride: outputs under two taps are brighter than those under one.
     let uneven = vec![factor as f64 / (factor + 1) as f64; factor + 1];
     let methods = [
-        ("nearest", upsample(Interpolate::Nearest)?),
-        ("bilinear", upsample(Interpolate::Linear { align_corners: false })?),
-        ("bicubic", upsample(Interpolate::Cubic { align_corners: false })?),
+        ("nearest", upsample(PytorchInterpolate::Nearest)?),
+        ("bilinear", upsample(PytorchInterpolate::Linear { align_corners: false })?),
+        ("bicubic", upsample(PytorchInterpolate::Cubic { align_corners: false })?),
         ("bed of nails", nails),
         ("caffe bilinear", Kind::ConvTranspose(caffe, caffe_weight)),
         ("lanczos", depthwise(shape, factor, &lanczos, pad)?),
@@ -66,7 +72,7 @@ fn depthwise(shape: &[usize], factor: usize, taps: &[f64], before: i64) -> upcon
         input_size: [shape[2], shape[3]],
         kernel_size: [taps.len(); 2],
         stride: [factor; 2],
-        padding: [[before, after]; 2],
+        padding: [[before, after]; 2].into(),
         ..Default::default()
     };
     let shape = up.geometry()?.weight_shape();
@@ -145,12 +151,8 @@ fn compute<O: GpuOp>(
         let output = reference.to_f32().into_dimensionality::<Ix4>().map_err(|error| error.to_string())?;
         return Ok(Computed { output, agreement: None, gpu_time: None, reference_time });
     };
-    let agreement = check(&reference, &output).map_err(|error| format!("{name}: {error}"))?;
+    let agreement = reference.check(output.view()).map_err(|error| format!("{name}: {error}"))?;
     Ok(Computed { output, agreement: Some(agreement), gpu_time, reference_time })
-}
-
-fn check(reference: &Reference, output: &Array4<f32>) -> Result<Agreement, String> {
-    reference.check(output.view()).map_err(|error| error.to_string())?.map_err(|mismatch| mismatch.to_string())
 }
 
 /// Uploads, runs and measures once to warm up and once to count, and reads back.

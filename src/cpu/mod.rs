@@ -10,7 +10,7 @@
 //! # use upconv::{ConvTranspose2d, cpu, ndarray::Array4};
 //! let (x, w) = (Array4::<f32>::ones((1, 8, 32, 32)), Array4::<f32>::ones((8, 3, 4, 4)));
 //! let base = ConvTranspose2d::from_shapes(x.shape(), w.shape(), 1)?;
-//! let up = ConvTranspose2d { stride: [2, 2], padding: [[1, 1]; 2], ..base };
+//! let up = ConvTranspose2d { stride: [2, 2], padding: [1, 1].into(), ..base };
 //! let y = cpu::run(&up, &[x.view(), w.view()])?;
 //! assert_eq!(y.dim(), (1, 3, 64, 64));
 //! # Ok::<(), upconv::Error>(())

@@ -1,8 +1,13 @@
 //! Every way in which a call can be refused: one variant per broken rule, each with its numbers.
 
+pub(crate) mod mismatch;
 pub(crate) mod texture;
+pub(crate) mod tuned;
+pub(crate) mod words;
 
+use mismatch::Mismatch;
 use texture::TextureError;
+use tuned::TunedError;
 
 use crate::dtype::{DataType, FloatType};
 
@@ -15,7 +20,7 @@ use crate::dtype::{DataType, FloatType};
 pub enum Error {
     /// A size or step that must be at least 1 is 0.
     #[error("{what} is 0 on spatial axis {axis}; it must be at least 1")]
-    Zero {
+    ZeroOnAxis {
         /// The field.
         what: &'static str,
         /// The spatial axis, from 0.
@@ -23,7 +28,7 @@ pub enum Error {
     },
     /// A channel or group count that must be at least 1 is 0.
     #[error("{what} is 0; it must be at least 1")]
-    NoChannels {
+    ZeroCount {
         /// The field.
         what: &'static str,
     },
@@ -111,7 +116,7 @@ pub enum Error {
     },
     /// A real-valued parameter is not finite, or out of range.
     #[error("{what} is {value}; it must be {must}")]
-    Number {
+    InvalidParameter {
         /// The parameter.
         what: &'static str,
         /// Its value.
@@ -280,6 +285,19 @@ pub enum Error {
         /// The largest number of dispatches that one plan may hold.
         max: usize,
     },
+    /// A word that no convention has for this.
+    #[error("{what} \"{word}\" is unknown: {} are known", .known.join(", "))]
+    UnknownWord {
+        /// The framework's name for it.
+        what: &'static str,
+        /// The word.
+        word: String,
+        /// The words that it can be.
+        known: Vec<String>,
+    },
+    /// A result differs from the reference by more than its error bound.
+    #[error(transparent)]
+    Mismatch(Mismatch),
     /// A recipe that this problem cannot be run by on this device.
     #[error("{op} has no recipe \"{recipe}\" for this problem; it has {}", .offered.join(", "))]
     RecipeUnknown {
@@ -298,24 +316,9 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// Recipes that were tuned on another adapter or driver.
-    #[error("the recipes were tuned on \"{actual}\", this is \"{expected}\"")]
-    TunedElsewhere {
-        /// This adapter and driver.
-        expected: String,
-        /// Those in the text.
-        actual: String,
-    },
-    /// A text that does not hold tuned recipes of this version.
-    #[error("line {line} of the tuned recipes is \"{found}\"; expected is {expected}")]
-    TunedText {
-        /// The line, counted from 1.
-        line: usize,
-        /// What the line says; nothing where the text ends before it.
-        found: String,
-        /// What it should say.
-        expected: String,
-    },
+    /// A text of tuned recipes cannot be used.
+    #[error(transparent)]
+    Tuned(TunedError),
     /// A forced recipe that the problem or the device cannot run.
     #[error("recipe \"{recipe}\" is refused: it wants {what} {wanted}, there is {available}")]
     RecipeRefused {

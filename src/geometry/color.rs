@@ -5,6 +5,7 @@
 /// Filters mix light: a picture whose numbers are sRGB's codes, as those of most files and screens are, is decoded before
 /// it is resized and encoded after, or dark and bright edges come out too dark.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ColorEncoding {
     /// Amounts, such as light itself, or anything that is not a colour.
     #[default]

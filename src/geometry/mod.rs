@@ -13,7 +13,9 @@
 pub(crate) mod color;
 
 use std::ops::Range;
+use std::str::FromStr;
 
+use crate::error::words::one_of;
 use crate::error::{Error, Result};
 
 /// Largest coordinate (index, padded size, kernel span) that the shaders' signed 32-bit arithmetic holds with room for
@@ -29,12 +31,22 @@ pub(crate) const MAX_ELEMENTS: usize = usize::MAX / 4 - 1;
 /// Explicit padding: samples `[before, after]` on each spatial axis. Negative values crop.
 pub type Pads<const R: usize> = [[i64; 2]; R];
 
-/// How a convolution's input is padded.
+/// The padding of a convolution, a pooling or a transposed convolution, explicitly or by rule.
 ///
-/// SAME and VALID are TensorFlow's and ONNX's words; SAME makes `output = ceil(input / stride)`.
+/// A convolution adds these samples around its input; a transposed convolution, which runs the other way, cuts them off
+/// its output. SAME and VALID are TensorFlow's and ONNX's words: SAME makes a convolution's output `ceil(input / stride)`
+/// and a transposed convolution's `input * stride`.
+///
+/// ```
+/// use upconv::Padding;
+/// assert_eq!(Padding::from([1, 2]), Padding::Explicit([[1, 1], [2, 2]]));
+/// assert_eq!(Padding::from([[0, 1], [2, 2]]), Padding::Explicit([[0, 1], [2, 2]]));
+/// assert_eq!(Padding::<2>::SAME, Padding::SameUpper);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Padding<const R: usize> {
-    /// These many zeros before and after each axis; negative values crop.
+    /// So many samples before and after each axis; negative values do the opposite, and cut or add.
     Explicit(Pads<R>),
     /// No padding.
     Valid,
@@ -50,10 +62,33 @@ impl<const R: usize> Default for Padding<R> {
     }
 }
 
+/// ONNX's `auto_pad` and TensorFlow's `padding`: `VALID`, `SAME_UPPER`, `SAME_LOWER` and `SAME`. ONNX's `NOTSET` and
+/// TensorFlow's `EXPLICIT` say that the numbers are given elsewhere: [`Padding::Explicit`].
+impl<const R: usize> FromStr for Padding<R> {
+    type Err = Error;
+
+    fn from_str(word: &str) -> Result<Self> {
+        let known = [
+            ("VALID", Self::Valid),
+            ("SAME_UPPER", Self::SameUpper),
+            ("SAME_LOWER", Self::SameLower),
+            ("SAME", Self::SAME),
+        ];
+        one_of("auto_pad", word, &known)
+    }
+}
+
 /// PyTorch's form: the same on both sides of an axis.
-impl<const R: usize> From<[u32; R]> for Padding<R> {
-    fn from(padding: [u32; R]) -> Self {
-        Self::Explicit(padding.map(|p| [p.into(); 2]))
+impl<const R: usize> From<[usize; R]> for Padding<R> {
+    fn from(padding: [usize; R]) -> Self {
+        Self::Explicit(padding.map(|pad| [i64::try_from(pad).unwrap_or(i64::MAX); 2]))
+    }
+}
+
+/// ONNX's and oneDNN's form: before and after each axis.
+impl<const R: usize> From<Pads<R>> for Padding<R> {
+    fn from(padding: Pads<R>) -> Self {
+        Self::Explicit(padding)
     }
 }
 
@@ -189,7 +224,7 @@ impl<const R: usize> Geometry<R> {
         let counts = [("groups", self.groups), (wide_name, self.wide_channels), (narrow_name, self.narrow_channels)];
         for (what, channels) in counts {
             if channels == 0 {
-                return Err(Error::NoChannels { what });
+                return Err(Error::ZeroCount { what });
             }
             at_most(what, channels as u128, MAX_COORDINATE as u128)?;
             if channels % self.groups != 0 {
@@ -215,6 +250,9 @@ pub(crate) fn three<T: Copy>(lacking: T, axes: &[T]) -> [T; 3] {
 }
 
 impl<const R: usize> Padding<R> {
+    /// TensorFlow's SAME: [`Padding::SameUpper`].
+    pub const SAME: Self = Self::SameUpper;
+
     /// What it comes to before and after an axis of so many samples.
     pub(crate) fn on_axis(&self, axis: usize, input: usize, span: usize, stride: usize) -> Result<[i64; 2]> {
         match self {
@@ -231,7 +269,7 @@ pub(crate) fn check_fields<const R: usize>(fields: &[(&'static str, [usize; R], 
     const { assert!(R >= 1 && R <= 3, "there are ops of one, two and three spatial axes") };
     for &(what, values, limit) in fields {
         if let Some(axis) = values.iter().position(|&value| value == 0) {
-            return Err(Error::Zero { what, axis });
+            return Err(Error::ZeroOnAxis { what, axis });
         }
         values.iter().try_for_each(|&value| at_most(what, value as u128, limit as u128))?;
     }

@@ -29,7 +29,7 @@
 //!
 //! ```
 //! use upconv::wgpu::{self, TextureFormat::Rgba8UnormSrgb};
-//! use upconv::{Bindings, Interpolate, PlanOptions, Planner, Upsample2d};
+//! use upconv::{Bindings, PytorchInterpolate, PlanOptions, Planner, Upsample2d};
 //!
 //! /// Doubles a picture; the `target` is of `Rgba8Unorm`, with `STORAGE_BINDING`.
 //! fn double(
@@ -43,7 +43,7 @@
 //!         output_size: [target.height() as usize, target.width() as usize],
 //!         ..Default::default()
 //!     };
-//!     let up = Upsample2d::pytorch(up, Interpolate::Cubic { align_corners: false })?;
+//!     let up = Upsample2d::pytorch(up, PytorchInterpolate::Cubic { align_corners: false })?;
 //!     let plan = planner.plan_with(&up, &PlanOptions::textures(Rgba8UnormSrgb, Rgba8UnormSrgb))?;
 //!     plan.bind(&Bindings::new().input(picture).output(target))?.encode(pass);
 //!     Ok(())

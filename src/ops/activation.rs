@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 
 /// A function of each output sample, applied in the same dispatch, after the bias.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub enum Activation {
     /// The sample as it is.
     #[default]
@@ -37,7 +38,7 @@ impl Activation {
     pub(crate) fn check(&self) -> Result<()> {
         let finite = |what, value: f32| match value.is_finite() {
             true => Ok(()),
-            false => Err(Error::Number { what, value: value.into(), must: "finite" }),
+            false => Err(Error::InvalidParameter { what, value: value.into(), must: "finite" }),
         };
         match *self {
             Self::LeakyRelu { slope } => finite("the slope", slope),
@@ -45,7 +46,8 @@ impl Activation {
                 finite("the clip's min", min)?;
                 finite("the clip's max", max)?;
                 let ordered = min <= max;
-                let refused = Error::Number { what: "the clip's max", value: max.into(), must: "at least its min" };
+                let refused =
+                    Error::InvalidParameter { what: "the clip's max", value: max.into(), must: "at least its min" };
                 if ordered { Ok(()) } else { Err(refused) }
             }
             _ => Ok(()),
@@ -107,7 +109,7 @@ mod tests {
             Activation::Clip { min: f32::NEG_INFINITY, max: 0.0 },
             Activation::Clip { min: 1.0, max: 0.0 },
         ] {
-            assert!(matches!(broken.check(), Err(Error::Number { .. })), "{broken:?}");
+            assert!(matches!(broken.check(), Err(Error::InvalidParameter { .. })), "{broken:?}");
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::tensor::operand::{Operand, check_shape};
 
 /// What an op must do and move, whatever the recipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Cost {
     /// Floating-point operations: two for each product that is summed, taps in the padding not counted.
     pub flops: u64,

@@ -22,6 +22,7 @@ pub enum ShuffleDirection {
 
 /// Where a block's samples lie among the channels of the deep side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ChannelOrder {
     /// Channel, row, column: `c * block + phase`. PyTorch's, and ONNX's mode `CRD`.
     ColumnRowDepth,
@@ -35,8 +36,8 @@ pub enum ChannelOrder {
 /// The phase of a sample in its block counts row-major, the last axis fastest.
 ///
 /// ```
-/// use upconv::{Op, PixelShuffle2d};
-/// let shuffle = PixelShuffle2d::pytorch(&[1, 12, 8, 8], [2, 2])?;
+/// use upconv::{Op, PixelShuffle2d, ShuffleDirection};
+/// let shuffle = PixelShuffle2d::from_shape(&[1, 12, 8, 8], [2, 2], ShuffleDirection::ToSpace)?;
 /// assert_eq!(shuffle.output()?.shape, [1, 3, 16, 16]);
 /// assert_eq!(shuffle.grad_input().output()?.shape, [1, 12, 8, 8]);
 /// # Ok::<(), upconv::Error>(())
@@ -78,35 +79,31 @@ impl<const R: usize> Default for PixelShuffle<R> {
 }
 
 impl<const R: usize> PixelShuffle<R> {
-    /// `torch.nn.PixelShuffle` of an input of this shape.
-    pub fn pytorch(input: &[usize], factor: [usize; R]) -> Result<Self> {
-        Self::depth_to_space(input, factor, ChannelOrder::ColumnRowDepth)
-    }
-
-    /// `torch.nn.PixelUnshuffle` of an input of this shape.
-    pub fn pytorch_unshuffle(input: &[usize], factor: [usize; R]) -> Result<Self> {
-        Self::space_to_depth(input, factor, ChannelOrder::ColumnRowDepth)
-    }
-
-    /// `DepthToSpace` of an input of this shape: TensorFlow's and ONNX's default order is
-    /// [`ChannelOrder::DepthColumnRow`].
-    pub fn depth_to_space(input: &[usize], factor: [usize; R], order: ChannelOrder) -> Result<Self> {
+    /// A shuffle of an `input` of this shape, (N, C, spatial...), in PyTorch's order of channels: `torch.nn.PixelShuffle`,
+    /// or with [`ShuffleDirection::ToDepth`] `torch.nn.PixelUnshuffle`.
+    ///
+    /// ```
+    /// use upconv::{ChannelOrder, PixelShuffle2d, ShuffleDirection};
+    /// // TensorFlow's depth_to_space, and ONNX's DepthToSpace in its default mode.
+    /// let shuffle = PixelShuffle2d::from_shape(&[1, 12, 8, 8], [2, 2], ShuffleDirection::ToSpace)?;
+    /// let depth_to_space = PixelShuffle2d { order: ChannelOrder::DepthColumnRow, ..shuffle };
+    /// # Ok::<(), upconv::Error>(())
+    /// ```
+    pub fn from_shape(input: &[usize], factor: [usize; R], direction: ShuffleDirection) -> Result<Self> {
         check_fields(&[("factor", factor, MAX_COORDINATE)])?;
-        let ([batch, deep], size) = split_shape("input", input)?;
-        let block = factor.iter().fold(1usize, |n, &f| n.saturating_mul(f));
-        let channels = divide("in_channels", deep, block)?;
-        Self { batch, channels, size, factor, order, direction: ShuffleDirection::ToSpace }.checked()
-    }
-
-    /// `SpaceToDepth` of an input of this shape: TensorFlow's and ONNX's order is [`ChannelOrder::DepthColumnRow`].
-    pub fn space_to_depth(input: &[usize], factor: [usize; R], order: ChannelOrder) -> Result<Self> {
-        check_fields(&[("factor", factor, MAX_COORDINATE)])?;
-        let ([batch, channels], spacious) = split_shape::<R>("input", input)?;
-        let mut size = [0; R];
-        for (axis, size) in size.iter_mut().enumerate() {
-            *size = divide("input_size", spacious[axis], factor[axis])?;
+        let ([batch, mut channels], mut size) = split_shape::<R>("input", input)?;
+        match direction {
+            ShuffleDirection::ToSpace => {
+                let block = factor.iter().fold(1usize, |n, &f| n.saturating_mul(f));
+                channels = divide("in_channels", channels, block)?;
+            }
+            ShuffleDirection::ToDepth => {
+                for (size, factor) in size.iter_mut().zip(factor) {
+                    *size = divide("input_size", *size, factor)?;
+                }
+            }
         }
-        Self { batch, channels, size, factor, order, direction: ShuffleDirection::ToDepth }.checked()
+        Self { batch, channels, size, factor, order: ChannelOrder::ColumnRowDepth, direction }.checked()
     }
 
     /// ICNR: the weight of a convolution before this shuffle (to space), from that of a convolution with `channels`
@@ -150,7 +147,7 @@ impl<const R: usize> PixelShuffle<R> {
     fn check(&self) -> Result<()> {
         check_fields(&[("size", self.size, MAX_COORDINATE), ("factor", self.factor, MAX_COORDINATE)])?;
         if self.channels == 0 {
-            return Err(Error::NoChannels { what: "channels" });
+            return Err(Error::ZeroCount { what: "channels" });
         }
         let limit = MAX_COORDINATE as u128;
         for (size, factor) in self.size.iter().zip(self.factor) {
@@ -270,13 +267,13 @@ mod tests {
     #[test]
     fn both_orders_by_hand() {
         // Channels 0-3, one row of two samples each: 0 1 | 2 3 | 4 5 | 6 7.
-        let crd = PixelShuffle2d::pytorch(&[1, 4, 1, 2], [2, 1]).unwrap();
+        let crd = PixelShuffle2d::from_shape(&[1, 4, 1, 2], [2, 1], ShuffleDirection::ToSpace).unwrap();
         assert_eq!(run(&crd), [0., 1., 2., 3., 4., 5., 6., 7.]);
-        let dcr = PixelShuffle2d::depth_to_space(&[1, 4, 1, 2], [2, 1], ChannelOrder::DepthColumnRow).unwrap();
+        let dcr = PixelShuffle2d { order: ChannelOrder::DepthColumnRow, ..crd.clone() };
         assert_eq!(run(&dcr), [0., 1., 4., 5., 2., 3., 6., 7.]);
-        let columns = PixelShuffle2d::pytorch(&[1, 2, 1, 2], [1, 2]).unwrap();
+        let columns = PixelShuffle2d::from_shape(&[1, 2, 1, 2], [1, 2], ShuffleDirection::ToSpace).unwrap();
         assert_eq!(run(&columns), [0., 2., 1., 3.]);
-        let line = PixelShuffle1d::pytorch_unshuffle(&[1, 1, 6], [3]).unwrap();
+        let line = PixelShuffle1d::from_shape(&[1, 1, 6], [3], ShuffleDirection::ToDepth).unwrap();
         assert_eq!(run(&line), [0., 3., 1., 4., 2., 5.]);
     }
 
@@ -315,11 +312,14 @@ mod tests {
 
     #[test]
     fn what_does_not_divide_is_refused() {
-        let deep = PixelShuffle2d::pytorch(&[1, 6, 2, 2], [2, 2]);
+        let deep = PixelShuffle2d::from_shape(&[1, 6, 2, 2], [2, 2], ShuffleDirection::ToSpace);
         assert_eq!(deep, Err(Error::NotDivisible { what: "in_channels", value: 6, by: 4 }));
-        let odd = PixelShuffle2d::pytorch_unshuffle(&[1, 6, 4, 5], [2, 2]);
+        let odd = PixelShuffle2d::from_shape(&[1, 6, 4, 5], [2, 2], ShuffleDirection::ToDepth);
         assert_eq!(odd, Err(Error::NotDivisible { what: "input_size", value: 5, by: 2 }));
-        assert_eq!(PixelShuffle2d::pytorch(&[1, 6, 2, 2], [0, 2]), Err(Error::Zero { what: "factor", axis: 0 }));
+        assert_eq!(
+            PixelShuffle2d::from_shape(&[1, 6, 2, 2], [0, 2], ShuffleDirection::ToSpace),
+            Err(Error::ZeroOnAxis { what: "factor", axis: 0 })
+        );
         let huge = PixelShuffle2d { size: [1 << 20; 2], factor: [1 << 20; 2], ..Default::default() };
         assert!(matches!(huge.output(), Err(Error::TooLarge { .. })));
     }

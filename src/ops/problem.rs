@@ -126,7 +126,8 @@ mod tests {
     use crate::ops::pool::max_pool::MaxPool2d;
     use crate::ops::resample::coordinates::Coordinates;
     use crate::ops::resample::filters::Filter;
-    use crate::ops::resample::upsample::{Upsample2d, UpsampleMode};
+    use crate::ops::resample::mode::{Border, UpsampleMode};
+    use crate::ops::resample::upsample::Upsample2d;
 
     /// These texts are in files that users keep: a change orphans their tuned recipes.
     #[test]
@@ -138,7 +139,7 @@ mod tests {
             input_size: [5, 7],
             kernel_size: [2, 5],
             stride: [3, 2],
-            padding: [[2, 1], [1, 1]],
+            padding: [[2, 1], [1, 1]].into(),
             output_padding: [1, 0],
             groups: 2,
             bias: true,
@@ -151,7 +152,11 @@ mod tests {
         assert_eq!(weight, "conv_transpose_weight:n2_ic6_oc4_i5x7_o12x15_k2x5_s3x2_p2x1_g2");
         let conv = Conv2d { input_size: [5, 5], padding: Padding::SameUpper, ..Default::default() };
         assert_eq!(conv.problem(), "conv:i5x5 same_upper");
-        let mode = UpsampleMode::Filtered { filter: Filter::Lanczos { lobes: 3 }, antialias: true };
+        let mode = UpsampleMode::Filtered {
+            filter: Filter::Lanczos { lobes: 3 },
+            antialias: true,
+            border: Border::Renormalise,
+        };
         let resize = Upsample2d {
             channels: 3,
             input_size: [4, 4],

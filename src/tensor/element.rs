@@ -3,10 +3,11 @@
 use half::f16;
 use ndarray::{Array, ArrayD, ArrayView, ArrayViewD, Dimension};
 
-use crate::dtype::{DataType, FloatType};
+use crate::dtype::DataType;
 
 /// A tensor that is read, of any strides.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum TensorView<'a> {
     /// Numbers of four bytes.
     F32(ArrayViewD<'a, f32>),
@@ -51,6 +52,7 @@ impl TensorView<'_> {
 
 /// A tensor that was computed, row-major.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Tensor {
     /// Numbers of four bytes.
     F32(ArrayD<f32>),
@@ -60,11 +62,28 @@ pub enum Tensor {
     I32(ArrayD<i32>),
 }
 
+impl Tensor {
+    /// The lengths of its axes.
+    pub fn shape(&self) -> &[usize] {
+        match self {
+            Self::F32(array) => array.shape(),
+            Self::F16(array) => array.shape(),
+            Self::I32(array) => array.shape(),
+        }
+    }
+
+    /// Its elements as f64, which holds each of them exactly.
+    pub fn to_f64(&self) -> ArrayD<f64> {
+        match self {
+            Self::F32(array) => array.mapv(f64::from),
+            Self::F16(array) => array.mapv(f64::from),
+            Self::I32(array) => array.mapv(f64::from),
+        }
+    }
+}
+
 /// An element type of a tensor: `f32`, [`half::f16`] or `i32`.
 pub trait Element: bytemuck::Pod + private::Sealed {
-    /// What an op's numbers are stored as where its inputs are of this type.
-    const FLOAT_TYPE: FloatType;
-
     /// The view as one of any type.
     fn view<'a, D: Dimension>(view: ArrayView<'a, Self, D>) -> TensorView<'a>;
 
@@ -77,12 +96,10 @@ mod private {
 }
 
 macro_rules! element {
-    ($type:ty, $variant:ident, $float_type:expr) => {
+    ($type:ty, $variant:ident) => {
         impl private::Sealed for $type {}
 
         impl Element for $type {
-            const FLOAT_TYPE: FloatType = $float_type;
-
             fn view<'a, D: Dimension>(view: ArrayView<'a, Self, D>) -> TensorView<'a> {
                 TensorView::$variant(view.into_dyn())
             }
@@ -94,9 +111,9 @@ macro_rules! element {
     };
 }
 
-element!(f32, F32, FloatType::F32);
-element!(f16, F16, FloatType::F16);
-element!(i32, I32, FloatType::F32);
+element!(f32, F32);
+element!(f16, F16);
+element!(i32, I32);
 
 impl<'a, T: Element, D: Dimension> From<ArrayView<'a, T, D>> for TensorView<'a> {
     fn from(view: ArrayView<'a, T, D>) -> Self {

@@ -2,7 +2,7 @@
 
 use ndarray::Array4;
 use upconv::gpu::GpuOp;
-use upconv::{ConvTranspose2d, Error, Gpu, Op, PlanOptions, Planner};
+use upconv::{ConvTranspose2d, Error, Gpu, Op, PlanOptions, Planner, TunedError};
 
 use crate::Row;
 use crate::harness::{Data, Outcome, Random, inputs};
@@ -69,7 +69,7 @@ async fn tuned(gpu: &Gpu) -> Outcome {
     }
     let foreign = saved.replacen("adapter ", "adapter another ", 1).parse().map_err(text)?;
     match planner.use_tuned(foreign) {
-        Err(Error::TunedElsewhere { .. }) => Ok(()),
+        Err(Error::Tuned(TunedError::Elsewhere { .. })) => Ok(()),
         other => Err(format!("{other:?}")),
     }
 }

@@ -1,6 +1,6 @@
 //! The embedding contract: what is refused when binding, and that encoding records and does nothing else.
 
-use upconv::gpu::{Bindings, Capabilities, GpuOp, required_limits};
+use upconv::gpu::{Bindings, GpuOp, required_limits};
 use upconv::{ConvTranspose2d, Error, FloatType, Gpu, Plan, PlanOptions, Recipe, TensorLayout, Upsample2d, wgpu};
 use wgpu::BufferUsages;
 
@@ -161,12 +161,10 @@ async fn subgroups(gpu: &Gpu) -> Outcome {
     let up = Fields::<2>::parse("ic64_oc64_i16x16_k4x4_s2x2_p1x1").conv_transpose();
     let own = gpu.planner().capabilities();
     let [smallest, largest] = own.subgroup_sizes;
-    let able = Capabilities {
-        features: own.features | wgpu::Features::SUBGROUP,
-        subgroup_sizes: [largest.max(8); 2],
-        backend: wgpu::Backend::Vulkan,
-        ..own.clone()
-    };
+    let mut able = own.clone();
+    able.features |= wgpu::Features::SUBGROUP;
+    able.subgroup_sizes = [largest.max(8); 2];
+    able.backend = wgpu::Backend::Vulkan;
     let recipes = up.recipes(&able, &PlanOptions::default());
     let recipe = recipes.into_iter().find(|recipe| recipe.shader == "conv_gemm_subgroup").ok_or("no such recipe")?;
     let options = PlanOptions { recipe: Some(recipe.clone()), ..Default::default() };

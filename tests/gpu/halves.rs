@@ -3,8 +3,8 @@
 use ndarray::{Array3, Array4, ArrayD, IxDyn, s};
 use upconv::half::f16;
 use upconv::{
-    Activation, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Error, FloatType, Gpu, Interpolate, MaxPool2d,
-    PlanOptions, Tensor, TensorView, Upsample1d, wgpu,
+    Activation, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Error, FloatType, Gpu, MaxPool2d, PlanOptions,
+    PytorchInterpolate, Tensor, TensorView, Upsample1d, wgpu,
 };
 
 use crate::Row;
@@ -30,7 +30,11 @@ async fn long_sides(gpu: &Gpu) -> Outcome {
         return Ok(());
     }
     let up = Upsample1d { input_size: [2501], output_size: [5003], ..Default::default() };
-    for mode in [Interpolate::Nearest, Interpolate::NearestExact, Interpolate::Linear { align_corners: true }] {
+    for mode in [
+        PytorchInterpolate::Nearest,
+        PytorchInterpolate::NearestExact,
+        PytorchInterpolate::Linear { align_corners: true },
+    ] {
         run(gpu, &Upsample1d::pytorch(up.clone(), mode).map_err(text)?).await?;
     }
     run(gpu, &up.grad_input()).await?;

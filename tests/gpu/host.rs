@@ -2,7 +2,7 @@
 
 use ndarray::{Array4, ArrayD, Ix4, IxDyn, s};
 use upconv::gpu::GpuOp;
-use upconv::{Conv2d, ConvTranspose2d, Error, Gpu, Interpolate, PlanOptions, Recipe, Upsample2d};
+use upconv::{Conv2d, ConvTranspose2d, Error, Gpu, PlanOptions, PytorchInterpolate, Recipe, Upsample2d};
 
 use crate::Row;
 use crate::embedding::Fresh;
@@ -73,14 +73,14 @@ async fn non_finite(gpu: &Gpu) -> Outcome {
     }
     let base = || Upsample2d::from_shape(x.shape(), [14, 18]).map_err(text);
     // A copy keeps them, as it computes nothing.
-    let up = Upsample2d::pytorch(base()?, Interpolate::Nearest).map_err(text)?;
+    let up = Upsample2d::pytorch(base()?, PytorchInterpolate::Nearest).map_err(text)?;
     for (recipe, copied) in by_each_recipe(gpu, &up, &x).await? {
         if !copied[[0, 0, 1, 1]].is_nan() || copied[[0, 0, 13, 17]] != f32::INFINITY {
             return Err(format!("{recipe}: a copy changed a NaN or an infinity"));
         }
     }
     // Twice the size: the first sample takes part in the first three outputs of each axis, the last in the last three.
-    let up = Upsample2d::pytorch(base()?, Interpolate::Linear { align_corners: false }).map_err(text)?;
+    let up = Upsample2d::pytorch(base()?, PytorchInterpolate::Linear { align_corners: false }).map_err(text)?;
     for (recipe, linear) in by_each_recipe(gpu, &up, &x).await? {
         let touched = |r: usize, c: usize| (r <= 2 && c <= 2) || (r >= 11 && c >= 15);
         let wrong = linear.indexed_iter().find(|&((_, _, r, c), &value)| !touched(r, c) && value != 2.0);

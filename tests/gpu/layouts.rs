@@ -1,7 +1,9 @@
 //! TensorFlow's layouts without a copy: activations NHWC, filters with the taps outermost.
 
 use upconv::gpu::GpuOp;
-use upconv::{FloatType, Gpu, IndexConvention, Interpolate, MaxPool2d, PlanOptions, Tensor, TensorLayout, Upsample2d};
+use upconv::{
+    FloatType, Gpu, IndexConvention, MaxPool2d, PlanOptions, PytorchInterpolate, Tensor, TensorLayout, Upsample2d,
+};
 
 use crate::Row;
 use crate::harness::{Data, Outcome, inputs, run_and_compare};
@@ -34,7 +36,7 @@ async fn others(gpu: &Gpu) -> Outcome {
     let pool = MaxPool2d::from_shape(&[2, 3, 7, 6], [3, 2]).map_err(text)?;
     nhwc(gpu, &MaxPool2d { indices: Some(IndexConvention::TensorFlow), ..pool }).await?;
     let base = Upsample2d::from_shape(&[2, 3, 4, 5], [9, 7]).map_err(text)?;
-    nhwc(gpu, &Upsample2d::pytorch(base, Interpolate::Nearest).map_err(text)?).await
+    nhwc(gpu, &Upsample2d::pytorch(base, PytorchInterpolate::Nearest).map_err(text)?).await
 }
 
 /// The strides are TensorFlow's: an input (N, H, W, C), a filter (kh, kw, Cin, Cout), transposed (kh, kw, Cout, Cin).

@@ -6,7 +6,7 @@ mod literals;
 use literals::{CASES, Case, Kind};
 use ndarray::{Array4, ArrayView, ArrayView4, Ix4};
 use upconv::gpu::GpuOp;
-use upconv::{Conv2d, ConvTranspose2d, Gpu, Interpolate, Upsample2d};
+use upconv::{Conv2d, ConvTranspose2d, Gpu, PytorchInterpolate, Upsample2d};
 
 use crate::Row;
 use crate::harness::Outcome;
@@ -38,16 +38,16 @@ async fn check(gpu: &Gpu, case: &Case) -> Outcome {
         Kind::ConvTranspose(stride, padding) => {
             let (input_size, kernel_size) = (case.input.0, case.weight.0);
             let padding = [padding; 2];
-            let op = ConvTranspose2d { input_size, kernel_size, stride, padding, ..Default::default() };
+            let op = ConvTranspose2d { input_size, kernel_size, stride, padding: padding.into(), ..Default::default() };
             run(gpu, &op, &[input, weight]).await?
         }
         Kind::Conv => {
             let op = Conv2d { input_size: case.input.0, kernel_size: case.weight.0, ..Default::default() };
             run(gpu, &op, &[input, weight]).await?
         }
-        Kind::Nearest => run(gpu, &upsample(Interpolate::Nearest)?, &[input]).await?,
+        Kind::Nearest => run(gpu, &upsample(PytorchInterpolate::Nearest)?, &[input]).await?,
         Kind::BilinearFloor => {
-            run(gpu, &upsample(Interpolate::Linear { align_corners: false })?, &[input]).await?.mapv(f32::floor)
+            run(gpu, &upsample(PytorchInterpolate::Linear { align_corners: false })?, &[input]).await?.mapv(f32::floor)
         }
         Kind::Matrix(transposed) => multiply(gpu, transposed, &weight, &input).await?,
     };

@@ -3,8 +3,8 @@
 use ndarray::{Array4, Axis, Ix4, s};
 use upconv::gpu::{Bindings, GpuOp, Shape};
 use upconv::{
-    Conv1d, Conv2d, ConvTranspose2d, Error, Gpu, Interpolate, PlanOptions, Planner, Recipe, Rounding, Upsample2d,
-    UpsampleMode, wgpu,
+    Conv1d, Conv2d, ConvTranspose2d, Error, Gpu, PlanOptions, Planner, PytorchInterpolate, Recipe, Rounding,
+    Upsample2d, UpsampleMode, wgpu,
 };
 
 use crate::Row;
@@ -66,7 +66,7 @@ async fn split_sums(gpu: &Gpu) -> Outcome {
     let transposed = Fields::<2>::parse("ic24_oc2_i8x8_k3x3_s2x2_b1").conv_transpose();
     let direct = Fields::<2>::parse("n2_ic24_oc2_i8x8_k3x3_b1").conv();
     let base = Upsample2d { channels: 24, input_size: [5, 4], output_size: [7, 9], ..Default::default() };
-    let up = Upsample2d::pytorch(base, Interpolate::Linear { align_corners: false }).map_err(text)?;
+    let up = Upsample2d::pytorch(base, PytorchInterpolate::Linear { align_corners: false }).map_err(text)?;
     for binding in [1024, 1536] {
         split_sum(gpu, &up, binding).await?;
     }
@@ -163,7 +163,7 @@ async fn short_rows(gpu: &Gpu) -> Outcome {
     let limits = wgpu::Limits { max_compute_workgroups_per_dimension: 1, ..gpu.device().limits() };
     let planner = gpu.planner().limited_to(&limits);
     let base = Upsample2d { channels: 3, input_size: [9, 11], output_size: [20, 31], ..Default::default() };
-    let up = Upsample2d::pytorch(base, Interpolate::Cubic { align_corners: true }).map_err(text)?;
+    let up = Upsample2d::pytorch(base, PytorchInterpolate::Cubic { align_corners: true }).map_err(text)?;
     let inputs = inputs(&up, "rows", Data::Reals)?;
     for recipe in GpuOp::recipes(&up, gpu.planner().capabilities(), &PlanOptions::default())
         .into_iter()

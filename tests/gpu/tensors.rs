@@ -142,6 +142,7 @@ impl Place {
             Some(Tensor::F32(tensor)) => self.put(tensor, &mut bits, |value| value.to_bits()),
             Some(Tensor::F16(tensor)) => self.put(tensor, &mut bits, |value| value.to_bits().into()),
             Some(Tensor::I32(tensor)) => self.put(tensor, &mut bits, |value| value as u32),
+            Some(other) => unreachable!("{other:?} is new to the tests"),
             None => {}
         }
         bits

@@ -5,7 +5,6 @@ use std::time::Instant;
 use burn::tensor::module::{conv_transpose2d, conv2d, interpolate};
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions, InterpolateMode, InterpolateOptions};
 use burn::tensor::{Device, DeviceKind, Distribution, Tensor};
-use upconv::Padding;
 
 use crate::problems::{Problem, named};
 use crate::{WARMING, told};
@@ -57,7 +56,8 @@ fn work(problem: &Problem, device: &Device) -> Option<Box<dyn Fn()>> {
             let x = random([op.batch, op.in_channels, h, w]);
             let [kh, kw] = op.kernel_size;
             let weight = random([op.in_channels, op.out_channels / op.groups, kh, kw]);
-            let padding = [even(op.padding[0])?, even(op.padding[1])?];
+            let pads = op.pads().ok()?;
+            let padding = [even(pads[0])?, even(pads[1])?];
             let options = ConvTransposeOptions::new(op.stride, padding, op.output_padding, op.dilation, op.groups);
             Some(run(Box::new(move || conv_transpose2d(x.clone(), weight.clone(), None, options.clone()))))
         }
@@ -66,7 +66,7 @@ fn work(problem: &Problem, device: &Device) -> Option<Box<dyn Fn()>> {
             let x = random([op.batch, op.in_channels, h, w]);
             let [kh, kw] = op.kernel_size;
             let weight = random([op.out_channels, op.in_channels / op.groups, kh, kw]);
-            let Padding::Explicit(pads) = op.padding else { return None };
+            let pads = op.pads().ok()?;
             let padding = [even(pads[0])?, even(pads[1])?];
             let options = ConvOptions::new(op.stride, padding, op.dilation, op.groups);
             Some(run(Box::new(move || conv2d(x.clone(), weight.clone(), None, options.clone()))))

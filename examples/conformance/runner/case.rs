@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ndarray::{ArrayD, IxDyn};
 use ndarray_npy::ReadNpyExt;
 use serde_json::Value;
-use upconv::{Tensor, TensorView};
+use upconv::Tensor;
 
 use super::files;
 
@@ -175,16 +175,17 @@ fn load(path: &Path, data_type: &str) -> Outcome<Tensor> {
 
 /// The lengths of a tensor's axes.
 pub fn shape(tensor: &Tensor) -> Vec<usize> {
-    TensorView::from(tensor).shape().to_vec()
+    tensor.shape().to_vec()
 }
 
 /// A tensor's axes in another order.
-pub fn permuted(tensor: &Tensor, order: &[usize]) -> Tensor {
-    match tensor {
+pub fn permuted(tensor: &Tensor, order: &[usize]) -> Outcome<Tensor> {
+    Ok(match tensor {
         Tensor::F32(array) => Tensor::F32(array.view().permuted_axes(order).as_standard_layout().into_owned()),
         Tensor::F16(array) => Tensor::F16(array.view().permuted_axes(order).as_standard_layout().into_owned()),
         Tensor::I32(array) => Tensor::I32(array.view().permuted_axes(order).as_standard_layout().into_owned()),
-    }
+        other => return unsupported(format!("elements of {other:?}")),
+    })
 }
 
 /// A tensor's elements in another shape.
@@ -194,6 +195,7 @@ pub fn reshaped(tensor: Tensor, shape: &[usize]) -> Outcome<Tensor> {
         Tensor::F32(array) => Tensor::F32(array.into_shape_with_order(IxDyn(shape)).map_err(wrong)?),
         Tensor::F16(array) => Tensor::F16(array.into_shape_with_order(IxDyn(shape)).map_err(wrong)?),
         Tensor::I32(array) => Tensor::I32(array.into_shape_with_order(IxDyn(shape)).map_err(wrong)?),
+        other => return unsupported(format!("elements of {other:?}")),
     })
 }
 
@@ -201,8 +203,7 @@ pub fn reshaped(tensor: Tensor, shape: &[usize]) -> Outcome<Tensor> {
 pub fn numbers(tensor: Tensor) -> Outcome<ArrayD<f32>> {
     match tensor {
         Tensor::F32(array) => Ok(array),
-        Tensor::F16(array) => Ok(array.mapv(f32::from)),
-        Tensor::I32(array) => Ok(array.mapv(|value| value as f32)),
+        other => Ok(other.to_f64().mapv(|value| value as f32)),
     }
 }
 

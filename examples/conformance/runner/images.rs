@@ -1,6 +1,6 @@
 //! Image libraries: one image of rows and columns, or with channels innermost.
 
-use upconv::{OpenCvResize, PillowResize, SplineOrder, Tensor, Upsample1d, Upsample2d};
+use upconv::{OpencvInterpolation, PillowResample, ScikitOrder, Tensor, Upsample1d, Upsample2d};
 
 use super::case::{Case, Outcome, numbers, permuted, reshaped, shape, unsupported};
 use super::engine::Engine;
@@ -12,7 +12,7 @@ pub async fn compute(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     let sizes = shape(&image);
     // (H, W) or (H, W, C) as (1, C, H, W).
     let planes = reshaped(image, &[1, sizes[0], sizes[1], sizes.get(2).copied().unwrap_or(1)])?;
-    let planes = permuted(&planes, &[0, 3, 1, 2]);
+    let planes = permuted(&planes, &[0, 3, 1, 2])?;
     let base = Upsample2d::from_shape(&shape(&planes), case.steps("size")?)?;
     let output = match case.op_type() {
         "opencv_resize" => {
@@ -34,7 +34,7 @@ pub async fn compute(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
         "skimage_resize" => spline(case, engine, base, planes).await?,
         op => return unsupported(format!("no op {op}")),
     };
-    let output = permuted(&output, &[0, 2, 3, 1]);
+    let output = permuted(&output, &[0, 2, 3, 1])?;
     let sizes = shape(&output);
     let rank = shape(&case.expected("output")?).len();
     let whole = if rank == 2 { vec![sizes[1], sizes[2]] } else { sizes[1..].to_vec() };
@@ -44,9 +44,9 @@ pub async fn compute(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
 /// A blur along each axis that shrinks, if asked for, then splines, then the clip to the image's own range.
 async fn spline(case: &Case, engine: &Engine<'_>, base: Upsample2d, mut planes: Tensor) -> Outcome<Tensor> {
     let order = match case.number("order") {
-        Some(0.0) => SplineOrder::Nearest,
-        Some(1.0) => SplineOrder::Linear,
-        Some(3.0) => SplineOrder::Cubic,
+        Some(0.0) => ScikitOrder::Nearest,
+        Some(1.0) => ScikitOrder::Linear,
+        Some(3.0) => ScikitOrder::Cubic,
         other => return unsupported(format!("splines of order {other:?}")),
     };
     if case.word("mode") != "edge" {
@@ -58,10 +58,10 @@ async fn spline(case: &Case, engine: &Engine<'_>, base: Upsample2d, mut planes: 
         let sigma = (base.input_size[axis] as f64 / base.output_size[axis] as f64 - 1.0) / 2.0;
         if case.flag("anti_aliasing") && sigma > 0.0 {
             // One axis at a time: each has its own width.
-            planes = turned(&planes, axis);
+            planes = turned(&planes, axis)?;
             let line = Upsample1d::from_shape(&shape(&flat(&planes)?), [base.input_size[axis]])?;
             let blurred = engine.first(&Upsample1d::blur(line, sigma)?, &[&flat(&planes)?]).await?;
-            planes = turned(&reshaped(blurred, &shape(&planes))?, axis);
+            planes = turned(&reshaped(blurred, &shape(&planes))?, axis)?;
         }
     }
     let output = numbers(engine.first(&Upsample2d::scikit_image(base, order)?, &[&planes]).await?)?;
@@ -70,8 +70,8 @@ async fn spline(case: &Case, engine: &Engine<'_>, base: Upsample2d, mut planes: 
 }
 
 /// (1, C, H, W) with this axis of the image last.
-fn turned(planes: &Tensor, axis: usize) -> Tensor {
-    if axis == 1 { planes.clone() } else { permuted(planes, &[0, 1, 3, 2]) }
+fn turned(planes: &Tensor, axis: usize) -> Outcome<Tensor> {
+    if axis == 1 { Ok(planes.clone()) } else { permuted(planes, &[0, 1, 3, 2]) }
 }
 
 /// (1, C, H, W) as (1, C H, W).
@@ -85,29 +85,29 @@ fn clipped(tensor: Tensor, eight_bit: bool) -> Outcome<Tensor> {
     Ok(Tensor::F32(if eight_bit { values.mapv(|value| value.clamp(0.0, 255.0)) } else { values }))
 }
 
-fn opencv(case: &Case) -> Outcome<OpenCvResize> {
+fn opencv(case: &Case) -> Outcome<OpencvInterpolation> {
     Ok(match case.word("interpolation") {
-        "INTER_NEAREST" => OpenCvResize::Nearest,
-        "INTER_NEAREST_EXACT" => OpenCvResize::NearestExact,
-        "INTER_LINEAR" => OpenCvResize::Linear,
-        "INTER_CUBIC" => OpenCvResize::Cubic,
-        "INTER_AREA" => OpenCvResize::Area,
-        "INTER_LANCZOS4" => OpenCvResize::Lanczos4,
+        "INTER_NEAREST" => OpencvInterpolation::Nearest,
+        "INTER_NEAREST_EXACT" => OpencvInterpolation::NearestExact,
+        "INTER_LINEAR" => OpencvInterpolation::Linear,
+        "INTER_CUBIC" => OpencvInterpolation::Cubic,
+        "INTER_AREA" => OpencvInterpolation::Area,
+        "INTER_LANCZOS4" => OpencvInterpolation::Lanczos4,
         other => return unsupported(format!("OpenCV's {other}")),
     })
 }
 
-fn pillow(case: &Case) -> Outcome<PillowResize> {
+fn pillow(case: &Case) -> Outcome<PillowResample> {
     if !case.attribute("reducing_gap").is_null() {
         return unsupported("Pillow's reducing_gap");
     }
     Ok(match case.word("resample") {
-        "NEAREST" => PillowResize::Nearest,
-        "BOX" => PillowResize::Box,
-        "BILINEAR" => PillowResize::Bilinear,
-        "HAMMING" => PillowResize::Hamming,
-        "BICUBIC" => PillowResize::Bicubic,
-        "LANCZOS" => PillowResize::Lanczos,
+        "NEAREST" => PillowResample::Nearest,
+        "BOX" => PillowResample::Box,
+        "BILINEAR" => PillowResample::Bilinear,
+        "HAMMING" => PillowResample::Hamming,
+        "BICUBIC" => PillowResample::Bicubic,
+        "LANCZOS" => PillowResample::Lanczos,
         other => return unsupported(format!("Pillow's {other}")),
     })
 }

@@ -2,7 +2,7 @@
 
 use upconv::{
     AspectRatio, AvgPool, ChannelOrder, Conv, ConvTranspose, Coordinates, Filter, IndexConvention, MaxPool, MaxUnpool,
-    Padding, Pads, PixelShuffle2d, Rounding, Tensor, Upsample, UpsampleMode,
+    Padding, Pads, PixelShuffle2d, Rounding, ShuffleDirection, Tensor, Upsample, UpsampleMode,
 };
 
 use super::case::{Case, Failure, Outcome, numbers, shape, spatial, unsupported};
@@ -25,11 +25,8 @@ pub async fn compute(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
 
 fn auto_pad<const R: usize>(case: &Case) -> Outcome<Padding<R>> {
     Ok(match case.word("auto_pad") {
-        "" | "NOTSET" => Padding::Explicit(pads(case)?),
-        "VALID" => Padding::Valid,
-        "SAME_UPPER" => Padding::SameUpper,
-        "SAME_LOWER" => Padding::SameLower,
-        other => return unsupported(format!("auto_pad {other}")),
+        "" | "NOTSET" => pads(case)?.into(),
+        rule => rule.parse()?,
     })
 }
 
@@ -116,7 +113,7 @@ async fn unpool<const R: usize>(case: &Case, engine: &Engine<'_>) -> Outcome<Res
         None => None,
     };
     let unpool = MaxUnpool::<R>::onnx(
-        &shape(&input),
+        MaxUnpool::from_shape(&shape(&input), [1; R])?,
         case.steps("kernel_shape")?,
         case.steps("strides")?,
         pads(case)?,
@@ -129,11 +126,9 @@ async fn shuffle(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     let input = case.required("input")?;
     let factor = case.steps("blocksize")?;
     let order = if case.word("mode") == "CRD" { ChannelOrder::ColumnRowDepth } else { ChannelOrder::DepthColumnRow };
-    let op = if case.op_type() == "DepthToSpace" {
-        PixelShuffle2d::depth_to_space(&shape(&input), factor, order)?
-    } else {
-        PixelShuffle2d::space_to_depth(&shape(&input), factor, order)?
-    };
+    let shuffles = case.op_type() == "DepthToSpace";
+    let direction = if shuffles { ShuffleDirection::ToSpace } else { ShuffleDirection::ToDepth };
+    let op = PixelShuffle2d { order, ..PixelShuffle2d::from_shape(&shape(&input), factor, direction)? };
     Ok(vec![("output", engine.first(&op, &[&input]).await?)])
 }
 
@@ -197,15 +192,10 @@ fn said(case: &Case, shape: &[usize]) -> Outcome<Vec<Axis>> {
 fn described<const R: usize>(case: &Case, shape: &[usize], axes: [Axis; R]) -> Outcome<Upsample<R>> {
     let mut base = Upsample::from_shape(shape, [1; R])?;
     base.coordinates = match case.word("coordinate_transformation_mode") {
-        "half_pixel" => Coordinates::HalfPixel,
-        "pytorch_half_pixel" => Coordinates::PytorchHalfPixel,
-        "align_corners" => Coordinates::AlignCorners,
-        "half_pixel_symmetric" => Coordinates::HalfPixelSymmetric,
-        "tf_half_pixel_for_nn" => Coordinates::TfHalfPixelForNn,
         "tf_crop_and_resize" => Coordinates::TfCropAndResize { roi: axes.map(|axis| axis.roi) },
         // Upsample, and Resize before version 11, have no such attribute.
-        "" | "asymmetric" => Coordinates::Asymmetric,
-        other => return unsupported(format!("coordinates {other}")),
+        "" => Coordinates::Asymmetric,
+        word => word.parse()?,
     };
     base.mode = mode(case)?;
     base.extrapolation_value = case.number("extrapolation_value").unwrap_or(0.0) as f32;
@@ -221,7 +211,7 @@ fn described<const R: usize>(case: &Case, shape: &[usize], axes: [Axis; R]) -> O
         };
         return Ok(Upsample { output_size: std::array::from_fn(size), ..base });
     }
-    Ok(Upsample::scaled(base, axes.map(|axis| axis.scale.unwrap_or(1.0)))?)
+    Ok(base.with_scales(axes.map(|axis| axis.scale.unwrap_or(1.0)))?)
 }
 
 fn sized<const R: usize>(
@@ -232,9 +222,8 @@ fn sized<const R: usize>(
 ) -> Outcome<Upsample<R>> {
     let output_size = std::array::from_fn(|axis| axes[axis].size.unwrap_or(input_size[axis]));
     let policy = match case.word("keep_aspect_ratio_policy") {
-        "not_larger" => AspectRatio::NotLarger,
-        "not_smaller" => AspectRatio::NotSmaller,
-        _ => return Ok(Upsample { output_size, ..base }),
+        "" | "stretch" => return Ok(Upsample { output_size, ..base }),
+        policy => policy.parse()?,
     };
     // The policy is that of the axes which have a size; the others stay.
     let wanted: Vec<f64> = (0..R)
@@ -242,11 +231,12 @@ fn sized<const R: usize>(
         .map(|axis| output_size[axis] as f64 / input_size[axis] as f64)
         .collect();
     if wanted.len() == R {
-        return Ok(Upsample::keep_aspect_ratio(base, output_size, policy)?);
+        return Ok(base.keep_aspect_ratio(output_size, policy)?);
     }
     let scale = match policy {
         AspectRatio::NotLarger => wanted.into_iter().fold(f64::INFINITY, f64::min),
         AspectRatio::NotSmaller => wanted.into_iter().fold(0.0, f64::max),
+        other => return unsupported(format!("policy {other:?}")),
     };
     let scales = std::array::from_fn(|axis| if axes[axis].size.is_some() { scale } else { 1.0 });
     let size = |axis: usize| (input_size[axis] as f64 * scales[axis] + 0.5).floor() as usize;
@@ -257,11 +247,8 @@ fn mode(case: &Case) -> Outcome<UpsampleMode> {
     let (antialias, exclude_outside) = (case.flag("antialias"), case.flag("exclude_outside"));
     let a = case.number("cubic_coeff_a").unwrap_or(-0.75);
     let nearest = match case.word("nearest_mode") {
-        "round_prefer_floor" => Rounding::PreferFloor,
-        "round_prefer_ceil" => Rounding::PreferCeil,
-        "ceil" => Rounding::Ceil,
-        "" | "floor" => Rounding::Floor,
-        other => return unsupported(format!("nearest_mode {other}")),
+        "" => Rounding::Floor,
+        word => word.parse()?,
     };
     Ok(match (case.word("mode"), antialias) {
         ("" | "nearest", _) => UpsampleMode::Nearest(nearest),

@@ -1,6 +1,6 @@
 //! From a case's words to this crate's descriptors.
 
-use upconv::{ChannelOrder, Conv, ConvTranspose, Padding, PixelShuffle2d, Tensor};
+use upconv::{Conv, ConvTranspose, Padding, PixelShuffle2d, ShuffleDirection, Tensor};
 
 use super::case::{Case, Failure, Outcome, numbers, permuted, reshaped, shape, spatial, unsupported};
 use super::engine::Engine;
@@ -109,12 +109,9 @@ async fn shuffle(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     let batch: usize = outer[..outer.len() - 3].iter().product();
     let flat = [&[batch], &outer[outer.len() - 3..]].concat();
     let input = reshaped(input, &flat)?;
-    let order = ChannelOrder::ColumnRowDepth;
-    let op = if case.op_type() == "pixel_shuffle" {
-        PixelShuffle2d::depth_to_space(&flat, factor, order)?
-    } else {
-        PixelShuffle2d::space_to_depth(&flat, factor, order)?
-    };
+    let shuffles = case.op_type() == "pixel_shuffle";
+    let direction = if shuffles { ShuffleDirection::ToSpace } else { ShuffleDirection::ToDepth };
+    let op = PixelShuffle2d::from_shape(&flat, factor, direction)?;
     let output = engine.first(&op, &[&input]).await?;
     let whole = [&outer[..outer.len() - 3], &shape(&output)[1..]].concat();
     Ok(vec![("output", reshaped(output, &whole)?)])
@@ -124,11 +121,11 @@ async fn shuffle(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
 async fn product(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     let matrix = case.input("W")?.or(case.input("C")?).or(case.input("A")?);
     let matrix = matrix.ok_or_else(|| Failure::Failed("the case has no matrix".into()))?;
-    let matrix = if case.flag("transpose_a") { permuted(&matrix, &[1, 0]) } else { matrix };
+    let matrix = if case.flag("transpose_a") { permuted(&matrix, &[1, 0])? } else { matrix };
     let (rows, vector) = (shape(&matrix), case.required("x")?);
     let columns = shape(&vector).get(1).copied().unwrap_or(1);
     let weight = reshaped(matrix, &[rows[0], rows[1], 1])?;
-    let input = reshaped(permuted(&vector, &[0, 1]), &[1, rows[1], columns])?;
+    let input = reshaped(permuted(&vector, &[0, 1])?, &[1, rows[1], columns])?;
     let conv = Conv::<1>::from_shapes(&shape(&input), &shape(&weight), 1)?;
     let output = engine.first(&conv, &[&input, &weight]).await?;
     let [length] = spatial(&output)?;

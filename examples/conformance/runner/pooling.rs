@@ -57,7 +57,13 @@ pub async fn unpool<const R: usize>(case: &Case, engine: &Engine<'_>) -> Outcome
     // PyTorch takes the whole shape, too.
     let size = case.attribute("output_size").as_array().map(Vec::len).unwrap_or_default();
     let output_size = if size > R { Some(spatial(&case.expected("output")?)?) } else { case.sizes("output_size")? };
-    let unpool = MaxUnpool::<R>::pytorch(&shape(&input), kernel_size, stride, padding, output_size)?;
+    let unpool = MaxUnpool::<R>::pytorch(
+        MaxUnpool::from_shape(&shape(&input), [1; R])?,
+        kernel_size,
+        stride,
+        padding,
+        output_size,
+    )?;
     let mut results = vec![("output", engine.first(&unpool, &[&input, &indices]).await?)];
     if let Some(gradient) = case.input("grad_output")? {
         results.push(("grad_input", engine.first(&unpool.grad_input(), &[&gradient, &indices]).await?));

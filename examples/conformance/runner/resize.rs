@@ -1,6 +1,6 @@
 //! Upsampling as PyTorch and the tutorials write it.
 
-use upconv::{Filter, Interpolate, Tensor, Upsample, Upsample2d};
+use upconv::{Filter, PytorchInterpolate, Tensor, Upsample, Upsample2d};
 
 use super::case::{Case, Outcome, numbers, shape, unsupported};
 use super::engine::Engine;
@@ -9,22 +9,22 @@ use super::ops::Results;
 pub async fn interpolate<const R: usize>(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     let input = case.required("input")?;
     let align_corners = case.flag("align_corners");
-    let antialiased = |filter| Interpolate::Antialias { filter, align_corners };
+    let antialiased = |filter| PytorchInterpolate::Antialias { filter, align_corners };
     let mode = match (case.word("mode"), case.flag("antialias")) {
-        ("nearest", _) => Interpolate::Nearest,
-        ("nearest-exact", _) => Interpolate::NearestExact,
-        ("linear" | "bilinear" | "trilinear", false) => Interpolate::Linear { align_corners },
+        ("nearest", _) => PytorchInterpolate::Nearest,
+        ("nearest-exact", _) => PytorchInterpolate::NearestExact,
+        ("linear" | "bilinear" | "trilinear", false) => PytorchInterpolate::Linear { align_corners },
         ("bilinear", true) => antialiased(Filter::Triangle),
-        ("bicubic", false) => Interpolate::Cubic { align_corners },
+        ("bicubic", false) => PytorchInterpolate::Cubic { align_corners },
         ("bicubic", true) => antialiased(Filter::Cubic { a: -0.5 }),
         ("lanczos", true) => antialiased(Filter::Lanczos { lobes: 3 }),
-        ("area", _) => Interpolate::Area,
+        ("area", _) => PytorchInterpolate::Area,
         (mode, antialias) => return unsupported(format!("interpolate, mode {mode}, antialias {antialias}")),
     };
     let base = match (case.sizes::<R>("size")?, scales::<R>(case)) {
         (Some(size), _) => Upsample::from_shape(&shape(&input), size)?,
         (None, Some(scales)) => {
-            let scaled = Upsample::scaled(Upsample::from_shape(&shape(&input), [1; R])?, scales)?;
+            let scaled = Upsample::from_shape(&shape(&input), [1; R])?.with_scales(scales)?;
             // A recomputed factor is the ratio of the sizes.
             if case.flag("recompute_scale_factor") { Upsample { scales: None, ..scaled } } else { scaled }
         }
@@ -53,7 +53,7 @@ pub async fn tutorial(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     let input = case.required("input")?;
     let nearest = case.op_type() == "upsample_nearest";
     let base = Upsample2d::from_shape(&shape(&input), case.steps("output_size")?)?;
-    let mode = if nearest { Interpolate::Nearest } else { Interpolate::Linear { align_corners: false } };
+    let mode = if nearest { PytorchInterpolate::Nearest } else { PytorchInterpolate::Linear { align_corners: false } };
     let output = numbers(engine.first(&Upsample2d::pytorch(base, mode)?, &[&input]).await?)?;
     Ok(vec![("output", Tensor::F32(if nearest { output } else { output.mapv(f32::floor) }))])
 }

@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 use upconv::{
-    Conv2d, ConvTranspose2d, Coordinates, Op, Padding, Rounding, Tensor, TfResize, TransposePadding, Upsample2d,
-    UpsampleMode,
+    Conv2d, ConvTranspose2d, Coordinates, Op, Padding, Rounding, Tensor, TensorflowResize, Upsample2d, UpsampleMode,
 };
 
 use super::case::{Case, Failure, Outcome, permuted, shape, unsupported};
@@ -33,8 +32,8 @@ pub async fn compute(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
             let (input, weight) = operands(case)?;
             let base = ConvTranspose2d::from_shapes(&shape(&input), &shape(&weight), 1)?;
             let padding = match case.word("padding") {
-                "SAME" => TransposePadding::Same,
-                "VALID" => TransposePadding::Valid,
+                "SAME" => Padding::SAME,
+                "VALID" => Padding::Valid,
                 other => return unsupported(format!("padding {other}")),
             };
             let (stride, dilation) = (steps(case, "strides")?, steps(case, "dilations")?);
@@ -47,11 +46,11 @@ pub async fn compute(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
         op if op.starts_with("raw_Resize") => resized(case, engine, raw(case, op)?).await?,
         op => return unsupported(format!("no op {op}")),
     };
-    Ok(vec![("output", permuted(&output, &TO_NHWC))])
+    Ok(vec![("output", permuted(&output, &TO_NHWC)?)])
 }
 
 fn operands(case: &Case) -> Outcome<(Tensor, Tensor)> {
-    Ok((permuted(&case.required("input")?, &TO_NCHW), permuted(&case.required("filter")?, &TO_WEIGHT)))
+    Ok((permuted(&case.required("input")?, &TO_NCHW)?, permuted(&case.required("filter")?, &TO_WEIGHT)?))
 }
 
 /// Padding before and after each of the four axes, given as such.
@@ -75,13 +74,13 @@ fn steps(case: &Case, name: &str) -> Outcome<[usize; 2]> {
 }
 
 fn base(case: &Case) -> Outcome<Upsample2d> {
-    let images = permuted(&case.required("images")?, &TO_NCHW);
+    let images = permuted(&case.required("images")?, &TO_NCHW)?;
     Ok(Upsample2d::from_shape(&shape(&images), case.steps("size")?)?)
 }
 
 async fn resized(case: &Case, engine: &Engine<'_>, up: Upsample2d) -> Outcome<Tensor> {
     up.output()?;
-    Ok(engine.first(&up, &[&permuted(&case.required("images")?, &TO_NCHW)]).await?)
+    Ok(engine.first(&up, &[&permuted(&case.required("images")?, &TO_NCHW)?]).await?)
 }
 
 fn image_resize(case: &Case) -> Outcome<Upsample2d> {
@@ -93,14 +92,14 @@ fn image_resize(case: &Case) -> Outcome<Upsample2d> {
         base.output_size = base.input_size.map(|size| (size as f64 * least).round_ties_even().max(1.0) as usize);
     }
     let method = match case.word("method") {
-        "nearest" => TfResize::Nearest,
-        "bilinear" => TfResize::Bilinear,
-        "bicubic" => TfResize::Bicubic,
-        "area" => TfResize::Area,
-        "lanczos3" => TfResize::Lanczos3,
-        "lanczos5" => TfResize::Lanczos5,
-        "gaussian" => TfResize::Gaussian,
-        "mitchellcubic" => TfResize::MitchellCubic,
+        "nearest" => TensorflowResize::Nearest,
+        "bilinear" => TensorflowResize::Bilinear,
+        "bicubic" => TensorflowResize::Bicubic,
+        "area" => TensorflowResize::Area,
+        "lanczos3" => TensorflowResize::Lanczos3,
+        "lanczos5" => TensorflowResize::Lanczos5,
+        "gaussian" => TensorflowResize::Gaussian,
+        "mitchellcubic" => TensorflowResize::MitchellCubic,
         other => return unsupported(format!("image_resize by {other}")),
     };
     Ok(Upsample2d::tensorflow(base, method, case.flag("antialias"))?)

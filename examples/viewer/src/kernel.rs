@@ -97,7 +97,7 @@ impl Kernel {
             input_size,
             kernel_size: self.size,
             stride: self.stride,
-            padding: self.padding.map(|pad| [pad; 2]),
+            padding: self.padding.map(|pad| [pad; 2]).into(),
             dilation: self.dilation,
             output_padding: self.output_padding,
             ..Default::default()

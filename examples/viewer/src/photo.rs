@@ -5,8 +5,8 @@ use egui_wgpu::RenderState;
 use image::RgbaImage;
 use upconv::gpu::{GpuOp, PixelFormat};
 use upconv::wgpu::{self, Buffer, Texture, TextureFormat, TextureUsages, util::DeviceExt};
-use upconv::{Bindings, Bound, Coordinates, Filter, Interpolate, PlanOptions, Planner, Result, Upsample2d};
-use upconv::{Error, UpsampleMode};
+use upconv::{Bindings, Bound, Coordinates, Filter, PlanOptions, Planner, PytorchInterpolate, Result, Upsample2d};
+use upconv::{Border, Error, UpsampleMode};
 
 use crate::kernel::Kernel;
 use crate::timing::Clock;
@@ -56,11 +56,15 @@ impl Method {
         let base = Upsample2d { channels: 3, input_size, output_size, ..Default::default() };
         Some(match self {
             Self::Kernel => return None,
-            Self::Nearest => Upsample2d::pytorch(base, Interpolate::Nearest),
-            Self::Bilinear => Upsample2d::pytorch(base, Interpolate::Linear { align_corners: false }),
-            Self::Bicubic => Upsample2d::pytorch(base, Interpolate::Cubic { align_corners: false }),
+            Self::Nearest => Upsample2d::pytorch(base, PytorchInterpolate::Nearest),
+            Self::Bilinear => Upsample2d::pytorch(base, PytorchInterpolate::Linear { align_corners: false }),
+            Self::Bicubic => Upsample2d::pytorch(base, PytorchInterpolate::Cubic { align_corners: false }),
             Self::Lanczos => {
-                let mode = UpsampleMode::Filtered { filter: Filter::Lanczos { lobes: 3 }, antialias: false };
+                let mode = UpsampleMode::Filtered {
+                    filter: Filter::Lanczos { lobes: 3 },
+                    antialias: false,
+                    border: Border::Renormalise,
+                };
                 Ok(Upsample2d { mode, coordinates: Coordinates::HalfPixel, ..base })
             }
         })

@@ -10,6 +10,7 @@ use crate::gpu::plan::plan::Bound;
 
 /// How long a run took.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Timing {
     /// On the GPU, from the pass's begin to its end, where the device has timestamp queries.
     pub gpu: Option<Duration>,

@@ -20,6 +20,7 @@ const PATIENCE: Duration = Duration::from_millis(300);
 
 /// A recipe that was measured by [`Gpu::measure`].
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Measured {
     /// The recipe.
     pub recipe: Recipe,

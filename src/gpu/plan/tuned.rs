@@ -7,6 +7,7 @@ use std::str::FromStr;
 use wgpu::AdapterInfo;
 
 use crate::dtype::FloatType;
+use crate::error::tuned::TunedError;
 use crate::error::{Error, Result};
 use crate::gpu::program::context::GpuOp;
 use crate::gpu::program::options::PlanOptions;
@@ -71,7 +72,7 @@ impl TunedRecipes {
         if self.adapter == expected {
             return Ok(());
         }
-        Err(Error::TunedElsewhere { expected, actual: self.adapter.clone() })
+        Err(Error::Tuned(TunedError::Elsewhere { expected, actual: self.adapter.clone() }))
     }
 
     #[cfg(not(target_arch = "wasm32"))]
@@ -122,7 +123,11 @@ impl FromStr for TunedRecipes {
 
     fn from_str(text: &str) -> Result<Self> {
         let refused = |line: usize, found: Option<&str>, expected: &str| {
-            Err(Error::TunedText { line, found: found.unwrap_or_default().into(), expected: expected.into() })
+            Err(Error::Tuned(TunedError::Text {
+                line,
+                found: found.unwrap_or_default().into(),
+                expected: expected.into(),
+            }))
         };
         let mut lines = text.lines();
         let heading = lines.next();
@@ -158,7 +163,7 @@ mod tests {
     #[test]
     fn other_texts_are_refused_with_the_line() {
         let refused = |text: &str| match text.parse::<TunedRecipes>() {
-            Err(Error::TunedText { line, found, .. }) => (line, found),
+            Err(Error::Tuned(TunedError::Text { line, found, .. })) => (line, found),
             other => panic!("{other:?}"),
         };
         assert_eq!(refused(""), (1, String::new()));

@@ -184,6 +184,7 @@ impl fmt::Display for Recipe {
 
 /// What a device offers, as far as the choice of a recipe depends on it.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Capabilities {
     /// Its limits, or smaller ones to keep to.
     pub limits: Limits,

@@ -94,7 +94,7 @@ fn check_channels(operand: &'static str, pixels: &PixelFormat, channels: usize) 
     let numbers = [("a pixel format's scale", pixels.scale), ("a pixel format's offset", pixels.offset)];
     for (what, values) in numbers {
         if let Some(&value) = values[..channels].iter().find(|value| !value.is_finite()) {
-            return Err(Error::Number { what, value: value.into(), must: "finite" });
+            return Err(Error::InvalidParameter { what, value: value.into(), must: "finite" });
         }
     }
     Ok(())

@@ -15,6 +15,7 @@ use crate::tensor::operand::{Operand, Role, check_shape};
 /// Outputs repeat every `stride` samples: all of one phase meet the same taps of the kernel (away from the border).
 /// Where phases meet different numbers of taps, or weights of different sums, a flat input gives an uneven output.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Checkerboard {
     /// Taps that an output of each phase meets, for one input channel; one axis per spatial axis, `stride` long.
     pub taps: ArrayD<usize>,
@@ -46,6 +47,7 @@ impl<const R: usize> ConvTranspose<R> {
     pub fn checkerboard<D: Dimension>(&self, weight: ArrayView<f32, D>) -> Result<Checkerboard> {
         let geometry = self.geometry()?;
         check_shape(Operand::weight(Role::Weight, geometry.weight_shape()), weight.shape())?;
+        let pads = self.pads()?;
         let phases: usize = self.stride.iter().fold(1, |n, &stride| n.saturating_mul(stride));
         let per_group = geometry.wide_per_group();
         let shape: Vec<usize> = [self.out_channels].into_iter().chain(self.stride).collect();
@@ -54,7 +56,7 @@ impl<const R: usize> ConvTranspose<R> {
         for (index, &value) in weight.into_dyn().indexed_iter() {
             // A tap meets the outputs q = tap * dilation - pad (mod stride), one phase.
             let phase = (0..R).fold(0, |phase, axis| {
-                let wide = (index[axis + 2] * self.dilation[axis]) as i64 - self.padding[axis][0];
+                let wide = (index[axis + 2] * self.dilation[axis]) as i64 - pads[axis][0];
                 phase * self.stride[axis] + wide.rem_euclid(self.stride[axis] as i64) as usize
             });
             let channel = index[0] / geometry.narrow_per_group() * per_group + index[1];
@@ -128,7 +130,7 @@ mod tests {
                 kernel_size: [kernel],
                 stride: [stride],
                 dilation: [dilation],
-                padding: [[pad, pad]],
+                padding: [[pad, pad]].into(),
                 ..Default::default()
             };
             let shape = up.geometry().unwrap().weight_shape();
@@ -146,7 +148,11 @@ mod tests {
 
     #[test]
     fn even_layers_have_no_ripple_and_no_advice() {
-        let bilinear = ConvTranspose2d::caffe_bilinear(1, 3, [5, 5], 3).unwrap();
+        let bilinear = ConvTranspose2d::caffe_bilinear(
+            ConvTranspose2d { batch: 1, in_channels: 3, input_size: [5, 5], ..Default::default() },
+            3,
+        )
+        .unwrap();
         let report = bilinear.checkerboard(bilinear.bilinear_filler().unwrap().view()).unwrap();
         assert!(report.ripple < EVEN && report.advice.is_empty(), "{report}");
         assert_eq!(report.taps.iter().max(), Some(&4));

@@ -29,7 +29,7 @@ use crate::tensor::operand::{Operand, Role, split_shape};
 ///     input_size: [32, 32],
 ///     kernel_size: [4, 4],
 ///     stride: [2, 2],
-///     padding: [[1, 1]; 2],
+///     padding: [1, 1].into(),
 ///     ..Default::default()
 /// };
 /// assert_eq!(up.output()?.shape, [1, 3, 64, 64]);
@@ -49,11 +49,13 @@ pub struct ConvTranspose<const R: usize> {
     pub kernel_size: [usize; R],
     /// Output samples from one input sample to the next.
     pub stride: [usize; R],
-    /// Output samples cut off `[before, after]` each axis; negative values add samples.
-    pub padding: Pads<R>,
+    /// Output samples cut off before and after each axis. By the rule SAME as many as leave `output_size`, or else
+    /// `input * stride` samples: ONNX's `auto_pad`.
+    pub padding: Padding<R>,
     /// Samples added after each axis, fewer than the larger of stride and dilation. They hold real values.
     pub output_padding: [usize; R],
-    /// The output size instead of `output_padding`, if given; it must be one that some output padding gives.
+    /// The output size instead of `output_padding`, if given; unless the padding is SAME, it must be one that some output
+    /// padding gives.
     pub output_size: Option<[usize; R]>,
     /// Output samples from one tap to the next; 1 is an ordinary kernel (oneDNN counts from 0).
     pub dilation: [usize; R],
@@ -81,7 +83,7 @@ impl<const R: usize> Default for ConvTranspose<R> {
             input_size: [1; R],
             kernel_size: [1; R],
             stride: [1; R],
-            padding: [[0; 2]; R],
+            padding: Padding::default(),
             output_padding: [0; R],
             output_size: None,
             dilation: [1; R],
@@ -90,15 +92,6 @@ impl<const R: usize> Default for ConvTranspose<R> {
             activation: Activation::None,
         }
     }
-}
-
-/// TensorFlow's and Keras' two paddings of a transposed convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TransposePadding {
-    /// The output is about `input * stride`, the kernel's overhang cut off on both sides.
-    Same,
-    /// The whole overhang is kept.
-    Valid,
 }
 
 impl<const R: usize> ConvTranspose<R> {
@@ -113,114 +106,6 @@ impl<const R: usize> ConvTranspose<R> {
         }
         let out_channels = per_group.saturating_mul(groups);
         Ok(Self { batch, in_channels, out_channels, input_size, kernel_size, groups, ..Default::default() })
-    }
-
-    /// `torch.nn.ConvTranspose{1,2,3}d`: the same padding on both sides, and output padding.
-    ///
-    /// In this and the other constructors `base` gives sizes, stride, dilation, groups and bias; its padding and
-    /// output fields are replaced.
-    pub fn pytorch(base: Self, padding: [usize; R], output_padding: [usize; R]) -> Result<Self> {
-        Self { padding: symmetric(padding), output_padding, output_size: None, ..base }.checked()
-    }
-
-    /// ONNX `ConvTranspose` (opset 1 to 22): `auto_pad` with its explicit pads, `output_shape`, and
-    /// `base.output_padding` as the attribute of that name.
-    ///
-    /// With `output_shape`, or SAME without one (`output = input * stride`), the padding is
-    /// `T = (input - 1) * stride + output_padding + span - output`, split as `floor(T/2)` before for SAME_UPPER and
-    /// after otherwise; a negative `T` adds samples.
-    pub fn onnx(base: Self, auto_pad: Padding<R>, output_shape: Option<[usize; R]>) -> Result<Self> {
-        let base = Self { output_size: None, ..base };
-        base.check_fields()?;
-        let wanted = match (auto_pad, output_shape) {
-            (_, Some(shape)) => shape.map(|size| size as i128),
-            (Padding::Explicit(padding), None) => return Self { padding, ..base }.checked(),
-            (Padding::Valid, None) => return Self { padding: [[0; 2]; R], ..base }.checked(),
-            (Padding::SameUpper | Padding::SameLower, None) => {
-                std::array::from_fn(|i| base.input_size[i] as i128 * base.stride[i] as i128)
-            }
-        };
-        let mut padding = [[0; 2]; R];
-        for (i, pads) in padding.iter_mut().enumerate() {
-            let total = base.natural_size(i, [0; 2]) + base.output_padding[i] as i128 - wanted[i];
-            *pads = split_padding(total, matches!(auto_pad, Padding::SameUpper))?;
-        }
-        Self { padding, ..base }.checked()
-    }
-
-    /// TensorFlow `conv{1,2,3}d_transpose`, whose caller gives the output's spatial size.
-    ///
-    /// SAME takes `(input - 1) * stride < output <= input * stride`, VALID
-    /// `(input - 1) * stride + span <= output <= input * stride + span - 1`.
-    pub fn tensorflow(base: Self, padding: TransposePadding, output_size: [usize; R]) -> Result<Self> {
-        let base = Self { output_padding: [0; R], output_size: None, ..base };
-        base.check_fields()?;
-        let mut pads = [[0; 2]; R];
-        for axis in 0..R {
-            let (input, stride) = (base.input_size[axis] as i128, base.stride[axis] as i128);
-            let (natural, wanted) = (base.natural_size(axis, [0; 2]), output_size[axis] as i128);
-            let (min, max, convention) = match padding {
-                TransposePadding::Same => ((input - 1) * stride + 1, input * stride, "TensorFlow's SAME"),
-                TransposePadding::Valid => (natural, natural + stride - 1, "TensorFlow's VALID"),
-            };
-            if !(min..=max).contains(&wanted) {
-                return Err(Error::OutputSize { axis, wanted: output_size[axis], min, max, convention });
-            }
-            let before = match padding {
-                TransposePadding::Same => split_padding((natural - wanted).max(0), true)?[0],
-                TransposePadding::Valid => 0,
-            };
-            // The rest after: what is left to cut, or the samples that VALID adds.
-            pads[axis] = [before, (natural - wanted) as i64 - before];
-        }
-        Self { padding: pads, ..base }.checked()
-    }
-
-    /// Keras `Conv{1,2,3}DTranspose`: TensorFlow's op with the output size that Keras derives.
-    ///
-    /// SAME: `input * stride`; VALID: `input * stride + max(span - stride, 0)`; with output padding
-    /// `(input - 1) * stride + output_padding` plus `span % 2` for SAME and `span` for VALID.
-    pub fn keras(base: Self, padding: TransposePadding, output_padding: Option<[usize; R]>) -> Result<Self> {
-        base.check_fields()?;
-        let mut output_size = [0; R];
-        for (i, size) in output_size.iter_mut().enumerate() {
-            let (input, stride) = (base.input_size[i], base.stride[i]);
-            let span = span(base.kernel_size[i], base.dilation[i]);
-            let kept = match (padding, output_padding) {
-                (TransposePadding::Same, None) => Some(stride),
-                (TransposePadding::Valid, None) => Some(span.max(stride)),
-                (TransposePadding::Same, Some(extra)) => (span % 2).checked_add(extra[i]),
-                (TransposePadding::Valid, Some(extra)) => span.checked_add(extra[i]),
-            };
-            let steps = (input - 1).checked_mul(stride);
-            *size = kept.zip(steps).and_then(|(kept, steps)| kept.checked_add(steps)).unwrap_or(usize::MAX);
-        }
-        Self::tensorflow(base, padding, output_size)
-    }
-
-    /// Caffe `Deconvolution`: `output = stride * (input - 1) + span - 2 * pad`.
-    pub fn caffe(base: Self, pad: [usize; R]) -> Result<Self> {
-        Self::pytorch(base, pad, [0; R])
-    }
-
-    /// Caffe's bilinear upsampling by `factor` on every axis: a depthwise layer of `2 * factor - factor % 2` taps and
-    /// padding `ceil((factor - 1) / 2)`, to be run with [`Self::bilinear_filler`]. Inside it equals half-pixel bilinear
-    /// interpolation; at the border it fades to 0.
-    pub fn caffe_bilinear(batch: usize, channels: usize, input_size: [usize; R], factor: usize) -> Result<Self> {
-        if factor == 0 {
-            return Err(Error::Zero { what: "factor", axis: 0 });
-        }
-        let base = Self {
-            batch,
-            in_channels: channels,
-            out_channels: channels,
-            groups: channels,
-            input_size,
-            kernel_size: [(2 * factor.min(MAX_COORDINATE)) - factor % 2; R],
-            stride: [factor; R],
-            ..Default::default()
-        };
-        Self::caffe(base, [factor / 2; R])
     }
 
     /// Caffe's bilinear filler for this layer's weight, row-major: `Π (1 - |x/F - c|)` with `F = ceil(kernel/2)` and
@@ -261,10 +146,10 @@ impl<const R: usize> ConvTranspose<R> {
 
     /// The canonical form: sizes and the padding before each axis. Refuses whatever breaks a rule.
     pub fn geometry(&self) -> Result<Geometry<R>> {
-        self.check_fields()?;
+        let pads = self.pads()?;
         let mut axes = [Axis::UNIT; R];
         for (i, axis) in axes.iter_mut().enumerate() {
-            *axis = self.axis(i)?;
+            *axis = self.axis(i, pads[i])?;
         }
         let geometry = Geometry {
             batch: self.batch,
@@ -277,38 +162,66 @@ impl<const R: usize> ConvTranspose<R> {
         Ok(geometry)
     }
 
-    fn checked(self) -> Result<Self> {
+    /// The padding that [`Self::padding`] comes to: samples cut off before and after each axis, negative where samples are
+    /// added.
+    ///
+    /// SAME cuts `T = (input - 1) * stride + output_padding + span - output`, `floor(T / 2)` of them before each axis for
+    /// SAME_UPPER and after it for SAME_LOWER, where `output` is `output_size`, or else `input * stride`.
+    pub fn pads(&self) -> Result<Pads<R>> {
+        self.check_fields()?;
+        let mut pads = [[0; 2]; R];
+        for (i, pad) in pads.iter_mut().enumerate() {
+            *pad = match self.padding {
+                Padding::Explicit(explicit) => explicit[i],
+                Padding::Valid => [0; 2],
+                Padding::SameUpper | Padding::SameLower => {
+                    let doubled = self.input_size[i] as i128 * self.stride[i] as i128;
+                    let wanted = self.output_size.map_or(doubled, |size| size[i] as i128);
+                    let total = self.natural_size(i, [0; 2]) + self.output_padding[i] as i128 - wanted;
+                    split_padding(total, self.padding == Padding::SameUpper)?
+                }
+            };
+        }
+        Ok(pads)
+    }
+
+    fn is_same(&self) -> bool {
+        matches!(self.padding, Padding::SameUpper | Padding::SameLower)
+    }
+
+    pub(super) fn checked(self) -> Result<Self> {
         self.geometry()?;
         Ok(self)
     }
 
-    fn check_fields(&self) -> Result<()> {
+    pub(super) fn check_fields(&self) -> Result<()> {
         self.activation.check()?;
         check_layer(self.input_size, self.kernel_size, self.stride, self.dilation)
     }
 
     /// The output size without output padding.
-    fn natural_size(&self, axis: usize, pads: [i64; 2]) -> i128 {
+    pub(super) fn natural_size(&self, axis: usize, pads: [i64; 2]) -> i128 {
         let span = span(self.kernel_size[axis], self.dilation[axis]);
         conv_transpose_size(self.input_size[axis], pads, span, self.stride[axis])
     }
 
-    fn axis(&self, axis: usize) -> Result<Axis> {
+    fn axis(&self, axis: usize, pads: [i64; 2]) -> Result<Axis> {
         let (stride, dilation) = (self.stride[axis], self.dilation[axis]);
-        let natural = self.natural_size(axis, self.padding[axis]);
+        let natural = self.natural_size(axis, pads);
         let limit = stride.max(dilation);
         let size = match self.output_size {
-            Some(wanted) => {
+            Some(wanted) if !self.is_same() => {
                 let (wanted, max) = (wanted[axis], natural + limit as i128 - 1);
                 if !(natural..=max).contains(&(wanted as i128)) {
                     return Err(Error::OutputSize { axis, wanted, min: natural, max, convention: "output padding" });
                 }
                 wanted as i128
             }
-            None if self.output_padding[axis] >= limit => {
+            _ if self.output_padding[axis] >= limit => {
                 return Err(Error::OutputPadding { axis, output_padding: self.output_padding[axis], limit });
             }
-            None => natural + self.output_padding[axis] as i128,
+            // With SAME the padding was chosen for the size.
+            _ => natural + self.output_padding[axis] as i128,
         };
         if size < 1 {
             return Err(Error::EmptyOutput { axis, size });
@@ -318,13 +231,8 @@ impl<const R: usize> ConvTranspose<R> {
             return Err(Error::TooLarge { what: "the output size", value: size as u128, limit });
         }
         let (narrow, kernel) = (self.input_size[axis], self.kernel_size[axis]);
-        Ok(Axis { wide: size as usize, narrow, kernel, stride, dilation, pad: self.padding[axis][0] })
+        Ok(Axis { wide: size as usize, narrow, kernel, stride, dilation, pad: pads[0] })
     }
-}
-
-/// PyTorch's and Caffe's form of padding: the same before and after.
-fn symmetric<const R: usize>(padding: [usize; R]) -> Pads<R> {
-    padding.map(|p| [i64::try_from(p).unwrap_or(i64::MAX); 2])
 }
 
 impl<const R: usize> Op for ConvTranspose<R> {
@@ -355,11 +263,12 @@ impl<const R: usize> Op for ConvTranspose<R> {
         let text = if let Some(size) = &self.output_size { text.sizes("o", size) } else { text };
         text.axes("k", &self.kernel_size, 1)
             .axes("s", &self.stride, 1)
-            .pads(&self.padding)
+            .padding(&self.padding)
             .axes("d", &self.dilation, 1)
             .axes("op", &self.output_padding, 0)
             .count("g", self.groups, 1)
             .count("b", self.bias.into(), 0)
+            .padding_rule(&self.padding)
             .activation(self.activation)
             .finish()
     }

@@ -39,7 +39,7 @@ impl<const R: usize> Conv<R> {
             input_size: geometry.axes.map(|axis| axis.narrow),
             kernel_size: self.kernel_size,
             stride: self.stride,
-            padding: exact_pads(&geometry),
+            padding: exact_pads(&geometry).into(),
             dilation: self.dilation,
             groups: self.groups,
             ..Default::default()
@@ -126,7 +126,7 @@ mod tests {
                 kernel_size: [3, 5],
                 stride: [3, 2],
                 output_padding: [2, 1],
-                padding,
+                padding: padding.into(),
                 ..Default::default()
             };
             assert_eq!(up.grad_input().unwrap().geometry().unwrap(), up.geometry().unwrap(), "{padding:?}");

@@ -115,13 +115,13 @@ mod tests {
 
     use super::*;
     use crate::ops::conv::resize_conv::ResizeConv2d;
-    use crate::ops::resample::frameworks::Interpolate;
+    use crate::ops::resample::frameworks::PytorchInterpolate;
     use crate::ops::resample::upsample::Upsample2d;
 
     #[test]
     fn it_is_one_op_after_the_other() {
         let base = Upsample2d { channels: 2, input_size: [3, 4], output_size: [6, 7], ..Default::default() };
-        let upsample = Upsample2d::pytorch(base, Interpolate::Linear { align_corners: false }).unwrap();
+        let upsample = Upsample2d::pytorch(base, PytorchInterpolate::Linear { align_corners: false }).unwrap();
         let conv = Conv {
             in_channels: 2,
             out_channels: 3,

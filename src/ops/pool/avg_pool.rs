@@ -85,7 +85,7 @@ impl<const R: usize> AvgPool<R> {
 
     fn windows(&self) -> Result<Windows<R>> {
         if self.divisor_override == Some(0) {
-            return Err(Error::NoChannels { what: "divisor_override" });
+            return Err(Error::ZeroCount { what: "divisor_override" });
         }
         Windows::new(&Sizes {
             batch: self.batch,
@@ -207,8 +207,8 @@ mod tests {
         let pool = AvgPool1d { input_size: [3], kernel_size: [5], ..Default::default() };
         assert_eq!(pool.output(), Err(Error::KernelTooLarge { axis: 0, span: 5, padded: 3 }));
         let cropped = AvgPool1d { padding: Padding::Explicit([[0, -1]]), ..pool };
-        assert!(matches!(cropped.output(), Err(Error::Number { value: -1.0, .. })));
+        assert!(matches!(cropped.output(), Err(Error::InvalidParameter { value: -1.0, .. })));
         let none = AvgPool1d { divisor_override: Some(0), ..Default::default() };
-        assert_eq!(none.output(), Err(Error::NoChannels { what: "divisor_override" }));
+        assert_eq!(none.output(), Err(Error::ZeroCount { what: "divisor_override" }));
     }
 }

@@ -5,6 +5,7 @@ use crate::geometry::{at_most, three};
 
 /// What an index of a max pooling counts: samples of the tensor that was pooled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum IndexConvention {
     /// Row-major in the plane of its image and channel: `y * W + x`. PyTorch's and Caffe's.
     #[default]

@@ -74,36 +74,58 @@ impl<const R: usize> MaxPool<R> {
 }
 
 impl<const R: usize> MaxUnpool<R> {
-    /// `torch.nn.MaxUnpool{1,2,3}d` of an input of this shape: the output has `output_size` samples, or
+    /// An unpooling of an `input` of this shape, (N, C, spatial...), whose indices count in planes of `output_size`.
+    pub fn from_shape(input: &[usize], output_size: [usize; R]) -> Result<Self> {
+        let ([batch, channels], input_size) = split_shape("input", input)?;
+        Self { batch, channels, input_size, output_size, ..Default::default() }.checked()
+    }
+
+    /// `torch.nn.MaxUnpool{1,2,3}d`: the output has `output_size` samples, or
     /// `(input - 1) * stride - 2 * padding + kernel_size`.
+    ///
+    /// In this and the other constructor `base` gives batch, channels and the input's size; all else is replaced.
     pub fn pytorch(
-        input: &[usize],
+        base: Self,
         kernel_size: [usize; R],
         stride: [usize; R],
         padding: [usize; R],
         output_size: Option<[usize; R]>,
     ) -> Result<Self> {
         let pads = padding.map(|pad| [i64::try_from(pad).unwrap_or(i64::MAX); 2]);
-        let natural = natural_size(input, kernel_size, stride, pads);
-        let ([batch, channels], input_size) = split_shape("input", input)?;
-        let output_size = output_size.map_or(natural, Ok)?;
-        Self { batch, channels, input_size, output_size, ..Default::default() }.checked()
+        let output_size = match output_size {
+            Some(size) => size,
+            None => base.natural_size(kernel_size, stride, pads)?,
+        };
+        Self { output_size, index_size: None, indices: IndexConvention::Plane, ..base }.checked()
     }
 
-    /// ONNX `MaxUnpool` of an input of this shape: indices count in the tensor of the size that kernel, strides and pads
-    /// give, whatever `output_shape` says.
+    /// ONNX `MaxUnpool`: indices count in the tensor of the size that kernel, strides and pads give, whatever
+    /// `output_shape` says.
     pub fn onnx(
-        input: &[usize],
+        base: Self,
         kernel_size: [usize; R],
         stride: [usize; R],
-        padding: Pads<R>,
+        pads: Pads<R>,
         output_size: Option<[usize; R]>,
     ) -> Result<Self> {
-        let natural = natural_size(input, kernel_size, stride, padding)?;
-        let ([batch, channels], input_size) = split_shape("input", input)?;
-        let indices = IndexConvention::Onnx;
+        let natural = base.natural_size(kernel_size, stride, pads)?;
         let (output_size, index_size) = (output_size.unwrap_or(natural), Some(natural));
-        Self { batch, channels, input_size, output_size, index_size, indices }.checked()
+        Self { output_size, index_size, indices: IndexConvention::Onnx, ..base }.checked()
+    }
+
+    /// The size of the smallest tensor that a pooling of these numbers makes this input from.
+    fn natural_size(&self, kernel_size: [usize; R], stride: [usize; R], pads: Pads<R>) -> Result<[usize; R]> {
+        check_layer(self.input_size, kernel_size, stride, [1; R])?;
+        let mut sizes = [0; R];
+        for (axis, natural) in sizes.iter_mut().enumerate() {
+            let size = conv_transpose_size(self.input_size[axis], pads[axis], kernel_size[axis], stride[axis]);
+            if size < 1 {
+                return Err(Error::EmptyOutput { axis, size });
+            }
+            at_most("the output size", size as u128, MAX_COORDINATE as u128)?;
+            *natural = size as usize;
+        }
+        Ok(sizes)
     }
 
     /// The gradient with respect to the input: takes the output's gradient and the indices.
@@ -125,7 +147,7 @@ impl<const R: usize> MaxUnpool<R> {
             ("index_size", index_size, MAX_COORDINATE),
         ])?;
         if self.channels == 0 {
-            return Err(Error::NoChannels { what: "channels" });
+            return Err(Error::ZeroCount { what: "channels" });
         }
         at_most("channels", self.channels as u128, MAX_COORDINATE as u128)?;
         for size in [&self.input_size, &self.output_size, &index_size] {
@@ -155,27 +177,6 @@ impl<const R: usize> MaxUnpool<R> {
         };
         Ok(indices.iter().enumerate().map(place).collect())
     }
-}
-
-/// The size of the tensor that a pooling of these numbers was made from, at least.
-fn natural_size<const R: usize>(
-    input: &[usize],
-    kernel_size: [usize; R],
-    stride: [usize; R],
-    pads: Pads<R>,
-) -> Result<[usize; R]> {
-    let (_, input_size) = split_shape("input", input)?;
-    check_layer(input_size, kernel_size, stride, [1; R])?;
-    let mut sizes = [0; R];
-    for (axis, natural) in sizes.iter_mut().enumerate() {
-        let size = conv_transpose_size(input_size[axis], pads[axis], kernel_size[axis], stride[axis]);
-        if size < 1 {
-            return Err(Error::EmptyOutput { axis, size });
-        }
-        at_most("the output size", size as u128, MAX_COORDINATE as u128)?;
-        *natural = size as usize;
-    }
-    Ok(sizes)
 }
 
 impl<const R: usize> Op for MaxUnpool<R> {
@@ -304,9 +305,17 @@ mod tests {
 
     #[test]
     fn sizes_by_hand() {
-        let natural = MaxUnpool2d::pytorch(&[1, 2, 5, 7], [3, 2], [3, 2], [0, 0], None).unwrap();
+        let five_by_seven = MaxUnpool2d { channels: 2, input_size: [5, 7], ..Default::default() };
+        let natural = MaxUnpool2d::pytorch(five_by_seven, [3, 2], [3, 2], [0, 0], None).unwrap();
         assert_eq!(natural.output_size, [15, 14]);
-        let onnx = MaxUnpool2d::onnx(&[1, 1, 2, 2], [2, 2], [2, 2], [[0; 2]; 2], Some([5, 5])).unwrap();
+        let onnx = MaxUnpool2d::onnx(
+            MaxUnpool2d { input_size: [2, 2], ..Default::default() },
+            [2, 2],
+            [2, 2],
+            [[0; 2]; 2],
+            Some([5, 5]),
+        )
+        .unwrap();
         assert_eq!((onnx.output_size, onnx.index_size), ([5, 5], Some([4, 4])));
         let pool = MaxPool2d::from_shape(&[1, 1, 5, 4], [2, 2]).unwrap();
         assert_eq!(pool.unpool().unwrap().output().unwrap().shape, [1, 1, 5, 4]);

@@ -32,7 +32,7 @@ impl<const R: usize> Windows<R> {
     pub(crate) fn new(sizes: &Sizes<R>) -> Result<Self> {
         check_layer(sizes.input_size, sizes.kernel_size, sizes.stride, sizes.dilation)?;
         if sizes.channels == 0 {
-            return Err(Error::NoChannels { what: "channels" });
+            return Err(Error::ZeroCount { what: "channels" });
         }
         at_most("channels", sizes.channels as u128, MAX_COORDINATE as u128)?;
         let (mut axes, mut pads) = ([Axis::UNIT; R], [[0; 2]; R]);
@@ -65,7 +65,9 @@ impl<const R: usize> Sizes<R> {
         let span = span(self.kernel_size[i], self.dilation[i]);
         let pads = self.padding.on_axis(i, self.input_size[i], span, self.stride[i])?;
         match pads.into_iter().find(|&pad| pad < 0) {
-            Some(pad) => Err(Error::Number { what: "a pooling's padding", value: pad as f64, must: "at least 0" }),
+            Some(pad) => {
+                Err(Error::InvalidParameter { what: "a pooling's padding", value: pad as f64, must: "at least 0" })
+            }
             None => Ok(pads),
         }
     }

@@ -63,7 +63,7 @@ impl<const R: usize> BedOfNails<R> {
     fn check(&self) -> Result<()> {
         check_fields(&[("input_size", self.input_size, MAX_COORDINATE), ("stride", self.stride, MAX_STEP)])?;
         if self.channels == 0 {
-            return Err(Error::NoChannels { what: "channels" });
+            return Err(Error::ZeroCount { what: "channels" });
         }
         at_most("channels", self.channels as u128, MAX_COORDINATE as u128)?;
         for axis in 0..R {

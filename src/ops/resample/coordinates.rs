@@ -1,13 +1,16 @@
 //! Where an output sample of a resize lies in the input, as an exact fraction.
 
 use std::fmt;
+use std::str::FromStr;
 
+use crate::error::words::one_of;
 use crate::error::{Error, Result};
 
 /// The source coordinate x of output index q, for `F = output / input` or the scale that the caller gave.
 ///
 /// The names are ONNX's; `docs` of each say who uses it.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Coordinates<const R: usize> {
     /// `(q + 0.5) / F - 0.5`: PyTorch with `align_corners=False`, TensorFlow 2, ONNX's default, OpenCV, Pillow.
     HalfPixel,
@@ -52,6 +55,25 @@ impl<const R: usize> fmt::Display for Coordinates<R> {
     }
 }
 
+/// The words of [`Coordinates`]' `Display`, ONNX's `coordinate_transformation_mode`, but `tf_crop_and_resize`, which needs a
+/// region.
+impl<const R: usize> FromStr for Coordinates<R> {
+    type Err = Error;
+
+    fn from_str(word: &str) -> Result<Self> {
+        let known = [
+            Self::HalfPixel,
+            Self::AlignCorners,
+            Self::Asymmetric,
+            Self::PytorchHalfPixel,
+            Self::TfHalfPixelForNn,
+            Self::HalfPixelSymmetric,
+            Self::OpenCvArea,
+        ];
+        one_of("coordinate_transformation_mode", word, &known.map(|mode| (mode.to_string(), mode)))
+    }
+}
+
 /// Binary digits after the point that a region of interest keeps.
 const ROI_BITS: i32 = 40;
 
@@ -59,7 +81,7 @@ impl<const R: usize> Coordinates<R> {
     pub(crate) fn check(&self, axis: usize) -> Result<()> {
         let Self::TfCropAndResize { roi } = self else { return Ok(()) };
         match roi[axis].iter().find(|value| !(value.is_finite() && value.abs() <= 65536.0)) {
-            Some(&value) => Err(Error::Number { what: "roi", value, must: "finite, at most 65536 in size" }),
+            Some(&value) => Err(Error::InvalidParameter { what: "roi", value, must: "finite, at most 65536 in size" }),
             None => Ok(()),
         }
     }
@@ -181,7 +203,7 @@ impl Ratio {
 pub(crate) fn scale_ratio(scale: f64) -> Result<Ratio> {
     let limit = 30f64.exp2();
     if !(scale >= 1.0 / limit && scale <= limit) {
-        return Err(Error::Number { what: "scale", value: scale, must: "between 2^-30 and 2^30" });
+        return Err(Error::InvalidParameter { what: "scale", value: scale, must: "between 2^-30 and 2^30" });
     }
     // Normal and positive by the check above: scale = mantissa * 2^exponent.
     let bits = scale.to_bits();
@@ -204,7 +226,7 @@ mod tests {
             assert_eq!(ratio.numerator as f64 / ratio.denominator as f64, scale);
         }
         for broken in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-10, 2e9] {
-            assert!(matches!(scale_ratio(broken), Err(Error::Number { .. })), "{broken}");
+            assert!(matches!(scale_ratio(broken), Err(Error::InvalidParameter { .. })), "{broken}");
         }
     }
 

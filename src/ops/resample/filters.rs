@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 
 /// A symmetric filter, as a function of the distance in samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Filter {
     /// 1 from -1/2 to 1/2: Pillow's `BOX`, the average of what an output covers.
     Box,
@@ -61,13 +62,13 @@ impl Filter {
     pub(crate) fn check(&self) -> Result<()> {
         match *self {
             Self::Cubic { a } if !(a.is_finite() && a.abs() <= 1e3) => {
-                Err(Error::Number { what: "the cubic's a", value: a, must: "finite, at most 1000 in size" })
+                Err(Error::InvalidParameter { what: "the cubic's a", value: a, must: "finite, at most 1000 in size" })
             }
             Self::Lanczos { lobes } if !(1..=16).contains(&lobes) => {
-                Err(Error::Number { what: "the lobes", value: lobes.into(), must: "1 to 16" })
+                Err(Error::InvalidParameter { what: "the lobes", value: lobes.into(), must: "1 to 16" })
             }
             Self::Blur { sigma } if !(sigma > 0.0 && sigma <= 1e4) => {
-                Err(Error::Number { what: "sigma", value: sigma, must: "positive, at most 10000" })
+                Err(Error::InvalidParameter { what: "sigma", value: sigma, must: "positive, at most 10000" })
             }
             _ => Ok(()),
         }

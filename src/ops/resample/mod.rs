@@ -4,6 +4,7 @@ pub(crate) mod bed_of_nails;
 pub(crate) mod coordinates;
 pub(crate) mod filters;
 pub(crate) mod frameworks;
+pub(crate) mod mode;
 pub(crate) mod separable;
 pub(crate) mod tap_table;
 pub(crate) mod upsample;

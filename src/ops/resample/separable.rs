@@ -168,9 +168,9 @@ mod tests {
 
     use super::*;
     use crate::ops::resample::coordinates::Coordinates;
-    use crate::ops::resample::upsample::Rounding;
+    use crate::ops::resample::mode::Rounding;
+    use crate::ops::resample::mode::UpsampleMode;
     use crate::ops::resample::upsample::Upsample;
-    use crate::ops::resample::upsample::UpsampleMode;
 
     #[test]
     fn every_mode_is_the_adjoint_of_its_forward() {

@@ -1,15 +1,14 @@
 //! Upsampling (resizing, up or down): what it is, its coordinate conventions, and its definition on the CPU.
 
-use crate::ops::problem::ProblemText;
-use std::fmt;
-
 use super::coordinates::{Coordinates, Ratio, scale_ratio};
 use super::filters::{Filter, covered, keys, onnx_window, touched, window};
+use super::mode::{Border, Rounding, UpsampleMode};
 use super::separable::{self, Separable, SeparableGrad};
 use super::tap_table::{Tap, TapTable};
 use crate::error::{Error, Result};
 use crate::geometry::{MAX_COORDINATE, at_most, check_elements, check_fields};
 use crate::ops::op::Op;
+use crate::ops::problem::ProblemText;
 use crate::ops::reference::Reference;
 use crate::tensor::element::TensorView;
 use crate::tensor::operand::{Operand, Role, split_shape};
@@ -17,103 +16,14 @@ use crate::tensor::operand::{Operand, Role, split_shape};
 /// Most samples of a window that repeats the edge, and so is not bounded by the input: a scale of about a millionth.
 const MAX_WINDOW: u128 = 1 << 22;
 
-/// What ties and fractions become when a coordinate picks its nearest sample.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Rounding {
-    /// Down: PyTorch's and TensorFlow's, and ONNX's `floor`.
-    Floor,
-    /// Up: ONNX's `ceil`.
-    Ceil,
-    /// To the nearest, halves down: ONNX's `round_prefer_floor`, its default.
-    PreferFloor,
-    /// To the nearest, halves up: ONNX's `round_prefer_ceil`.
-    PreferCeil,
-}
-
-/// How an output sample is made of input samples.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum UpsampleMode {
-    /// A copy of the nearest one.
-    Nearest(Rounding),
-    /// The two (four, eight) around it, linearly; past the border the edge is repeated.
-    Linear,
-    /// The four (16, 64) around it by Keys' cubic; past the border the edge is repeated, or left out.
-    Cubic {
-        /// Keys' parameter: -0.75 in PyTorch and ONNX, -0.5 in TensorFlow and Pillow.
-        a: f64,
-        /// ONNX `exclude_outside`: samples past the border get no weight, and the others are normalised again.
-        exclude_outside: bool,
-    },
-    /// Those within a filter around the output's centre; past the border there is nothing, and the weights sum to 1.
-    Filtered {
-        /// The filter.
-        filter: Filter,
-        /// Whether the filter is widened by `1 / F` where the output is smaller, as PyTorch, Pillow and TensorFlow do
-        /// against aliasing.
-        antialias: bool,
-    },
-    /// Those within a filter around the output's centre, which is never widened; past the border the edge is repeated, and
-    /// the weights sum to 1: OpenCV's Lanczos.
-    FilteredEdge {
-        /// The filter.
-        filter: Filter,
-    },
-    /// ONNX `antialias`: the same widening with the samples counted ONNX's way, the edge repeated, or left out.
-    OnnxAntialias {
-        /// [`Filter::Triangle`] for `linear`, [`Filter::Cubic`] for `cubic`.
-        filter: Filter,
-        /// Samples past the border get no weight, and the others are normalised again.
-        exclude_outside: bool,
-    },
-    /// Those that the output covers, weighed by how much of each: TensorFlow's and OpenCV's `area`. An output covers
-    /// `in / out` samples; with [`Coordinates::AlignCorners`], TensorFlow's flag, `(in - 1) / (out - 1)`, and the edge is
-    /// repeated. Other coordinates, and scales, play no part.
-    Area,
-    /// Those that the output touches, all with the same weight: PyTorch's `area`, adaptive average pooling. Coordinates
-    /// and scales play no part.
-    AdaptiveArea,
-}
-
-/// ONNX's `nearest_mode`.
-impl fmt::Display for Rounding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Floor => "floor",
-            Self::Ceil => "ceil",
-            Self::PreferFloor => "round_prefer_floor",
-            Self::PreferCeil => "round_prefer_ceil",
-        })
-    }
-}
-
-/// As in a problem's text.
-impl fmt::Display for UpsampleMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let outside = |excluded| if excluded { " exclude_outside" } else { "" };
-        match *self {
-            Self::Nearest(rounding) => write!(f, "nearest {rounding}"),
-            Self::Linear => f.write_str("linear"),
-            Self::Cubic { a, exclude_outside } => write!(f, "cubic({a}){}", outside(exclude_outside)),
-            Self::Filtered { filter, antialias: true } => write!(f, "{filter} antialias"),
-            Self::Filtered { filter, antialias: false } => write!(f, "{filter}"),
-            Self::FilteredEdge { filter } => write!(f, "{filter} edge"),
-            Self::OnnxAntialias { filter, exclude_outside } => {
-                write!(f, "{filter} onnx_antialias{}", outside(exclude_outside))
-            }
-            Self::Area => f.write_str("area"),
-            Self::AdaptiveArea => f.write_str("adaptive_area"),
-        }
-    }
-}
-
 /// Upsampling over `R` spatial axes to any size, up or down.
 ///
 /// Tensors: `input` (N, C, spatial...); output (N, C, spatial...). The default mode is PyTorch's `nearest`.
 ///
 /// ```
-/// use upconv::{Interpolate, Op, Upsample2d};
+/// use upconv::{PytorchInterpolate, Op, Upsample2d};
 /// let base = Upsample2d { channels: 3, input_size: [270, 480], output_size: [1080, 1920], ..Default::default() };
-/// let up = Upsample2d::pytorch(base, Interpolate::Linear { align_corners: false })?;
+/// let up = Upsample2d::pytorch(base, PytorchInterpolate::Linear { align_corners: false })?;
 /// assert_eq!(up.output()?.shape, [1, 3, 1080, 1920]);
 /// # Ok::<(), upconv::Error>(())
 /// ```
@@ -212,20 +122,21 @@ impl<const R: usize> Upsample<R> {
             ("output_size", self.output_size, MAX_COORDINATE),
         ])?;
         if self.channels == 0 {
-            return Err(Error::NoChannels { what: "channels" });
+            return Err(Error::ZeroCount { what: "channels" });
         }
         at_most("channels", self.channels as u128, MAX_COORDINATE as u128)?;
         match self.mode {
             UpsampleMode::Cubic { a, .. } => Filter::Cubic { a }.check()?,
-            UpsampleMode::Filtered { filter, .. }
-            | UpsampleMode::FilteredEdge { filter }
-            | UpsampleMode::OnnxAntialias { filter, .. } => filter.check()?,
+            UpsampleMode::Filtered { filter, .. } | UpsampleMode::OnnxAntialias { filter, .. } => filter.check()?,
             _ => {}
         }
         for axis in 0..R {
             self.scale(axis)?;
             self.coordinates.check(axis)?;
-            if matches!(self.mode, UpsampleMode::OnnxAntialias { .. }) {
+            if matches!(
+                self.mode,
+                UpsampleMode::OnnxAntialias { .. } | UpsampleMode::Filtered { border: Border::Repeat, .. }
+            ) {
                 at_most("the samples of a window", self.taps_per_axis(axis) as u128, MAX_WINDOW)?;
             }
         }
@@ -330,14 +241,15 @@ impl<const R: usize> Separable for Upsample<R> {
                 UpsampleMode::Cubic { a, exclude_outside } => {
                     table.push(cubic(x, a, exclude_outside, input), outside);
                 }
-                UpsampleMode::Filtered { filter, antialias } => {
+                UpsampleMode::Filtered { filter, antialias, border: Border::Renormalise } => {
                     let step = self.coordinates.step(input, output, scale);
                     let centre = self.coordinates.centre(q, x, step);
                     let stretch = if antialias { step.max(1.0) } else { 1.0 };
                     table.push(window(filter, centre, stretch, input), outside);
                 }
-                UpsampleMode::FilteredEdge { filter } => {
-                    let taps = onnx_window(filter, x, Ratio::new(1, 1), false, input);
+                UpsampleMode::Filtered { filter, antialias, border: Border::Repeat } => {
+                    let shrink = if antialias { scale.at_most_1() } else { Ratio::new(1, 1) };
+                    let taps = onnx_window(filter, x, shrink, false, input);
                     table.push(taps, outside);
                 }
                 UpsampleMode::OnnxAntialias { filter, exclude_outside } => {
@@ -357,13 +269,16 @@ impl<const R: usize> Separable for Upsample<R> {
             UpsampleMode::Nearest(_) => 1,
             UpsampleMode::Linear => 2,
             UpsampleMode::Cubic { .. } => 4,
-            UpsampleMode::Filtered { filter, antialias } => {
+            UpsampleMode::Filtered { filter, antialias: false, border: Border::Repeat } => {
+                2 * filter.radius().ceil() as usize
+            }
+            UpsampleMode::Filtered { filter, antialias, border: Border::Renormalise } => {
                 let step = self.scale(axis).map_or(1.0, |scale| self.coordinates.step(input, output, scale));
                 let stretch = if antialias { step.max(1.0) } else { 1.0 };
                 ((2.0 * filter.radius() * stretch).ceil() as usize + 1).min(input)
             }
-            UpsampleMode::FilteredEdge { filter } => 2 * filter.radius().ceil() as usize,
-            UpsampleMode::OnnxAntialias { filter, .. } => {
+            UpsampleMode::OnnxAntialias { filter, .. }
+            | UpsampleMode::Filtered { filter, antialias: true, border: Border::Repeat } => {
                 let stretch = self.scale(axis).map_or(1.0, |scale| 1.0 / scale.at_most_1().to_f64());
                 2 * (filter.radius().ceil() * stretch).ceil() as usize
             }

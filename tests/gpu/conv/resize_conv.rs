@@ -1,7 +1,7 @@
 //! Resize-convolution: an upsampling and a convolution in one dispatch.
 
 use upconv::{
-    Activation, Conv, Coordinates, Error, Interpolate, Op, Padding, ResizeConv, Rounding, Upsample, UpsampleMode,
+    Activation, Conv, Coordinates, Error, Op, Padding, PytorchInterpolate, ResizeConv, Rounding, Upsample, UpsampleMode,
 };
 
 use crate::Row;
@@ -9,7 +9,7 @@ use crate::harness::{check, check_reals};
 use crate::problems::Fields;
 
 /// The convolution of this text on an image upsampled to its input's size.
-fn layer<const R: usize>(text: &str, input_size: [usize; R], mode: Interpolate) -> Result<ResizeConv<R>, Error> {
+fn layer<const R: usize>(text: &str, input_size: [usize; R], mode: PytorchInterpolate) -> Result<ResizeConv<R>, Error> {
     let conv = Fields::<R>::parse(text).conv();
     let base = Upsample {
         batch: conv.batch,
@@ -22,20 +22,24 @@ fn layer<const R: usize>(text: &str, input_size: [usize; R], mode: Interpolate) 
 }
 
 fn rows_of<const R: usize>(name: &str, text: &'static str, input_size: [usize; R]) -> Vec<Row> {
-    let row = |mode: Interpolate| {
+    let row = |mode: PytorchInterpolate| {
         Row::new(format!("{R}d {name}, {mode:?} [{text}]"), async move |gpu| {
             let op = layer(text, input_size, mode).map_err(|error| error.to_string())?;
             match mode {
                 // Copies: sums of integers stay exact.
-                Interpolate::Nearest => check(gpu, &op, text).await,
+                PytorchInterpolate::Nearest => check(gpu, &op, text).await,
                 _ => check_reals(gpu, &op, text).await,
             }
         })
     };
-    [Interpolate::Nearest, Interpolate::Linear { align_corners: false }, Interpolate::Cubic { align_corners: true }]
-        .into_iter()
-        .map(row)
-        .collect()
+    [
+        PytorchInterpolate::Nearest,
+        PytorchInterpolate::Linear { align_corners: false },
+        PytorchInterpolate::Cubic { align_corners: true },
+    ]
+    .into_iter()
+    .map(row)
+    .collect()
 }
 
 pub fn rows() -> Vec<Row> {

@@ -2,7 +2,8 @@
 
 use upconv::gpu::GpuOp;
 use upconv::{
-    Coordinates, Filter, Interpolate, PlanOptions, Rounding, Upsample, Upsample1d, Upsample2d, Upsample3d, UpsampleMode,
+    Border, Coordinates, Filter, PlanOptions, PytorchInterpolate, Rounding, Upsample, Upsample1d, Upsample2d,
+    Upsample3d, UpsampleMode,
 };
 
 use crate::Row;
@@ -17,9 +18,18 @@ const MODES: [(&str, UpsampleMode); 14] = [
     ("cubic -0.75", UpsampleMode::Cubic { a: -0.75, exclude_outside: false }),
     ("cubic -0.5", UpsampleMode::Cubic { a: -0.5, exclude_outside: false }),
     ("cubic -0.5 exclude outside", UpsampleMode::Cubic { a: -0.5, exclude_outside: true }),
-    ("triangle antialiased", UpsampleMode::Filtered { filter: Filter::Triangle, antialias: true }),
-    ("lanczos 3", UpsampleMode::Filtered { filter: Filter::Lanczos { lobes: 3 }, antialias: false }),
-    ("gaussian antialiased", UpsampleMode::Filtered { filter: Filter::Gaussian, antialias: true }),
+    (
+        "triangle antialiased",
+        UpsampleMode::Filtered { filter: Filter::Triangle, antialias: true, border: Border::Renormalise },
+    ),
+    (
+        "lanczos 3",
+        UpsampleMode::Filtered { filter: Filter::Lanczos { lobes: 3 }, antialias: false, border: Border::Renormalise },
+    ),
+    (
+        "gaussian antialiased",
+        UpsampleMode::Filtered { filter: Filter::Gaussian, antialias: true, border: Border::Renormalise },
+    ),
     ("onnx antialias", UpsampleMode::OnnxAntialias { filter: Filter::Cubic { a: -0.75 }, exclude_outside: true }),
     ("area", UpsampleMode::Area),
     ("adaptive area", UpsampleMode::AdaptiveArea),
@@ -68,8 +78,12 @@ pub fn rows() -> Vec<Row> {
     rows.extend(every_mode(Upsample3d { input_size: [2, 3, 4], output_size: [3, 5, 2], ..Default::default() }));
     rows.push(Row::new("1d a side past 2048", async move |gpu| {
         let base = Upsample1d { input_size: [2500], output_size: [5003], ..Default::default() };
-        check_reals(gpu, &Upsample1d::pytorch(base, Interpolate::NearestExact).map_err(|e| e.to_string())?, "long")
-            .await
+        check_reals(
+            gpu,
+            &Upsample1d::pytorch(base, PytorchInterpolate::NearestExact).map_err(|e| e.to_string())?,
+            "long",
+        )
+        .await
     }));
     rows.push(Row::new("2d nearest by the general shader", async move |gpu| {
         let up = Upsample2d { channels: 3, input_size: [4, 7], output_size: [9, 5], ..Default::default() };

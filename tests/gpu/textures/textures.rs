@@ -267,7 +267,7 @@ async fn options(gpu: &Gpu) -> Outcome {
         input_size: [5, 6],
         kernel_size: [3, 4],
         stride: [2, 3],
-        padding: [[0, 2], [-1, 1]],
+        padding: [[0, 2], [-1, 1]].into(),
         activation: Activation::LeakyRelu { slope: -0.5 },
         ..Default::default()
     };

@@ -1,4 +1,4 @@
-//! TODO head.
+//! Sizes in every convention by hand, and the reference against literals.
 
 use ndarray::{ArrayD, IxDyn};
 
@@ -31,8 +31,8 @@ fn sizes_of_every_padding() {
 #[test]
 fn broken_descriptors_are_refused_with_their_numbers() {
     let error = |conv: Conv1d| conv.geometry().unwrap_err();
-    assert_eq!(error(Conv { stride: [0], ..layer(5, 3, 1, 1) }), Error::Zero { what: "stride", axis: 0 });
-    assert_eq!(error(layer(5, 0, 1, 1)), Error::Zero { what: "kernel_size", axis: 0 });
+    assert_eq!(error(Conv { stride: [0], ..layer(5, 3, 1, 1) }), Error::ZeroOnAxis { what: "stride", axis: 0 });
+    assert_eq!(error(layer(5, 0, 1, 1)), Error::ZeroOnAxis { what: "kernel_size", axis: 0 });
     assert_eq!(error(layer(5, 3, 1, 3)), Error::KernelTooLarge { axis: 0, span: 7, padded: 5 });
     let cropped = Conv { padding: Padding::Explicit([[-4, -4]]), ..layer(5, 1, 1, 1) };
     assert_eq!(error(cropped), Error::KernelTooLarge { axis: 0, span: 1, padded: -3 });

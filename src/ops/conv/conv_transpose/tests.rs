@@ -1,4 +1,4 @@
-//! TODO head.
+//! Sizes in every convention by hand, and the reference against literals.
 
 use ndarray::Axis as NdAxis;
 use ndarray::{Array1, Array4, ArrayD, ArrayView, IxDyn};
@@ -73,10 +73,47 @@ fn onnx_auto_pad_and_output_shape() {
 }
 
 #[test]
+fn the_field_takes_the_rules_of_onnx() {
+    for padding in [Padding::SameUpper, Padding::SameLower, Padding::Valid, Padding::Explicit([[2, -1]])] {
+        let field = ConvTranspose { padding, ..layer(3, 3, 2, 1) };
+        assert_eq!(ConvTranspose::onnx(layer(3, 3, 2, 1), padding, None), Ok(field.clone()));
+        assert_eq!(padding != Padding::Valid, field.pads().unwrap() != [[0; 2]]);
+    }
+    let same = |wanted| ConvTranspose { padding: Padding::SAME, output_size: Some([wanted]), ..layer(3, 3, 2, 1) };
+    assert_eq!(size(Ok(same(5))), (5, 1));
+    assert_eq!(same(8).pads(), Ok([[-1, 0]]));
+    assert_eq!(same(0).output(), Err(Error::EmptyOutput { axis: 0, size: 0 }));
+    let padded = ConvTranspose { output_padding: [2], ..same(5) };
+    assert_eq!(padded.output(), Err(Error::OutputPadding { axis: 0, output_padding: 2, limit: 2 }));
+    let huge = ConvTranspose { output_size: Some([usize::MAX]), ..same(5) };
+    assert!(matches!(huge.output(), Err(Error::TooLarge { .. })), "{:?}", huge.output());
+}
+
+#[test]
+fn words_of_padding_are_read() {
+    assert_eq!("SAME_LOWER".parse(), Ok(Padding::<2>::SameLower));
+    assert_eq!("SAME".parse(), Ok(Padding::<2>::SameUpper));
+    let error = "NOTSET".parse::<Padding<1>>().unwrap_err().to_string();
+    assert_eq!(error, "auto_pad \"NOTSET\" is unknown: VALID, SAME_UPPER, SAME_LOWER, SAME are known");
+}
+
+#[test]
+fn tensorflow_takes_explicit_padding() {
+    // TensorFlow: the output whose convolution of these pads has 4 samples, (in + 1 + 0 - 3) / 2 + 1.
+    let explicit = |size| ConvTranspose::tensorflow(layer(4, 3, 2, 1), [[1, 0]].into(), [size]);
+    assert_eq!((size(explicit(8)), size(explicit(9))), ((8, 1), (9, 1)));
+    let refused =
+        |wanted| Error::OutputSize { axis: 0, wanted, min: 8, max: 9, convention: "TensorFlow's explicit padding" };
+    assert_eq!((explicit(7), explicit(10)), (Err(refused(7)), Err(refused(10))));
+    assert_eq!(size(ConvTranspose::keras(layer(4, 3, 2, 1), [[1, 0]].into(), None)), (8, 1));
+    assert_eq!(size(ConvTranspose::keras(layer(4, 3, 2, 1), Padding::SameLower, None)), (8, 1));
+}
+
+#[test]
 fn tensorflow_allows_its_sizes_and_no_others() {
     let base = || layer(4, 3, 2, 1);
-    let same = |size| ConvTranspose::tensorflow(base(), TransposePadding::Same, [size]);
-    let valid = |size| ConvTranspose::tensorflow(base(), TransposePadding::Valid, [size]);
+    let same = |size| ConvTranspose::tensorflow(base(), Padding::SAME, [size]);
+    let valid = |size| ConvTranspose::tensorflow(base(), Padding::Valid, [size]);
     assert_eq!(size(same(7)), (7, 1));
     assert_eq!(size(same(8)), (8, 0));
     assert_eq!(size(valid(9)), (9, 0));
@@ -88,34 +125,38 @@ fn tensorflow_allows_its_sizes_and_no_others() {
         assert_eq!((w, lo, hi), (wanted, min, max));
     }
     // A stride past the kernel: SAME pads nothing and adds the rest.
-    let gap = ConvTranspose::tensorflow(layer(3, 1, 4, 1), TransposePadding::Same, [12]);
+    let gap = ConvTranspose::tensorflow(layer(3, 1, 4, 1), Padding::SAME, [12]);
     assert_eq!(size(gap), (12, 0));
 }
 
 #[test]
 fn keras_derives_its_size() {
-    use TransposePadding::Same;
-    use TransposePadding::Valid;
+    const SAME: Padding<1> = Padding::SAME;
+    use Padding::Valid;
     for (kernel, padding, output_padding, expected) in [
-        (3, Same, None, 8),
+        (3, SAME, None, 8),
         (3, Valid, None, 9),
         (1, Valid, None, 8),
-        (3, Same, Some([0]), 7),
-        (3, Same, Some([1]), 8),
-        (4, Same, Some([1]), 7),
+        (3, SAME, Some([0]), 7),
+        (3, SAME, Some([1]), 8),
+        (4, SAME, Some([1]), 7),
         (3, Valid, Some([1]), 10),
     ] {
         let up = ConvTranspose::keras(layer(4, kernel, 2, 1), padding, output_padding);
         assert_eq!(size(up).0, expected, "{kernel} {padding:?} {output_padding:?}");
     }
     // 6 + 0 + 0 samples are no SAME output of 4 at stride 2.
-    assert!(matches!(ConvTranspose::keras(layer(4, 4, 2, 1), Same, Some([0])), Err(Error::OutputSize { .. })));
+    assert!(matches!(ConvTranspose::keras(layer(4, 4, 2, 1), SAME, Some([0])), Err(Error::OutputSize { .. })));
 }
 
 #[test]
 fn caffe_bilinear_scales_by_its_factor_and_interpolates_inside() {
     for factor in 1..=6 {
-        let up = ConvTranspose2d::caffe_bilinear(1, 2, [5, 6], factor).unwrap();
+        let up = ConvTranspose2d::caffe_bilinear(
+            ConvTranspose2d { batch: 1, in_channels: 2, input_size: [5, 6], ..Default::default() },
+            factor,
+        )
+        .unwrap();
         assert_eq!(up.output().unwrap().shape, [1, 2, 5 * factor, 6 * factor]);
         // A ramp stays a ramp away from the border: half-pixel centres.
         let ramp = Array4::from_shape_fn((1, 2, 5, 6), |(_, c, y, x)| (c * 10 + 3 * y + x) as f32);
@@ -127,13 +168,25 @@ fn caffe_bilinear_scales_by_its_factor_and_interpolates_inside() {
             assert!((result[[0, 1, q, q]] - expected).abs() < 1e-5, "factor {factor}, {q}");
         }
     }
-    assert!(ConvTranspose2d::caffe_bilinear(1, 1, [2, 2], 0).is_err());
-    assert!(matches!(ConvTranspose2d::caffe_bilinear(1, 1, [2, 2], 1_000_000_000), Err(Error::TooLarge { .. })));
+    assert!(
+        ConvTranspose2d::caffe_bilinear(
+            ConvTranspose2d { batch: 1, in_channels: 1, input_size: [2, 2], ..Default::default() },
+            0
+        )
+        .is_err()
+    );
+    assert!(matches!(
+        ConvTranspose2d::caffe_bilinear(
+            ConvTranspose2d { batch: 1, in_channels: 1, input_size: [2, 2], ..Default::default() },
+            1_000_000_000
+        ),
+        Err(Error::TooLarge { .. })
+    ));
     let huge = || ConvTranspose2d { input_size: [usize::MAX; 2], stride: [usize::MAX; 2], ..Default::default() };
     for refused in [
         ConvTranspose::onnx(huge(), Padding::SameUpper, None),
-        ConvTranspose::tensorflow(huge(), TransposePadding::Same, [1, 1]),
-        ConvTranspose::keras(huge(), TransposePadding::Valid, None),
+        ConvTranspose::tensorflow(huge(), Padding::SAME, [1, 1]),
+        ConvTranspose::keras(huge(), Padding::Valid, None),
         ConvTranspose::pytorch(huge(), [usize::MAX; 2], [usize::MAX; 2]),
     ] {
         assert!(matches!(refused, Err(Error::TooLarge { .. })), "{refused:?}");
@@ -144,15 +197,15 @@ fn caffe_bilinear_scales_by_its_factor_and_interpolates_inside() {
 fn broken_descriptors_are_refused_with_their_numbers() {
     let fine = || layer(5, 3, 2, 1);
     let error = |up: ConvTranspose1d| up.geometry().unwrap_err();
-    assert_eq!(error(ConvTranspose { stride: [0], ..fine() }), Error::Zero { what: "stride", axis: 0 });
-    assert_eq!(error(ConvTranspose { kernel_size: [0], ..fine() }), Error::Zero { what: "kernel_size", axis: 0 });
-    assert_eq!(error(ConvTranspose { dilation: [0], ..fine() }), Error::Zero { what: "dilation", axis: 0 });
-    assert_eq!(error(ConvTranspose { input_size: [0], ..fine() }), Error::Zero { what: "input_size", axis: 0 });
-    assert_eq!(error(ConvTranspose { groups: 0, ..fine() }), Error::NoChannels { what: "groups" });
-    assert_eq!(error(ConvTranspose { out_channels: 0, ..fine() }), Error::NoChannels { what: "out_channels" });
+    assert_eq!(error(ConvTranspose { stride: [0], ..fine() }), Error::ZeroOnAxis { what: "stride", axis: 0 });
+    assert_eq!(error(ConvTranspose { kernel_size: [0], ..fine() }), Error::ZeroOnAxis { what: "kernel_size", axis: 0 });
+    assert_eq!(error(ConvTranspose { dilation: [0], ..fine() }), Error::ZeroOnAxis { what: "dilation", axis: 0 });
+    assert_eq!(error(ConvTranspose { input_size: [0], ..fine() }), Error::ZeroOnAxis { what: "input_size", axis: 0 });
+    assert_eq!(error(ConvTranspose { groups: 0, ..fine() }), Error::ZeroCount { what: "groups" });
+    assert_eq!(error(ConvTranspose { out_channels: 0, ..fine() }), Error::ZeroCount { what: "out_channels" });
     let ungrouped = ConvTranspose { groups: 2, in_channels: 4, out_channels: 3, ..fine() };
     assert_eq!(error(ungrouped), Error::Groups { groups: 2, what: "out_channels", channels: 3 });
-    assert_eq!(error(ConvTranspose { padding: [[6, 6]], ..fine() }), Error::EmptyOutput { axis: 0, size: -1 });
+    assert_eq!(error(ConvTranspose { padding: [[6, 6]].into(), ..fine() }), Error::EmptyOutput { axis: 0, size: -1 });
     let padded = ConvTranspose { output_padding: [2], ..fine() };
     assert_eq!(error(padded), Error::OutputPadding { axis: 0, output_padding: 2, limit: 2 });
     for huge in [
@@ -163,7 +216,7 @@ fn broken_descriptors_are_refused_with_their_numbers() {
         ConvTranspose { stride: [usize::MAX], input_size: [usize::MAX], ..fine() },
         ConvTranspose { batch: usize::MAX, ..fine() },
         ConvTranspose { in_channels: usize::MAX, out_channels: usize::MAX, ..fine() },
-        ConvTranspose { padding: [[i64::MIN, i64::MAX]], ..fine() },
+        ConvTranspose { padding: [[i64::MIN, i64::MAX]].into(), ..fine() },
     ] {
         assert!(matches!(error(huge.clone()), Error::TooLarge { .. }), "{huge:?}");
     }
@@ -214,8 +267,13 @@ fn references_agree_with_the_tutorials() {
         let values = match case.kind {
             seeds::Kind::ConvTranspose(stride, padding) => {
                 let (input_size, kernel_size) = (case.input.0, case.weight.0);
-                let up =
-                    ConvTranspose2d { input_size, kernel_size, stride, padding: [padding; 2], ..Default::default() };
+                let up = ConvTranspose2d {
+                    input_size,
+                    kernel_size,
+                    stride,
+                    padding: [padding; 2].into(),
+                    ..Default::default()
+                };
                 let inserted = up.zero_insertion(x.view(), w.view()).unwrap();
                 let slow = inserted.conv.reference(&[inserted.input.view(), inserted.weight.view()]).unwrap();
                 let values = up.reference(&[x, w]).unwrap().values;

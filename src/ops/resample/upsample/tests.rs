@@ -1,10 +1,10 @@
-//! TODO head.
+//! Literals of other libraries, and taps by hand.
 
 use ndarray::{ArrayD, IxDyn};
 
 use super::*;
 use super::{Upsample1d, Upsample2d};
-use crate::ops::resample::frameworks::{AspectRatio, Interpolate, TfResize};
+use crate::ops::resample::frameworks::{AspectRatio, PytorchInterpolate, TensorflowResize};
 
 fn line(input: usize, output: usize, mode: UpsampleMode, coordinates: Coordinates<1>) -> Upsample1d {
     Upsample { input_size: [input], output_size: [output], mode, coordinates, ..Default::default() }
@@ -25,12 +25,12 @@ fn nearest_picks_pytorchs_samples() {
         let base = Upsample1d { input_size: [input], output_size: [output], ..Default::default() };
         indices(&Upsample::pytorch(base, mode).unwrap())
     };
-    assert_eq!(nearest(3, 7, Interpolate::Nearest), [0, 0, 0, 1, 1, 2, 2]);
-    assert_eq!(nearest(3, 7, Interpolate::NearestExact), [0, 0, 1, 1, 1, 2, 2]);
-    assert_eq!(nearest(7, 3, Interpolate::Nearest), [0, 2, 4]);
-    assert_eq!(nearest(7, 3, Interpolate::NearestExact), [1, 3, 5]);
+    assert_eq!(nearest(3, 7, PytorchInterpolate::Nearest), [0, 0, 0, 1, 1, 2, 2]);
+    assert_eq!(nearest(3, 7, PytorchInterpolate::NearestExact), [0, 0, 1, 1, 1, 2, 2]);
+    assert_eq!(nearest(7, 3, PytorchInterpolate::Nearest), [0, 2, 4]);
+    assert_eq!(nearest(7, 3, PytorchInterpolate::NearestExact), [1, 3, 5]);
     // 49 * (1/49) is below 1 in f32; integers do not mind.
-    assert_eq!(nearest(49, 49, Interpolate::Nearest), (0..49).collect::<Vec<_>>());
+    assert_eq!(nearest(49, 49, PytorchInterpolate::Nearest), (0..49).collect::<Vec<_>>());
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn a_sample_of_weight_0_takes_no_part() {
 fn antialiasing_widens_the_filter() {
     let base = Upsample1d { input_size: [5], output_size: [2], ..Default::default() };
     let filter = Filter::Triangle;
-    let up = Upsample::pytorch(base.clone(), Interpolate::Antialias { filter, align_corners: false }).unwrap();
+    let up = Upsample::pytorch(base.clone(), PytorchInterpolate::Antialias { filter, align_corners: false }).unwrap();
     let table = up.taps(0).unwrap();
     // Distances -0.75, 0.25, 1.25 and 2.25 over 2.5: 0.7, 0.9, 0.5 and 0.1, which sum to 2.2.
     for (q, expected) in [(0, [7.0, 9.0, 5.0, 1.0]), (1, [1.0, 5.0, 9.0, 7.0])] {
@@ -114,12 +114,13 @@ fn antialiasing_widens_the_filter() {
     }
     // Upwards there is nothing to widen.
     let larger = Upsample1d { output_size: [11], ..base };
-    let widened = Upsample::tensorflow(larger.clone(), TfResize::Lanczos3, true).unwrap();
-    let plain = Upsample::tensorflow(larger, TfResize::Lanczos3, false).unwrap();
+    let widened = Upsample::tensorflow(larger.clone(), TensorflowResize::Lanczos3, true).unwrap();
+    let plain = Upsample::tensorflow(larger, TensorflowResize::Lanczos3, false).unwrap();
     assert_eq!(widened.taps(0), plain.taps(0));
     for lobes in [0, 17] {
-        let mode = UpsampleMode::Filtered { filter: Filter::Lanczos { lobes }, antialias: true };
-        assert!(matches!(Upsample { mode, ..plain.clone() }.output(), Err(Error::Number { .. })));
+        let mode =
+            UpsampleMode::Filtered { filter: Filter::Lanczos { lobes }, antialias: true, border: Border::Renormalise };
+        assert!(matches!(Upsample { mode, ..plain.clone() }.output(), Err(Error::InvalidParameter { .. })));
     }
 }
 
@@ -170,13 +171,13 @@ fn a_window_without_end_is_refused() {
 #[test]
 fn sizes_from_scales_and_aspect_ratios() {
     let base = Upsample2d { input_size: [4, 10], ..Default::default() };
-    let scaled = Upsample::scaled(base.clone(), [0.6, 1.55]).unwrap();
+    let scaled = base.clone().with_scales([0.6, 1.55]).unwrap();
     assert_eq!((scaled.output_size, scaled.scales), ([2, 15], Some([0.6, 1.55])));
-    let fit = |policy| Upsample::keep_aspect_ratio(base.clone(), [7, 8], policy).unwrap().output_size;
+    let fit = |policy| base.clone().keep_aspect_ratio([7, 8], policy).unwrap().output_size;
     assert_eq!(fit(AspectRatio::NotLarger), [3, 8]);
     assert_eq!(fit(AspectRatio::NotSmaller), [7, 18]);
-    assert!(matches!(Upsample::scaled(base.clone(), [0.1, 1.0]), Err(Error::Zero { what: "output_size", axis: 0 })));
-    assert!(matches!(Upsample::scaled(base, [f64::NAN, 1.0]), Err(Error::Number { .. })));
+    assert!(matches!(base.clone().with_scales([0.1, 1.0]), Err(Error::ZeroOnAxis { what: "output_size", axis: 0 })));
+    assert!(matches!(base.with_scales([f64::NAN, 1.0]), Err(Error::InvalidParameter { .. })));
 }
 
 #[test]
@@ -189,7 +190,7 @@ fn nothing_is_promised_where_a_row_may_overflow() {
 #[test]
 fn the_tutorials_bilinear_is_half_pixel_rounded_down() {
     let base = Upsample2d { input_size: [2, 2], output_size: [4, 4], ..Default::default() };
-    let up = Upsample::pytorch(base, Interpolate::Linear { align_corners: false }).unwrap();
+    let up = Upsample::pytorch(base, PytorchInterpolate::Linear { align_corners: false }).unwrap();
     let x = ArrayD::from_shape_vec(IxDyn(&[1, 1, 2, 2]), vec![10.0, 20.0, 30.0, 40.0]).unwrap();
     let floor: Vec<f64> = up.reference(&[x.view()]).unwrap().values.iter().map(|value| value.floor()).collect();
     assert_eq!(floor[..8], [10.0, 12.0, 17.0, 20.0, 15.0, 17.0, 22.0, 25.0]);
@@ -200,9 +201,9 @@ fn broken_descriptors_are_refused_with_their_numbers() {
     let fine = line(3, 5, UpsampleMode::Linear, Coordinates::HalfPixel);
     assert_eq!(
         Upsample { output_size: [0], ..fine.clone() }.output(),
-        Err(Error::Zero { what: "output_size", axis: 0 })
+        Err(Error::ZeroOnAxis { what: "output_size", axis: 0 })
     );
-    assert_eq!(Upsample { channels: 0, ..fine.clone() }.output(), Err(Error::NoChannels { what: "channels" }));
+    assert_eq!(Upsample { channels: 0, ..fine.clone() }.output(), Err(Error::ZeroCount { what: "channels" }));
     let huge = Upsample { output_size: [1 << 31], ..fine.clone() };
     assert!(matches!(huge.output(), Err(Error::TooLarge { .. })));
     for broken in [
@@ -211,6 +212,24 @@ fn broken_descriptors_are_refused_with_their_numbers() {
         Upsample { coordinates: Coordinates::TfCropAndResize { roi: [[0.0, f64::INFINITY]] }, ..fine.clone() },
         Upsample { mode: UpsampleMode::Cubic { a: f64::NAN, exclude_outside: false }, ..fine },
     ] {
-        assert!(matches!(broken.output(), Err(Error::Number { .. })), "{broken:?}");
+        assert!(matches!(broken.output(), Err(Error::InvalidParameter { .. })), "{broken:?}");
     }
+}
+
+#[test]
+fn a_filter_widened_over_a_repeated_edge_is_onnxs() {
+    let base = Upsample2d {
+        input_size: [7, 9],
+        output_size: [3, 4],
+        coordinates: Coordinates::HalfPixel,
+        ..Default::default()
+    };
+    let filter = Filter::Cubic { a: -0.75 };
+    let ours = UpsampleMode::Filtered { filter, antialias: true, border: Border::Repeat };
+    let onnx = UpsampleMode::OnnxAntialias { filter, exclude_outside: false };
+    for axis in 0..2 {
+        let table = |mode| Upsample2d { mode, ..base.clone() }.taps(axis).unwrap();
+        assert_eq!(table(ours), table(onnx));
+    }
+    assert_eq!([ours.to_string(), onnx.to_string()], ["cubic(-0.75) antialias edge", "cubic(-0.75) onnx_antialias"]);
 }

@@ -1,0 +1,134 @@
+//! How an output sample of an upsampling is made of input samples.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::filters::Filter;
+use crate::error::words::one_of;
+use crate::error::{Error, Result};
+
+/// What ties and fractions become when a coordinate picks its nearest sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Rounding {
+    /// Down: PyTorch's and TensorFlow's, and ONNX's `floor`.
+    Floor,
+    /// Up: ONNX's `ceil`.
+    Ceil,
+    /// To the nearest, halves down: ONNX's `round_prefer_floor`, its default.
+    PreferFloor,
+    /// To the nearest, halves up: ONNX's `round_prefer_ceil`.
+    PreferCeil,
+}
+
+/// What a filter finds past the border of the input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Border {
+    /// Nothing: the samples inside are weighed anew, so that their weights sum to 1. PyTorch, Pillow, TensorFlow.
+    #[default]
+    Renormalise,
+    /// The sample at the edge, again and again: OpenCV, and scikit-image's `mode='nearest'`.
+    Repeat,
+}
+
+/// How an output sample is made of input samples.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum UpsampleMode {
+    /// A copy of the nearest one.
+    Nearest(Rounding),
+    /// The two (four, eight) around it, linearly; past the border the edge is repeated.
+    Linear,
+    /// The four (16, 64) around it by Keys' cubic; past the border the edge is repeated, or left out.
+    Cubic {
+        /// Keys' parameter: -0.75 in PyTorch and ONNX, -0.5 in TensorFlow and Pillow.
+        a: f64,
+        /// ONNX `exclude_outside`: samples past the border get no weight, and the others are normalised again.
+        exclude_outside: bool,
+    },
+    /// The samples within a filter around the output's centre; their weights sum to 1.
+    Filtered {
+        /// The filter.
+        filter: Filter,
+        /// Whether the filter is widened by `1 / scale` where the output is smaller than the input, as PyTorch, Pillow and
+        /// TensorFlow do against aliasing.
+        antialias: bool,
+        /// What stands past the border.
+        border: Border,
+    },
+    /// ONNX `antialias`: a filter widened by `1 / scale` whose samples are counted ONNX's way, as many on either side.
+    OnnxAntialias {
+        /// [`Filter::Triangle`] for `linear`, [`Filter::Cubic`] for `cubic`.
+        filter: Filter,
+        /// Samples past the border get no weight, and the others are normalised again.
+        exclude_outside: bool,
+    },
+    /// Those that the output covers, weighed by how much of each: TensorFlow's and OpenCV's `area`. An output covers
+    /// `in / out` samples; with [`Coordinates::AlignCorners`](crate::Coordinates::AlignCorners), TensorFlow's flag,
+    /// `(in - 1) / (out - 1)`, and the edge is repeated. Other coordinates, and scales, play no part.
+    Area,
+    /// Those that the output touches, all with the same weight: PyTorch's `area`, adaptive average pooling. Coordinates
+    /// and scales play no part.
+    AdaptiveArea,
+}
+
+/// ONNX's `nearest_mode`.
+impl fmt::Display for Rounding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Floor => "floor",
+            Self::Ceil => "ceil",
+            Self::PreferFloor => "round_prefer_floor",
+            Self::PreferCeil => "round_prefer_ceil",
+        })
+    }
+}
+
+/// As in a problem's text.
+impl fmt::Display for UpsampleMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let outside = |excluded| if excluded { " exclude_outside" } else { "" };
+        match *self {
+            Self::Nearest(rounding) => write!(f, "nearest {rounding}"),
+            Self::Linear => f.write_str("linear"),
+            Self::Cubic { a, exclude_outside } => write!(f, "cubic({a}){}", outside(exclude_outside)),
+            Self::Filtered { filter, antialias, border } => {
+                let antialias = if antialias { " antialias" } else { "" };
+                write!(f, "{filter}{antialias}{}", if border == Border::Repeat { " edge" } else { "" })
+            }
+            Self::OnnxAntialias { filter, exclude_outside } => {
+                write!(f, "{filter} onnx_antialias{}", outside(exclude_outside))
+            }
+            Self::Area => f.write_str("area"),
+            Self::AdaptiveArea => f.write_str("adaptive_area"),
+        }
+    }
+}
+
+/// ONNX's `nearest_mode`.
+impl FromStr for Rounding {
+    type Err = Error;
+
+    fn from_str(word: &str) -> Result<Self> {
+        let known = [Self::Floor, Self::Ceil, Self::PreferFloor, Self::PreferCeil];
+        one_of("nearest_mode", word, &known.map(|rounding| (rounding.to_string(), rounding)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn onnx_words_are_read() {
+        for rounding in [Rounding::Floor, Rounding::Ceil, Rounding::PreferFloor, Rounding::PreferCeil] {
+            assert_eq!(rounding.to_string().parse(), Ok(rounding));
+        }
+        let error = "round".parse::<Rounding>().unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "nearest_mode \"round\" is unknown: floor, ceil, round_prefer_floor, round_prefer_ceil are known"
+        );
+    }
+}
