@@ -1,4 +1,4 @@
-//! A GPU if there is one, else the CPU.
+//! A GPU if there is one, or else the CPU.
 
 use ndarray::{Array, ArrayView, Dimension};
 
@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::gpu::host::gpu::Gpu;
 use crate::gpu::program::context::GpuOp;
 
-/// Runs the ops on a [`Gpu`], or where there is no adapter on the CPU.
+/// Runs the ops on a [`Gpu`], or on the CPU where there is none.
 ///
 /// ```
 /// use upconv::{Upsample2d, AnyDevice, ndarray::Array4};
@@ -19,18 +19,25 @@ use crate::gpu::program::context::GpuOp;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AnyDevice {
-    /// An adapter was found.
+    /// A GPU.
     Gpu(Box<Gpu>),
-    /// None was.
+    /// This crate's engine on the CPU.
     Cpu,
 }
 
 impl AnyDevice {
-    /// The adapter that [`Gpu::new`] finds, or the CPU. An adapter that gives no device is an error all the same.
+    /// The adapter that [`Gpu::new`] finds; the CPU where it finds none, where the adapter gives no device with wgpu's
+    /// default limits, and where it is a software driver, as [`cpu::run`](crate::cpu::run) is faster than shaders on the
+    /// same CPU. For shaders on a software driver take [`Gpu`] itself.
     pub fn new() -> Result<Self> {
-        match Gpu::new() {
+        Self::preferred(Gpu::new(), Gpu::is_software)
+    }
+
+    fn preferred(gpu: Result<Gpu>, is_software: impl FnOnce(&Gpu) -> bool) -> Result<Self> {
+        match gpu {
+            Ok(gpu) if is_software(&gpu) => Ok(Self::Cpu),
             Ok(gpu) => Ok(Self::Gpu(Box::new(gpu))),
-            Err(Error::NoAdapter(_)) => Ok(Self::Cpu),
+            Err(Error::NoAdapter(_) | Error::NoDevice(_)) => Ok(Self::Cpu),
             Err(error) => Err(error),
         }
     }
@@ -41,5 +48,26 @@ impl AnyDevice {
             Self::Gpu(gpu) => gpu.run(op, inputs),
             Self::Cpu => run(op, inputs),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cpu_stands_in_where_there_is_no_gpu() {
+        for error in [Error::NoAdapter("none".into()), Error::NoDevice("too small".into())] {
+            assert!(matches!(AnyDevice::preferred(Err(error), Gpu::is_software), Ok(AnyDevice::Cpu)));
+        }
+        let lost = Error::DeviceLost("unplugged".into());
+        assert_eq!(AnyDevice::preferred(Err(lost.clone()), Gpu::is_software).err(), Some(lost));
+    }
+
+    #[test]
+    fn a_software_driver_is_no_gpu() {
+        let Ok(gpu) = Gpu::new() else { return };
+        assert_eq!(matches!(AnyDevice::new(), Ok(AnyDevice::Cpu)), gpu.is_software());
+        assert!(matches!(AnyDevice::preferred(Ok(gpu), |_| false), Ok(AnyDevice::Gpu(_))));
     }
 }

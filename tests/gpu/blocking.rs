@@ -1,10 +1,13 @@
 //! Calls of the small host that wait, and measurements. No browser has them.
 
+use std::task::Poll;
+
 use ndarray::Array4;
 use upconv::gpu::GpuOp;
 use upconv::{ConvTranspose2d, Error, Gpu, Op, PlanOptions, Planner, TunedError};
 
 use crate::Row;
+use crate::embedding::Fresh;
 use crate::harness::{Data, Outcome, Random, inputs};
 use crate::host::sample;
 use crate::problems::Fields;
@@ -107,6 +110,25 @@ async fn repeatable(gpu: &Gpu) -> Outcome {
     }
 }
 
+/// A future that waits for a device that is lost meanwhile ends, with the bytes or with the loss.
+async fn lost_meanwhile(gpu: &Gpu) -> Outcome {
+    let own = Fresh::new(gpu).await?.0;
+    let buffer = own.buffer("waiting", 4).map_err(text)?;
+    let mut download = std::pin::pin!(own.download_async::<f32>(&buffer, 0, 4));
+    let first = std::future::poll_fn(|context| Poll::Ready(download.as_mut().poll(context))).await;
+    own.device().destroy();
+    let outcome = if let Poll::Ready(outcome) = first { outcome } else { download.await };
+    match outcome {
+        Ok(bytes) if bytes == [0.0] => {}
+        Err(Error::DeviceLost(_)) => {}
+        other => return Err(format!("{other:?}")),
+    }
+    match own.download_async::<f32>(&buffer, 0, 4).await {
+        Err(Error::DeviceLost(_)) => Ok(()),
+        other => Err(format!("{other:?} from a lost device")),
+    }
+}
+
 /// As rows of the host's module.
 pub fn rows() -> Vec<Row> {
     vec![
@@ -114,6 +136,7 @@ pub fn rows() -> Vec<Row> {
         Row::new("what is uploaded is downloaded", uploads),
         Row::new("the fastest recipe is kept, saved and loaded", tuned),
         Row::new("a buffer too large is an error", out_of_memory),
+        Row::new("a device lost while a future waits", lost_meanwhile),
         Row::new("two runs give the same bits", repeatable),
     ]
 }

@@ -3,6 +3,8 @@
 //! Every buffer begins with a guard band and its slice after it; every layout has an offset; whatever is not an element
 //! of a tensor holds a poison (a NaN of known bits) before, and must hold it after. Outputs are poisoned throughout.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use ndarray::ArrayD;
 use upconv::gpu::{Bindings, Bound, Dispatch, GpuOp, Shape};
 use upconv::half::f16;
@@ -289,10 +291,11 @@ async fn check_split_by<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, storage: Fl
     let workgroups = |dispatch: &&Dispatch| u64::from(dispatch.workgroups[0]) * u64::from(dispatch.workgroups[1]);
     let work = if plain { count(&op.output().map_err(told)?) } else { plan.dispatches().iter().map(workgroups).sum() };
     let mut row = ((work / 4).isqrt() as u32).max(1);
+    // Half the largest tensor, and room for the alignment of what is bound; a few outputs in each dispatch.
+    let mut binding = (largest * element / 2).next_multiple_of(4) + 512;
     let split = loop {
         let limits = wgpu::Limits {
-            // Half the largest tensor and room for a window's alignment; a few outputs in each dispatch.
-            max_storage_buffer_binding_size: (largest * element / 2).next_multiple_of(4) + 512,
+            max_storage_buffer_binding_size: binding,
             max_compute_workgroups_per_dimension: row,
             ..gpu.device().limits()
         };
@@ -303,18 +306,24 @@ async fn check_split_by<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, storage: Fl
             Err(Error::BindingTooSmall { .. }) if storage == FloatType::F16 && sums_in_f32(&options).is_some() => {
                 options = sums_in_f32(&options).unwrap_or(options);
             }
-            // The channels that a product sums at a time do not fit.
-            Err(Error::BindingTooSmall { .. }) if !plain => return Ok(()),
+            // The channels that a product sums at a time do not fit: its rows alone are split.
+            Err(Error::BindingTooSmall { needed, .. }) if !plain => binding = binding.max(needed),
             outcome => break outcome.map_err(told)?,
         }
     };
     let dispatches = split.dispatches().len();
+    if !plain {
+        PRODUCT_SPLITS[usize::from(dispatches > plan.dispatches().len())].fetch_add(1, Ordering::Relaxed);
+    }
     if work > u64::from(row).pow(2) && dispatches <= plan.dispatches().len() {
         return Err("was not split".into());
     }
     let parts = run_all(gpu, op, &split, &options, &inputs).await.map_err(|error| format!("split: {error}"))?;
     if bits(&whole) == bits(&parts) { Ok(()) } else { Err(format!("{dispatches} dispatches gave other bits than one")) }
 }
+
+/// Products and blocks that [`check_split`] was given: those that were too small to split, and those that were split.
+pub static PRODUCT_SPLITS: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
 
 /// Whether every output has a thread of its own.
 fn is_plain(recipe: &Recipe) -> bool {

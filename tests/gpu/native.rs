@@ -1,12 +1,15 @@
 //! The rows on every adapter that answers, by libtest's arguments.
 
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
 use libtest_mimic::{Arguments, Trial};
+use upconv::wgpu::Features;
 use upconv::{Gpu, wgpu};
 
 use crate::Row;
+use crate::harness::PRODUCT_SPLITS;
 
 const NO_ADAPTER: &str = "no GPU adapter was found, and these tests need one: install your GPU's Vulkan driver, or a \
     software one (Debian, Ubuntu: apt-get install mesa-vulkan-drivers; tests/run does it for you)";
@@ -36,16 +39,58 @@ pub fn main() -> ExitCode {
     let gpus: &'static [Gpu] = Box::leak(gpus.into_boxed_slice());
     let rows: &'static [Row] = Box::leak(rows().into_boxed_slice());
     let trial = |gpu: &'static Gpu, row: &'static Row| {
-        let info = gpu.info();
-        let adapter = format!("{} ({:?})", info.name.split(" (").next().unwrap_or_default(), info.backend);
         // An OpenGL adapter has one context, for which wgpu waits no longer than some seconds: a row at a time.
-        let alone = (info.backend == wgpu::Backend::Gl).then_some(&OPENGL);
+        let alone = (gpu.info().backend == wgpu::Backend::Gl).then_some(&OPENGL);
         let run = move || {
             let _guard = alone.map(|one| one.lock().unwrap_or_else(PoisonError::into_inner));
             pollster::block_on(row.test.run(gpu)).map_err(Into::into)
         };
-        Trial::test(row.name.clone(), run).with_kind(adapter)
+        Trial::test(row.name.clone(), run).with_kind(name(gpu))
     };
     let trials = gpus.iter().flat_map(|gpu| rows.iter().map(move |row| trial(gpu, row))).collect();
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if arguments.list {
+        return conclusion.exit_code();
+    }
+    for gpu in gpus {
+        println!("{}: {}", name(gpu), coverage(gpu));
+    }
+    let everywhere = FEATURES.iter().filter(|(feature, _)| gpus.iter().all(|gpu| !has(gpu, *feature)));
+    let missing: Vec<_> = everywhere.map(|(_, what)| *what).collect();
+    println!("covered on no adapter: {}", if missing.is_empty() { "nothing".into() } else { missing.join(", ") });
+    let [whole, split] = PRODUCT_SPLITS.each_ref().map(|count| count.load(Ordering::Relaxed));
+    println!("products and blocks: {split} were split and compared with the whole, {whole} were too small to split");
+    let all = arguments.filter.is_none() && arguments.skip.is_empty();
+    if all && gpus.iter().any(|gpu| gpu.info().backend != wgpu::Backend::Gl) && split == 0 {
+        eprintln!("no product was split: the comparison with the whole is not made");
+        return ExitCode::FAILURE;
+    }
+    conclusion.exit_code()
+}
+
+/// The adapter's name and back end, as in the rows' names.
+fn name(gpu: &Gpu) -> String {
+    let info = gpu.info();
+    format!("{} ({:?})", info.name.split(" (").next().unwrap_or_default(), info.backend)
+}
+
+/// What rows need besides the default limits, and what is not tested where it is missing.
+const FEATURES: &[(Features, &str)] = &[
+    (Features::SHADER_F16, "tensors of f16"),
+    (Features::SUBGROUP, "recipes of subgroups"),
+    (Features::EXPERIMENTAL_COOPERATIVE_MATRIX, "recipes of cooperative matrices"),
+    (Features::TIMESTAMP_QUERY, "times measured on the GPU"),
+    (Features::BGRA8UNORM_STORAGE, "output textures of bgra8unorm"),
+    (Features::TEXTURE_FORMAT_16BIT_NORM, "textures of 16-bit integers"),
+];
+
+fn has(gpu: &Gpu, feature: Features) -> bool {
+    gpu.planner().capabilities().features.contains(feature)
+}
+
+/// How many rows there are, and what they leave out on this adapter.
+fn coverage(gpu: &Gpu) -> String {
+    let missing: Vec<_> = FEATURES.iter().filter(|(feature, _)| !has(gpu, *feature)).map(|(_, what)| *what).collect();
+    let rows = rows().len();
+    if missing.is_empty() { format!("{rows} rows") } else { format!("{rows} rows, without {}", missing.join(", ")) }
 }

@@ -1,15 +1,16 @@
 //! A small host for those who have no wgpu device of their own: find an adapter, upload, run, read back.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use futures_intrusive::channel::shared::{OneshotReceiver, oneshot_channel};
 use ndarray::{ArrayView, Dimension};
 use wgpu::{
-    Adapter, AdapterInfo, Backends, Buffer, BufferUsages, Device, ErrorFilter, Features, Instance, InstanceDescriptor,
-    Limits, MapMode, Queue,
+    Adapter, AdapterInfo, Backends, Buffer, BufferUsages, Device, DeviceType, ErrorFilter, Features, Instance,
+    InstanceDescriptor, Limits, Queue,
 };
 
+#[cfg(not(target_arch = "wasm32"))]
+use super::poller::Poller;
 use crate::error::{Error, Result};
 use crate::geometry::at_most;
 use crate::gpu::plan::planner::Planner;
@@ -39,6 +40,8 @@ pub struct Gpu {
     info: AdapterInfo,
     planner: Planner,
     lost: Arc<Mutex<Option<String>>>,
+    #[cfg(not(target_arch = "wasm32"))]
+    poller: OnceLock<Poller>,
 }
 
 /// The experimental features that are asked for where the adapter has them.
@@ -104,7 +107,8 @@ impl Gpu {
         instance.request_adapter(&options).await.map_err(|error| Error::NoAdapter(error.to_string()))
     }
 
-    /// A device of this adapter, with its largest buffers, and of timestamp queries, f16, subgroups and storage textures what it has.
+    /// A device of this adapter, with its largest buffers, and of timestamp queries, f16, subgroups and storage textures
+    /// what it has.
     pub async fn from_adapter(adapter: &Adapter) -> Result<Self> {
         let offered = adapter.limits();
         let wanted = Features::TIMESTAMP_QUERY
@@ -128,21 +132,29 @@ impl Gpu {
         let refused = |error: wgpu::RequestDeviceError| Error::NoDevice(error.to_string());
         let (device, queue) = adapter.request_device(&descriptor).await.map_err(refused)?;
         let lost = Arc::new(Mutex::new(None));
-        let told = lost.clone();
+        let reason_kept = lost.clone();
         device.set_device_lost_callback(move |reason, message| {
             let text = if message.is_empty() { format!("{reason:?}") } else { message };
-            told.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(text);
+            reason_kept.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(text);
         });
         let planner = Planner::new(&device);
         #[cfg(feature = "cooperative-matrix")]
         let planner = planner.with_cooperative_matrices(&adapter.cooperative_matrix_properties());
-        Ok(Self { planner, info: adapter.get_info(), device, queue, lost })
+        Ok(Self { planner, lost, ..Self::from_device(&device, &queue) })
     }
 
     /// The host's conveniences on a device that the caller made. Whoever made it hears of its loss, not the host.
     pub fn from_device(device: &Device, queue: &Queue) -> Self {
         let (device, queue) = (device.clone(), queue.clone());
-        Self { planner: Planner::new(&device), info: device.adapter_info(), device, queue, lost: Default::default() }
+        Self {
+            planner: Planner::new(&device),
+            info: device.adapter_info(),
+            device,
+            queue,
+            lost: Default::default(),
+            #[cfg(not(target_arch = "wasm32"))]
+            poller: OnceLock::new(),
+        }
     }
 
     /// See [`Planner::with_cooperative_matrices`].
@@ -165,6 +177,11 @@ impl Gpu {
     /// The adapter's name, driver and kind.
     pub fn info(&self) -> &AdapterInfo {
         &self.info
+    }
+
+    /// Whether the adapter is a software driver, which runs shaders on the CPU.
+    pub fn is_software(&self) -> bool {
+        self.info.device_type == DeviceType::Cpu
     }
 
     /// The planner, whose pipelines [`Gpu::run`] uses too.
@@ -221,60 +238,6 @@ impl Gpu {
         }))
     }
 
-    /// Reads bytes of a buffer with `COPY_SRC` back, waiting for the work submitted before. Offset and length are
-    /// multiples of four bytes, and the length of `T`'s size.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub fn download<T: bytemuck::Pod>(&self, buffer: &Buffer, offset: u64, bytes: u64) -> Result<Vec<T>> {
-        let Some(reading) = pollster::block_on(self.read_back(buffer, offset, bytes))? else { return Ok(Vec::new()) };
-        self.poll()?;
-        pollster::block_on(self.finish(reading))
-    }
-
-    /// [`Gpu::download`] as a future.
-    pub async fn download_async<T: bytemuck::Pod>(&self, buffer: &Buffer, offset: u64, bytes: u64) -> Result<Vec<T>> {
-        let Some(reading) = self.read_back(buffer, offset, bytes).await? else { return Ok(Vec::new()) };
-        self.drive();
-        self.finish(reading).await
-    }
-
-    /// Copies into a staging buffer, submits, and asks for its mapping; nothing to do for no bytes.
-    async fn read_back(&self, buffer: &Buffer, offset: u64, bytes: u64) -> Result<Option<Reading>> {
-        let needed = offset.saturating_add(bytes);
-        if needed > buffer.size() {
-            return Err(Error::BufferTooSmall { operand: "download", needed, available: buffer.size() });
-        }
-        if bytes == 0 {
-            return Ok(None);
-        }
-        let (reading, failure) = self.scoped(|| {
-            let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some("upconv::host::read_back"),
-                size: bytes,
-                usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
-                mapped_at_creation: false,
-            });
-            let mut encoder = self.encoder();
-            encoder.copy_buffer_to_buffer(buffer, offset, &staging, 0, bytes);
-            self.queue.submit([encoder.finish()]);
-            let (sender, mapped) = oneshot_channel();
-            staging.slice(..).map_async(MapMode::Read, move |result| {
-                // The receiver is gone only if the caller dropped the future.
-                let _ = sender.send(result);
-            });
-            Ok(Some(Reading { staging, mapped }))
-        });
-        self.outcome(reading, failure.await)
-    }
-
-    async fn finish<T: bytemuck::Pod>(&self, reading: Reading) -> Result<Vec<T>> {
-        if !matches!(reading.mapped.receive().await, Some(Ok(()))) {
-            return Err(self.lost_or(Error::Device("the read-back buffer could not be mapped".into())));
-        }
-        let view = reading.staging.slice(..).get_mapped_range();
-        let view = view.map_err(|error| self.lost_or(Error::Device(error.to_string())))?;
-        Ok(bytemuck::pod_collect_to_vec(&view))
-    }
-
     pub(super) fn enqueue(&self, encoder: wgpu::CommandEncoder) {
         self.queue.submit([encoder.finish()]);
     }
@@ -284,13 +247,13 @@ impl Gpu {
         self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label })
     }
 
-    /// Makes the device finish what was submitted, beside the caller. Browsers do it by themselves.
-    fn drive(&self) {
-        #[cfg(not(target_arch = "wasm32"))]
-        {
-            let device = self.device.clone();
-            std::thread::spawn(move || device.poll(wgpu::PollType::wait_indefinitely()));
-        }
+    /// Calls `failed` if the device cannot finish what was submitted, and makes it finish meanwhile: on one thread for all
+    /// who wait, which the first of them starts. Browsers finish by themselves.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn finish_in_background(&self, failed: impl FnOnce(Error) + Send + 'static) {
+        let device = self.device.clone();
+        let finish = move || device.poll(wgpu::PollType::wait_indefinitely()).map(|_| ()).map_err(|e| e.to_string());
+        self.poller.get_or_init(|| Poller::new(finish)).wait(failed);
     }
 
     /// Submits what `record` records and waits for its end.
@@ -303,12 +266,13 @@ impl Gpu {
             Ok(value)
         });
         let value = pollster::block_on(async { self.outcome(value, failure.await) })?;
-        self.poll()?;
+        self.wait()?;
         Ok(value)
     }
 
+    /// Waits for the end of what was submitted.
     #[cfg(not(target_arch = "wasm32"))]
-    fn poll(&self) -> Result<()> {
+    pub(super) fn wait(&self) -> Result<()> {
         let failed = |error: wgpu::PollError| self.lost_or(Error::Device(error.to_string()));
         self.device.poll(wgpu::PollType::wait_indefinitely()).map(|_| ()).map_err(failed)
     }
@@ -339,18 +303,12 @@ impl Gpu {
     }
 
     /// The loss of the device if it is lost, which explains any other error.
-    fn lost_or(&self, error: Error) -> Error {
+    pub(super) fn lost_or(&self, error: Error) -> Error {
         // The loss is told while polling; a failure of the poll itself says no more than the error at hand.
         let _ = self.device.poll(wgpu::PollType::Poll);
         let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
         lost.clone().map_or(error, Error::DeviceLost)
     }
-}
-
-/// A read-back under way.
-struct Reading {
-    staging: Buffer,
-    mapped: OneshotReceiver<Result<(), wgpu::BufferAsyncError>>,
 }
 
 /// Those of these back ends that the environment and the build let through.

@@ -1,6 +1,7 @@
 //! From a program to GPU objects: pipelines, plans, and plans bound to buffers or textures.
 
 pub(crate) mod bindings;
+pub(crate) mod once_per_key;
 pub(crate) mod pipeline;
 pub(crate) mod plan;
 pub(crate) mod planner;

@@ -1,10 +1,10 @@
 //! From a shader's text and a program's data to GPU objects: the only place where the ops create any.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use wgpu::{BindGroup, BindGroupLayout, BindingResource, Buffer, BufferUsages, ComputePipeline, Device, PipelineCache};
 
+use super::once_per_key::OncePerKey;
 use crate::gpu::program::program::{Program, Step};
 use crate::gpu::program::shader::Shader;
 
@@ -19,7 +19,7 @@ pub(crate) struct Kernel {
 #[derive(Debug, Default)]
 pub(crate) struct KernelCache {
     cache: Option<PipelineCache>,
-    kernels: Mutex<HashMap<Key, Arc<Kernel>>>,
+    kernels: OncePerKey<Key, Arc<Kernel>>,
 }
 
 /// Where the text lies, and the constants.
@@ -32,9 +32,8 @@ impl KernelCache {
 
     pub(crate) fn get(&self, device: &Device, op: &str, step: &Step) -> Arc<Kernel> {
         let constants = step.constants.iter().map(|&(name, value)| (name, value.to_bits())).collect();
-        let mut kernels = self.kernels.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || Arc::new(Kernel::new(device, op, step, self.cache.as_ref()));
-        kernels.entry((step.text.as_ptr().addr(), constants)).or_insert_with(make).clone()
+        self.kernels.get((step.text.as_ptr().addr(), constants), make)
     }
 }
 
