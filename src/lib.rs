@@ -3,6 +3,19 @@
 //! # Cookbook
 //!
 //! Recipes by framework and by task are in [`cookbook`].
+//!
+//! # Versions
+//!
+//! wgpu, ndarray and half are part of the interface and re-exported; take them from here, or in the same major version:
+//!
+//! | upconv | wgpu | ndarray | half | Rust, at least |
+//! |---|---|---|---|---|
+//! | 0.1 | 30 | 0.17 | 2 | 1.89 |
+//!
+//! Descriptors ([`ConvTranspose2d`], [`Upsample2d`], ...) and [`PlanOptions`] are made by struct literals, and later versions
+//! may add fields to them: end every literal in `..Default::default()`. Enums that may grow are `#[non_exhaustive]`.
+
+#![warn(unreachable_pub, unnameable_types)]
 
 #[cfg(all(feature = "cpu", not(target_arch = "wasm32")))]
 mod any_device;

@@ -92,6 +92,7 @@ pub trait Element: bytemuck::Pod + private::Sealed {
 }
 
 mod private {
+    #[expect(unnameable_types, reason = "only this crate names element types")]
     pub trait Sealed {}
 }
 

@@ -5,7 +5,7 @@ use upconv::{ConvTranspose2d, Error, FloatType, Gpu, Plan, PlanOptions, Recipe, 
 use wgpu::BufferUsages;
 
 use crate::Row;
-use crate::harness::Outcome;
+use crate::harness::{Outcome, submit};
 use crate::problems::Fields;
 use crate::tensors::storage;
 
@@ -240,6 +240,40 @@ async fn cost_of_halves(gpu: &Gpu) -> Outcome {
     }
 }
 
+/// A tensor at any byte of a larger buffer is found by the slice and the layout that the planner gives.
+async fn offsets(gpu: &Gpu) -> Outcome {
+    let up = Upsample2d { input_size: [2, 3], output_size: [2, 3], ..Default::default() };
+    let numbers: Vec<f32> = (0..600u16).map(f32::from).collect();
+    let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST | BufferUsages::COPY_SRC;
+    let (all, out) = (buffer(gpu, 2400, usage), buffer(gpu, 2400, usage));
+    gpu.queue().write_buffer(&all, 0, bytemuck::cast_slice(&numbers));
+    let planner = gpu.planner();
+    for (from, to) in [(0, 4), (252, 1020), (256, 260), (1028, 0), (2376, 2376)] {
+        let layout = TensorLayout::contiguous(&[1, 1, 2, 3]);
+        let (input, from_layout) = planner.slice_at(&all, from, layout.clone(), 4).map_err(text)?;
+        let (output, to_layout) = planner.slice_at(&out, to, layout, 4).map_err(text)?;
+        let options = PlanOptions { input: Some(from_layout), output: Some(to_layout), ..Default::default() };
+        let plan = planner.plan_with(&up, &options).map_err(text)?;
+        submit(gpu, &plan.bind(&Bindings::new().input(input).output(output)).map_err(text)?);
+        let copied: Vec<f32> = gpu.download_async(&out, to, 24).await.map_err(text)?;
+        let first = from as usize / 4;
+        if copied != numbers[first..first + 6] {
+            return Err(format!("from byte {from} to byte {to}: {copied:?}"));
+        }
+    }
+    let at = |byte, bytes| planner.slice_at(&all, byte, TensorLayout::contiguous(&[6]), bytes).map(|_| ());
+    let refused = [
+        (at(2380, 4), Error::BufferTooSmall { operand: "slice_at", needed: 2404, available: 2400 }),
+        (at(6, 4), Error::NotDivisible { what: "the tensor's first byte", value: 6, by: 4 }),
+        (at(u64::MAX - 3, 4), Error::BufferTooSmall { operand: "slice_at", needed: u64::MAX, available: 2400 }),
+        (at(0, 0), Error::ZeroCount { what: "element_bytes" }),
+    ];
+    match refused.into_iter().find(|(outcome, expected)| outcome.as_ref() != Err(expected)) {
+        Some((outcome, expected)) => Err(format!("{outcome:?} where {expected:?} was expected")),
+        None => Ok(()),
+    }
+}
+
 pub fn rows() -> Vec<Row> {
     vec![
         Row::new("workspaces are checked", workspaces),
@@ -249,6 +283,7 @@ pub fn rows() -> Vec<Row> {
         Row::new("a recipe is forced or refused", recipes),
         Row::new("a recipe of subgroups is taken or refused", subgroups),
         Row::new("bad layouts are refused", layouts),
+        Row::new("a tensor at any byte of a buffer", offsets),
         Row::new("required limits", limits),
     ]
 }

@@ -5,5 +5,6 @@ pub(crate) mod once_per_key;
 pub(crate) mod pipeline;
 pub(crate) mod plan;
 pub(crate) mod planner;
+pub(crate) mod slice_at;
 pub(crate) mod texture_level;
 pub(crate) mod tuned;

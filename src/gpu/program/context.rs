@@ -34,6 +34,7 @@ pub trait GpuOp: Op + std::fmt::Debug {
 
 /// What lowering an op has at hand: what the device offers, and what the caller asked for.
 #[derive(Clone, Copy, Debug)]
+#[expect(unnameable_types, reason = "only this crate implements the trait that takes it")]
 pub struct LowerContext<'a> {
     pub(crate) capabilities: &'a Capabilities,
     pub(crate) options: &'a PlanOptions,

@@ -9,6 +9,7 @@ use super::shader::{Shader, Storage};
 
 /// Everything that a plan will do, before any GPU object exists.
 #[derive(Clone, Debug)]
+#[expect(unnameable_types, reason = "only this crate implements the trait that gives it")]
 pub struct Program {
     pub(crate) op: &'static str,
     pub(crate) recipe: Recipe,

@@ -7,6 +7,7 @@ use super::*;
 use super::{ConvTranspose1d, ConvTranspose2d};
 use crate::ops::conv::conv::Conv2d;
 
+#[expect(unreachable_pub, reason = "the GPU tests share the file")]
 #[path = "../../../../tests/seeds/mod.rs"]
 mod seeds;
 
