@@ -1,5 +1,5 @@
-//! `--figure`: what `--quick --json` and the peers' program wrote, as one picture with a row for each problem and a dot for
-//! each contestant.
+//! `--figure`: what `--quick --json` and the peers' program wrote, as one picture with a row for each problem and a dot
+//! for each contestant.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;

@@ -1,4 +1,5 @@
-//! A transposed convolution inside an application that owns its device, encoder and buffers, with wgpu's default limits.
+//! A transposed convolution inside an application that owns its device, encoder and buffers, with wgpu's default
+//! limits.
 //!
 //! The application here is a stand-in: it makes a device, clears a texture-like buffer, and would go on to draw.
 

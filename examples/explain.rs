@@ -1,6 +1,6 @@
 //! How a problem can be run here: every recipe with its workgroups, predicted and measured time, and the one that is
-//! chosen. `cargo run --release --example explain -- PROBLEM`, with one of the benchmark's names (or a part of several),
-//! or a problem's text such as `conv_transpose:n2_ic6_oc4_i5x7_k2x5_s3x2`.
+//! chosen. `cargo run --release --example explain -- PROBLEM`, with one of the benchmark's names (or a part of
+//! several), or a problem's text such as `conv_transpose:n2_ic6_oc4_i5x7_k2x5_s3x2`.
 
 #[path = "../benches/problems/mod.rs"]
 mod problems;

@@ -27,8 +27,8 @@ pub enum AnyDevice {
 
 impl AnyDevice {
     /// The adapter that [`Gpu::new`] finds; the CPU where it finds none, where the adapter gives no device with wgpu's
-    /// default limits, and where it is a software driver, as [`cpu::run`](crate::cpu::run) is faster than shaders on the
-    /// same CPU. For shaders on a software driver take [`Gpu`] itself.
+    /// default limits, and where it is a software driver, as [`cpu::run`](crate::cpu::run) is faster than shaders on
+    /// the same CPU. For shaders on a software driver take [`Gpu`] itself.
     pub fn new() -> Result<Self> {
         Self::preferred(Gpu::new(), Gpu::is_software)
     }

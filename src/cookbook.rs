@@ -1,5 +1,5 @@
-//! Recipes: a layer as another framework writes it and as it is written here, and what to do about a device, its limits,
-//! textures, checkerboards, timing and reading back.
+//! Recipes: a layer as another framework writes it and as it is written here, and what to do about a device, its
+//! limits, textures, checkerboards, timing and reading back.
 //!
 //! | page | about |
 //! |---|---|

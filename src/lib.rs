@@ -12,8 +12,9 @@
 //! |---|---|---|---|---|
 //! | 0.1 | 30 | 0.17 | 2 | 1.89 |
 //!
-//! Descriptors ([`ConvTranspose2d`], [`Upsample2d`], ...) and [`PlanOptions`] are made by struct literals, and later versions
-//! may add fields to them: end every literal in `..Default::default()`. Enums that may grow are `#[non_exhaustive]`.
+//! Descriptors ([`ConvTranspose2d`], [`Upsample2d`], ...) and [`PlanOptions`] are made by struct literals, and later
+//! versions may add fields to them: end every literal in `..Default::default()`. Enums that may grow are
+//! `#[non_exhaustive]`.
 
 #![warn(unreachable_pub, unnameable_types)]
 

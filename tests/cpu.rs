@@ -1,4 +1,5 @@
-//! The CPU engine against the reference: random geometry, integers with `==`; the benchmark's problems within the bound.
+//! The CPU engine against the reference: random geometry, integers with `==`; the benchmark's problems within the
+//! bound.
 
 #![cfg(feature = "cpu")]
 

@@ -228,8 +228,8 @@ fn pools<const R: usize>(cases: u32) {
     outcome.unwrap();
 }
 
-/// The samples are all different, so that a small step changes no window's choice; where the choice is kept, the pooling
-/// is linear.
+/// The samples are all different, so that a small step changes no window's choice; where the choice is kept, the
+/// pooling is linear.
 fn maximum<const R: usize>(pool: &MaxPool<R>) {
     let shape = pool.inputs().unwrap().swap_remove(0).shape;
     let count: usize = shape.iter().product();

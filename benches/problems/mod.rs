@@ -24,7 +24,8 @@ pub struct Fields<const R: usize> {
 }
 
 impl<const R: usize> Fields<R> {
-    /// Panics with the text if it is not a problem of `R` axes, for the texts that are written by hand in this repository.
+    /// Panics with the text if it is not a problem of `R` axes, for the texts that are written by hand in this
+    /// repository.
     pub fn parse(text: &str) -> Self {
         Self::try_parse(text).unwrap_or_else(|error| panic!("{error}"))
     }

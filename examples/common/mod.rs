@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-/// Ends a program: by what its arguments asked for, its usage if they asked for help, or one line that says what is wrong.
+/// Ends a program: by what its arguments asked for, its usage if they asked for help, or one line that says what is
+/// wrong.
 pub fn end<A>(
     name: &str,
     usage: &str,

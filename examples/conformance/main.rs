@@ -1,8 +1,8 @@
 //! Runs test cases of other libraries on every adapter and on the CPU reference:
 //! `cargo run --release --example conformance -- DIR... [--json FILE]`.
 //!
-//! A case is a folder with a `case.json` and one .npy file per tensor. The exit status is 1 where a case failed or asked
-//! for something that the crate does not compute.
+//! A case is a folder with a `case.json` and one .npy file per tensor. The exit status is 1 where a case failed or
+//! asked for something that the crate does not compute.
 
 mod runner;
 

@@ -14,7 +14,8 @@ use upconv::{Activation, ConvTranspose2d, cpu};
 /// PyTorch's `BatchNorm2d.eps`.
 const EPSILON: f32 = 1e-5;
 
-/// Sizes of Radford, Metz and Chintala's generator as PyTorch's example has them: numbers in, and channels of each layer.
+/// Sizes of Radford, Metz and Chintala's generator as PyTorch's example has them: numbers in, and channels of each
+/// layer.
 const LATENT: usize = 100;
 const CHANNELS: [usize; 5] = [512, 256, 128, 64, 3];
 
@@ -57,8 +58,8 @@ impl Layer {
         Self { op, weight, bias: Array1::zeros(out_channels) }
     }
 
-    /// `(x - mean) / sqrt(variance + eps) * weight + bias` of each output channel is a factor for its weights and its bias,
-    /// and another bias; a ReLU comes after.
+    /// `(x - mean) / sqrt(variance + eps) * weight + bias` of each output channel is a factor for its weights and its
+    /// bias, and another bias; a ReLU comes after.
     fn fold(&mut self, norm: &BatchNorm) {
         let factor = &norm.weight / (&norm.variance + EPSILON).mapv(f32::sqrt);
         self.bias = &norm.bias + (&self.bias - &norm.mean) * &factor;
@@ -80,8 +81,8 @@ impl Generator {
         self.layers[0].op.in_channels
     }
 
-    /// From a file with the tensors of `netG.state_dict()` of PyTorch's example: `main.0.weight`, and for every layer but
-    /// the last `main.1.weight`, `.bias`, `.running_mean` and `.running_var`; the layers are three numbers apart.
+    /// From a file with the tensors of `netG.state_dict()` of PyTorch's example: `main.0.weight`, and for every layer
+    /// but the last `main.1.weight`, `.bias`, `.running_mean` and `.running_var`; the layers are three numbers apart.
     pub fn load(bytes: &[u8], batch: usize) -> Result<Self, String> {
         let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
         let (mut layers, mut size) = (Vec::new(), [1, 1]);

@@ -1,5 +1,5 @@
-//! A network that doubles a picture's size: convolutions that find features, and a transposed convolution that draws them.
-//! It takes one channel, between 0 and 1, so that a picture is a batch of three.
+//! A network that doubles a picture's size: convolutions that find features, and a transposed convolution that draws
+//! them. It takes one channel, between 0 and 1, so that a picture is a batch of three.
 
 #[path = "../common/tensors.rs"]
 mod tensors;
@@ -172,8 +172,8 @@ impl Network {
         std::fs::write(path, bytes).map_err(|error| format!("cannot write {}: {error}", path.display()))
     }
 
-    /// A picture (1, 3, height, width) of numbers between 0 and 1, doubled: `run` computes each layer from its input, weight
-    /// and bias. The edge is repeated beyond the picture, as far as the network reaches.
+    /// A picture (1, 3, height, width) of numbers between 0 and 1, doubled: `run` computes each layer from its input,
+    /// weight and bias. The edge is repeated beyond the picture, as far as the network reaches.
     pub fn double(
         &self,
         picture: &Array4<f32>,

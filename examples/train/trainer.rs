@@ -1,5 +1,5 @@
-//! Training on the GPU: forward, backward and an optimiser's step as one pass of dispatches, of which only the loss is ever
-//! read back.
+//! Training on the GPU: forward, backward and an optimiser's step as one pass of dispatches, of which only the loss is
+//! ever read back.
 
 use bytemuck::{Pod, Zeroable};
 use ndarray::Array4;

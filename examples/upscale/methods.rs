@@ -1,5 +1,5 @@
-//! The methods: three interpolations and four transposed convolutions, each channel by itself; and a network, if there is
-//! one.
+//! The methods: three interpolations and four transposed convolutions, each channel by itself; and a network, if there
+//! is one.
 
 use std::f64::consts::PI;
 use std::time::{Duration, Instant};

@@ -1,6 +1,6 @@
-// Convolution or transposed convolution as an implicit matrix product, shared within subgroups: a thread sums four columns
-// for every row of the tile. The lanes of a subgroup each read four of the rows' weights and hand them to all the others,
-// so that 8 loads serve 128 products. Needs subgroups of `quads` threads or more.
+// Convolution or transposed convolution as an implicit matrix product, shared within subgroups: a thread sums four
+// columns for every row of the tile. The lanes of a subgroup each read four of the rows' weights and hand them to all
+// the others, so that 8 loads serve 128 products. Needs subgroups of `quads` threads or more.
 
 override workgroup_size: u32 = 32;
 override quads: u32 = 8; // the tile's rows, by four: 1, 2, 4 or 8

@@ -1,5 +1,5 @@
-// Convolution or transposed convolution as an implicit matrix product, shared within workgroups: weights and samples of a
-// few input channels are staged in workgroup memory, and each thread sums a square of 4 or 8 rows and columns.
+// Convolution or transposed convolution as an implicit matrix product, shared within workgroups: weights and samples of
+// a few input channels are staged in workgroup memory, and each thread sums a square of 4 or 8 rows and columns.
 
 override workgroup_size: u32 = 64;
 override staged_rows: u32 = 128; // the tile's rows, by four, of all channels that are staged
@@ -58,12 +58,16 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
                         let weight_reads = weights_at(rows, vec3(d, h, v), channel);
                         for (var at = thread; at < row_quads * count; at += workgroup_size) {
                             weights[at] = read_weights(Reads(
-                                weight_reads.at + at / row_quads * weight_reads.step, weight_reads.step, weight_reads.there));
+                                weight_reads.at + at / row_quads * weight_reads.step,
+                                weight_reads.step,
+                                weight_reads.there));
                         }
                         let sample_reads = samples_at(columns, vec3(d, h, v), channel);
                         for (var at = thread; at < column_quads * count; at += workgroup_size) {
                             samples[at] = read_samples(Reads(
-                                sample_reads.at + at / column_quads * sample_reads.step, sample_reads.step, sample_reads.there));
+                                sample_reads.at + at / column_quads * sample_reads.step,
+                                sample_reads.step,
+                                sample_reads.there));
                         }
                         workgroupBarrier();
                         for (var c = 0u; c < count; c++) {

@@ -1,5 +1,5 @@
-// Convolution of stride and dilation 1 along rows and columns, for few channels: one thread sums two rows of eight outputs.
-// A row of samples is read once for both, and slides past the taps in registers.
+// Convolution of stride and dilation 1 along rows and columns, for few channels: one thread sums two rows of eight
+// outputs. A row of samples is read once for both, and slides past the taps in registers.
 
 override workgroup_size: u32 = 64;
 
@@ -37,7 +37,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let taps_d = taps_of(slice, params.d);
     let first_in = channel / params.out_per_group * params.in_per_group + params.first_in;
-    var x_plane = params.x_base + n * params.x_batch + first_in * params.x_channel + u32(taps_d.index) * params.d.x_stride;
+    var x_plane = params.x_base + n * params.x_batch + first_in * params.x_channel
+        + u32(taps_d.index) * params.d.x_stride;
     var w_plane = params.w_base + channel * params.w_out + params.first_in * params.w_in
         + u32(taps_d.first) * params.d.w_stride;
     let y_at = params.y_base + n * params.y_batch + channel * params.y_channel

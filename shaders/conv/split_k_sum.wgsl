@@ -1,5 +1,5 @@
-// The second pass of a sum: one thread per output element adds its partial sums in their order, and a bias for each index of
-// the second axis.
+// The second pass of a sum: one thread per output element adds its partial sums in their order, and a bias for each
+// index of the second axis.
 
 struct Axis {
     first: u32,    // this dispatch's first output index
@@ -47,7 +47,10 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         return;
     }
     let outer = i0 + params.n.first;
-    let x_at = params.x_base + outer * params.n.x_stride + i1 * params.c.x_stride + i2 * params.d.x_stride + i3 * params.h.x_stride + i4 * params.w.x_stride;
+    let x_at = params.x_base + outer * params.n.x_stride + i1 * params.c.x_stride
+        + i2 * params.d.x_stride + i3 * params.h.x_stride + i4 * params.w.x_stride;
+    let y_at = params.y_base + outer * params.n.y_stride + i1 * params.c.y_stride
+        + i2 * params.d.y_stride + i3 * params.h.y_stride + i4 * params.w.y_stride;
     var sum = 0.0;
     for (var slice = 0u; slice < params.slices; slice++) {
         sum += f32(x[x_at + slice]);
@@ -55,6 +58,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if (has_bias) {
         sum += f32(b[params.b_base + i1 * params.b_stride]);
     }
-    y[params.y_base + outer * params.n.y_stride + i1 * params.c.y_stride + i2 * params.d.y_stride + i3 * params.h.y_stride + i4 * params.w.y_stride] =
-        Out(activate(vec4(sum)).x);
+    y[y_at] = Out(activate(vec4(sum)).x);
 }

@@ -2,7 +2,8 @@
 // each slice of the sum over images and narrow positions.
 //
 // Position i, tap t and wide sample q meet when  q = i * stride + t * dilation - pad.  Positions are numbered row-major
-// over (image, depth, height, width) and always added in that order, so that neither windows nor workgroups change a bit.
+// over (image, depth, height, width) and always added in that order, so that neither windows nor workgroups change a
+// bit.
 
 override workgroup_size: u32 = 64;
 
@@ -28,8 +29,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let y_at = params.y_base + narrow_c * params.y_narrow + wide_c * params.y_wide
         + tap_d * params.d.y_stride + tap_h * params.h.y_stride + tap_w * params.w.y_stride + slice * params.y_slice;
 
-    // Of the columns of a row, those that meet a wide sample: 0 <= origin + i * stride <= wide - 1, rounded inwards. The
-    // numerators are kept from going below 0, where a division would round towards zero.
+    // Of the columns of a row, those that meet a wide sample: 0 <= origin + i * stride <= wide - 1, rounded inwards.
+    // The numerators are kept from going below 0, where a division would round towards zero.
     let base = vec3<i32>(origin(tap_d, params.d), origin(tap_h, params.h), origin(tap_w, params.w));
     let first_column = (max(-base.z, 0) + params.w.stride - 1) / params.w.stride;
     let room = params.w.wide - 1 - base.z;

@@ -1,6 +1,6 @@
-// Gradient of a convolution, or of its transpose, with respect to the weight, as an implicit matrix product shared within
-// subgroups: a thread sums four columns for every row of the tile. The lanes of a subgroup each read four rows and hand
-// them to all the others. Needs subgroups of `quads` threads or more.
+// Gradient of a convolution, or of its transpose, with respect to the weight, as an implicit matrix product shared
+// within subgroups: a thread sums four columns for every row of the tile. The lanes of a subgroup each read four rows
+// and hand them to all the others. Needs subgroups of `quads` threads or more.
 
 override workgroup_size: u32 = 32;
 override quads: u32 = 8; // the tile's rows, by four: 1, 2, 4 or 8

@@ -1,6 +1,6 @@
-// Gradient of a convolution, or of its transpose, with respect to the weight, as an implicit matrix product shared within
-// workgroups: both sides' samples of a few positions are staged in workgroup memory, and each thread sums a square of 4 or
-// 8 rows and columns.
+// Gradient of a convolution, or of its transpose, with respect to the weight, as an implicit matrix product shared
+// within workgroups: both sides' samples of a few positions are staged in workgroup memory, and each thread sums a
+// square of 4 or 8 rows and columns.
 
 override workgroup_size: u32 = 64;
 override staged_rows: u32 = 128; // the tile's rows, by four, of all positions that are staged

@@ -1,5 +1,5 @@
-// Gradient of a max pooling: one thread per sample of the pooling's input adds the gradients of those windows that chose
-// it.
+// Gradient of a max pooling: one thread per sample of the pooling's input adds the gradients of those windows that
+// chose it.
 
 struct Axis {
     count_in: i32, // windows

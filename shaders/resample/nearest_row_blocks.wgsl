@@ -1,5 +1,5 @@
-// Nearest-neighbour upsampling, four rows of one column in several channels a thread, which reads the tables once for all
-// of them.
+// Nearest-neighbour upsampling, four rows of one column in several channels a thread, which reads the tables once for
+// all of them.
 
 override workgroup_size: u32 = 64;
 override channels: u32 = 4; // of a thread

@@ -21,7 +21,8 @@ const FEW: usize = 8;
 /// change no sum.
 const MANY: usize = 8;
 
-/// Strides from which on a row of taps makes longer vectors than the samples of one phase, as these have to be put apart.
+/// Strides from which on a row of taps makes longer vectors than the samples of one phase, as these have to be put
+/// apart.
 const WIDE_STRIDE: usize = 4;
 
 /// Input positions that a product takes at a time.
@@ -187,7 +188,8 @@ impl Problem {
     #[inline(always)]
     fn scatter(&self, samples: &[f32], weights: &[f32], sums: &mut [f32]) {
         let axis = &self.layer.axes[2];
-        // Samples whose outputs do not overlap come one after the other, so that none waits for what the last has written.
+        // Samples whose outputs do not overlap come one after the other, so that none waits for what the last has
+        // written.
         let apart = weights.len().div_ceil(axis.stride);
         for first in 0..apart {
             for (j, sample) in samples.iter().enumerate().skip(first).step_by(apart) {

@@ -19,7 +19,8 @@ impl Matrix<'_> {
     }
 }
 
-/// Writes `a * b`, of `[m, n]` elements with `k` terms each, to `c`, whose rows are `pitch` apart; on one thread or all.
+/// Writes `a * b`, of `[m, n]` elements with `k` terms each, to `c`, whose rows are `pitch` apart; on one thread or
+/// all.
 pub(super) fn multiply(sizes: [usize; 3], a: Matrix, b: Matrix, c: &mut [f32], pitch: usize, threads: bool) {
     product(sizes, a, b, c, pitch, threads, false);
 }

@@ -1,8 +1,8 @@
 //! The ops on the CPU, fast: a matrix product for convolutions, row by row for the rest, on all cores.
 //!
-//! It is there for machines without an adapter ([`AnyDevice`](crate::AnyDevice)) and for the benchmark. Results keep the bound that
-//! [`Reference`](crate::Reference) states; the reference stays the oracle. Ops without a fast path here are computed by
-//! the reference.
+//! It is there for machines without an adapter ([`AnyDevice`](crate::AnyDevice)) and for the benchmark. Results keep
+//! the bound that [`Reference`](crate::Reference) states; the reference stays the oracle. Ops without a fast path here
+//! are computed by the reference.
 //!
 //! Threads are rayon's: `RAYON_NUM_THREADS`, or the pool that the caller installs, says how many.
 //!

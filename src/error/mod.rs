@@ -164,7 +164,8 @@ pub enum Error {
         /// How many were given.
         actual: usize,
     },
-    /// A layout, a texture format or a binding was given for a tensor that the op does not have, or a layout for a texture.
+    /// A layout, a texture format or a binding was given for a tensor that the op does not have, or a layout for a
+    /// texture.
     #[error("{op} has no tensor \"{operand}\" to lay out or to bind")]
     UnknownOperand {
         /// The op.
@@ -216,8 +217,8 @@ pub enum Error {
     },
     /// A buffer slice does not start where the device lets a storage binding start.
     #[error(
-        "{operand}: the slice starts at byte {offset}, not a multiple of min_storage_buffer_offset_alignment = {alignment}; \
-         put the rest into the layout's offset"
+        "{operand}: the slice starts at byte {offset}, not a multiple of min_storage_buffer_offset_alignment = \
+         {alignment}; put the rest into the layout's offset"
     )]
     Misaligned {
         /// Which tensor.
@@ -237,7 +238,8 @@ pub enum Error {
     },
     /// Two tensors, of which one is written, lie in the same buffer.
     #[error(
-        "{operand} and {output} lie in the same buffer; a dispatch that writes a buffer may not use it twice, at any offset"
+        "{operand} and {output} lie in the same buffer; a dispatch that writes a buffer may not use it twice, at any \
+         offset"
     )]
     Aliased {
         /// The one.

@@ -2,8 +2,8 @@
 
 /// What a picture's numbers stand for.
 ///
-/// Filters mix light: a picture whose numbers are sRGB's codes, as those of most files and screens are, is decoded before
-/// it is resized and encoded after, or dark and bright edges come out too dark.
+/// Filters mix light: a picture whose numbers are sRGB's codes, as those of most files and screens are, is decoded
+/// before it is resized and encoded after, or dark and bright edges come out too dark.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ColorEncoding {

@@ -5,8 +5,8 @@
 //! * [`Planner::new`] takes the caller's `&wgpu::Device`. wgpu's default limits and no features suffice;
 //!   [`required_limits`] says what a problem needs before a device exists.
 //! * [`Planner::plan`] chooses a recipe, compiles it unless it was compiled before, and makes the plan's small buffers
-//!   (sizes, tap tables). [`Planner::plan_with`] does the same with layouts, textures, a storage type or a recipe of the
-//!   caller's choice: [`PlanOptions`]. Everything that can be wrong with a descriptor or an option is found here.
+//!   (sizes, tap tables). [`Planner::plan_with`] does the same with layouts, textures, a storage type or a recipe of
+//!   the caller's choice: [`PlanOptions`]. Everything that can be wrong with a descriptor or an option is found here.
 //! * [`Plan::bind`] takes a buffer slice or a texture level for each tensor, by name, checks size, usage, alignment and
 //!   aliasing, and makes bind groups.
 //! * [`Bound::encode`] records into the caller's compute pass. It creates, submits and polls nothing, and cannot fail.
@@ -19,13 +19,13 @@
 //!
 //! The input and the output may be textures, each by itself: [`PlanOptions::input_texture`] and
 //! [`PlanOptions::output_texture`] say what their texels stand for. Such a tensor is one picture, of shape
-//! (1, C, height, width) with at most four channels. Convolutions and upsampling of two spatial axes go from texel to texel
-//! in one pass where both ends are textures whose formats stand for themselves; all other recipes, and all other ops, work
-//! on tensors, and a pass converts at each texture.
+//! (1, C, height, width) with at most four channels. Convolutions and upsampling of two spatial axes go from texel to
+//! texel in one pass where both ends are textures whose formats stand for themselves; all other recipes, and all other
+//! ops, work on tensors, and a pass converts at each texture.
 //!
-//! Alpha is a channel like the others: colours that are not multiplied by alpha bleed from where nothing is seen, so resize
-//! premultiplied ones. Padding is 0, transparent black. Results outside of what a normalised format holds are clamped, and
-//! all are rounded to the nearest value of the format.
+//! Alpha is a channel like the others: colours that are not multiplied by alpha bleed from where nothing is seen, so
+//! resize premultiplied ones. Padding is 0, transparent black. Results outside of what a normalised format holds are
+//! clamped, and all are rounded to the nearest value of the format.
 //!
 //! ```
 //! use upconv::wgpu::{self, TextureFormat::Rgba8UnormSrgb};

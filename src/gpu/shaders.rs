@@ -44,8 +44,8 @@ pub(crate) static SHADERS: [&Shader; 29] = [
 impl FromStr for Recipe {
     type Err = Error;
 
-    /// Reads what [`Recipe`] prints. Refuses a shader that the crate does not have and words that are no shape; whether a
-    /// problem can be run so is found out by planning it.
+    /// Reads what [`Recipe`] prints. Refuses a shader that the crate does not have and words that are no shape; whether
+    /// a problem can be run so is found out by planning it.
     fn from_str(text: &str) -> Result<Self> {
         Self::parse(text, SHADERS.iter().map(|shader| shader.name))
     }
@@ -98,7 +98,9 @@ mod tests {
 
         /// What parses prints as it was.
         #[test]
-        fn texts_parse_to_one_recipe(words in "conv_direct( (wg|tile|block|merged|axes|marks|splitk|[0-9x+]){1,4}){0,4}") {
+        fn texts_parse_to_one_recipe(
+            words in "conv_direct( (wg|tile|block|merged|axes|marks|splitk|[0-9x+]){1,4}){0,4}",
+        ) {
             if let Ok(recipe) = words.parse::<Recipe>() {
                 prop_assert_eq!(recipe.to_string(), words);
             }

@@ -85,8 +85,10 @@ impl Source {
 
     /// Whether it implements the trait `Op`.
     fn is_op(&self) -> bool {
-        let names_op = |path: &syn::Path| path.segments.last().is_some_and(|last| last.ident == "Op");
-        let implements = |item: &syn::Item| matches!(item, syn::Item::Impl(it) if it.trait_.as_ref().is_some_and(|(_, path, _)| names_op(path)));
+        let implements = |item: &syn::Item| {
+            let syn::Item::Impl(syn::ItemImpl { trait_: Some((_, path, _)), .. }) = item else { return false };
+            path.segments.last().is_some_and(|last| last.ident == "Op")
+        };
         self.syntax.items.iter().any(implements)
     }
 
@@ -214,7 +216,8 @@ fn defining_file(source: &Source, path: &[String], modules: &BTreeMap<Module, St
     modules.get(&module).cloned()
 }
 
-/// Whatever a file imports is in its own room, or on a lower floor. Nobody imports through `lib.rs`, which is the highest.
+/// Whatever a file imports is in its own room, or on a lower floor. Nobody imports through `lib.rs`, which is the
+/// highest.
 #[test]
 fn imports_lead_down() {
     let house = House::read();
@@ -283,6 +286,34 @@ fn only_some_files_touch_the_gpu() {
             assert!(name == "gpu/shaders.rs" || !source.uses(word), "WGSL in {name}");
         }
         assert!(source.text.lines().count() <= 400, "{name} is two things");
+    }
+}
+
+/// Comments and texts too, which the formatter leaves alone. The rows of a table cannot be broken.
+#[test]
+fn no_line_is_longer_than_120_columns() {
+    let (root, mut files) = (Path::new(env!("CARGO_MANIFEST_DIR")), Vec::new());
+    for folder in ["src", "shaders", "tests", "benches", "examples", "web"] {
+        collect(&root.join(folder), &mut files);
+    }
+    let named = |name: &str| root.join(name);
+    files.extend(["README.md", "CHANGELOG.md", "Cargo.toml"].map(named));
+    let kinds = ["rs", "wgsl", "md", "toml"].map(std::ffi::OsStr::new);
+    files.retain(|file| file.extension().is_some_and(|kind| kinds.contains(&kind)) && file.is_file());
+    assert!(files.len() > 200, "{}", files.len());
+    let is_long = |line: &&str| line.chars().count() > 120 && !line.starts_with('|');
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let long = text.lines().find(is_long);
+        assert!(long.is_none(), "{}: {}", file.display(), long.unwrap_or_default());
+    }
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let built = path.ends_with("target") || path.ends_with("node_modules") || path.ends_with("results");
+        if path.is_dir() && !built { collect(&path, files) } else { files.push(path) }
     }
 }
 

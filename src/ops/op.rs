@@ -33,8 +33,8 @@ pub trait Op {
         Ok(vec![self.output()?])
     }
 
-    /// The problem as one line of text, such as `conv:ic64_oc64_i224x224_k3x3_p1x1 relu`: what the benchmark calls it, and
-    /// the key of tuned recipes. What is left out is the descriptor's default.
+    /// The problem as one line of text, such as `conv:ic64_oc64_i224x224_k3x3_p1x1 relu`: what the benchmark calls it,
+    /// and the key of tuned recipes. What is left out is the descriptor's default.
     fn problem(&self) -> String;
 
     /// Products that are summed.

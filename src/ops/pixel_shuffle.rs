@@ -79,8 +79,8 @@ impl<const R: usize> Default for PixelShuffle<R> {
 }
 
 impl<const R: usize> PixelShuffle<R> {
-    /// A shuffle of an `input` of this shape, (N, C, spatial...), in PyTorch's order of channels: `torch.nn.PixelShuffle`,
-    /// or with [`ShuffleDirection::ToDepth`] `torch.nn.PixelUnshuffle`.
+    /// A shuffle of an `input` of this shape, (N, C, spatial...), in PyTorch's order of channels:
+    /// `torch.nn.PixelShuffle`, or with [`ShuffleDirection::ToDepth`] `torch.nn.PixelUnshuffle`.
     ///
     /// ```
     /// use upconv::{ChannelOrder, PixelShuffle2d, ShuffleDirection};

@@ -71,7 +71,8 @@ impl Reference {
         }
     }
 
-    /// Compares an f32 result with the bound, element by element. [`Error::Mismatch`] names the element furthest outside.
+    /// Compares an f32 result with the bound, element by element. [`Error::Mismatch`] names the element furthest
+    /// outside.
     pub fn check<D: Dimension>(&self, actual: ArrayView<f32, D>) -> Result<Agreement> {
         self.compare(actual.into_dyn(), |value, magnitude| self.bound_of(value, magnitude))
     }

@@ -46,13 +46,14 @@ impl TensorLayout {
     }
 
     /// TensorFlow's order of a filter: the taps outermost, then axis 1 and axis 0. For a convolution's weight
-    /// (Cout, Cin/g, k...) that is (k..., Cin, Cout), for a transposed one's (Cin, Cout/g, k...) it is (k..., Cout, Cin).
+    /// (Cout, Cin/g, k...) that is (k..., Cin, Cout), for a transposed one's (Cin, Cout/g, k...) it is (k..., Cout,
+    /// Cin).
     pub fn tensorflow_filter(shape: &[usize]) -> Self {
         Self::packed(shape, (0..2).chain((2..shape.len()).rev()))
     }
 
-    /// Row-major with each row (the last axis) padded to `pitch` elements, as textures are copied (256 bytes = 64 elements).
-    /// A pitch shorter than a row is taken as the row's length.
+    /// Row-major with each row (the last axis) padded to `pitch` elements, as textures are copied (256 bytes = 64
+    /// elements). A pitch shorter than a row is taken as the row's length.
     pub fn row_pitch(shape: &[usize], pitch: usize) -> Self {
         let mut padded = shape.to_vec();
         if let Some(row) = padded.last_mut() {

@@ -56,8 +56,8 @@ pub struct Operand {
     pub shape: Vec<usize>,
     /// What its elements are.
     pub data_type: DataType,
-    /// Whether its axes are those of a convolution's kernel, (Cout, Cin/groups, kernel...) or the transposed one's, and not
-    /// those of an activation, (N, C, spatial...).
+    /// Whether its axes are those of a convolution's kernel, (Cout, Cin/groups, kernel...) or the transposed one's, and
+    /// not those of an activation, (N, C, spatial...).
     pub is_weight: bool,
 }
 

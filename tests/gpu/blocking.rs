@@ -51,7 +51,8 @@ async fn uploads(gpu: &Gpu) -> Outcome {
     }
 }
 
-/// The planner keeps to what was measured, and another planner to what it is told; recipes that were tuned elsewhere are refused.
+/// The planner keeps to what was measured, and another planner to what it is told; recipes that were tuned elsewhere
+/// are refused.
 async fn tuned(gpu: &Gpu) -> Outcome {
     let own = Gpu::from_device(gpu.device(), gpu.queue());
     let up = Fields::<2>::parse("ic16_oc5_i9x9_k4x4_s2x2_p1x1").conv_transpose();

@@ -156,7 +156,8 @@ async fn recipes(gpu: &Gpu) -> Outcome {
     }
 }
 
-/// A recipe of subgroups is taken where there are large ones, and refused with the reason elsewhere: in a browser always.
+/// A recipe of subgroups is taken where there are large ones, and refused with the reason elsewhere: in a browser
+/// always.
 async fn subgroups(gpu: &Gpu) -> Outcome {
     let up = Fields::<2>::parse("ic64_oc64_i16x16_k4x4_s2x2_p1x1").conv_transpose();
     let own = gpu.planner().capabilities();

@@ -256,8 +256,8 @@ async fn check_recipes<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>) -> Outcome {
     Ok(())
 }
 
-/// Bindings of a few elements and short rows of workgroups must give the same bits as one dispatch, and so must the same
-/// dispatch again; by the best recipe of tiles, that of blocks, and the plain one.
+/// Bindings of a few elements and short rows of workgroups must give the same bits as one dispatch, and so must the
+/// same dispatch again; by the best recipe of tiles, that of blocks, and the plain one.
 async fn check_split<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, storage: FloatType) -> Outcome {
     let recipes = op.recipes(gpu.planner().capabilities(), &PlanOptions::default());
     let product = recipes.iter().find(|recipe| matches!(recipe.shape, Shape::Gemm { .. }));

@@ -52,8 +52,8 @@ async fn empty_batch(gpu: &Gpu) -> Outcome {
     if y.dim() == (0, 3, 4, 5) { Ok(()) } else { Err(format!("{:?}", y.dim())) }
 }
 
-/// A NaN and an infinity reach the outputs that they take part in, and no other: of a convolution by the plain recipe, which
-/// never multiplies padding, of a resize by each.
+/// A NaN and an infinity reach the outputs that they take part in, and no other: of a convolution by the plain recipe,
+/// which never multiplies padding, of a resize by each.
 async fn non_finite(gpu: &Gpu) -> Outcome {
     let w = Array4::<f32>::from_elem((1, 1, 3, 3), 1.0);
     let mut x = Array4::<f32>::from_elem((1, 1, 7, 9), 2.0);

@@ -1,5 +1,5 @@
-//! The GPU's tests: every row on every adapter. `cargo test --test gpu NAME` runs some of them, and `web/test` runs them in
-//! a browser.
+//! The GPU's tests: every row on every adapter. `cargo test --test gpu NAME` runs some of them, and `web/test` runs
+//! them in a browser.
 
 /// Gives a macro the modules that have rows: the name that their rows bear, and where each module lies.
 macro_rules! with_modules {

@@ -4,9 +4,9 @@
 //! `gpu` is against burn on wgpu, `cpu` is `upconv::cpu` against burn's flex, `torch` against PyTorch on the CPU, and
 //! `torch-cuda` is against PyTorch on CUDA, without TF32. PyTorch is run by `$PYTHON`, or else `python3`.
 //!
-//! The GPU's times are those of the host: from the submission to the end, as burn gives no others; a peer's tuning, which
-//! its first runs make, is not counted. A peer runs in a process of its own, which is stopped while ours is measured: one
-//! of burn's threads waits in a loop and would take a core from us.
+//! The GPU's times are those of the host: from the submission to the end, as burn gives no others; a peer's tuning,
+//! which its first runs make, is not counted. A peer runs in a process of its own, which is stopped while ours is
+//! measured: one of burn's threads waits in a loop and would take a core from us.
 
 #[path = "../../problems/mod.rs"]
 mod problems;

@@ -15,8 +15,8 @@ fn version() -> &'static str {
     wanted.and_then(|(_, rest)| rest.split('"').next()).expect("a version of burn")
 }
 
-/// The first line is who answers. Then a problem's name is answered with `ready` or `none`, `go` with the nanoseconds of a
-/// run.
+/// The first line is who answers. Then a problem's name is answered with `ready` or `none`, `go` with the nanoseconds
+/// of a run.
 pub fn serve(mode: &str) -> Result<(), String> {
     let device = if mode == "gpu" { Device::wgpu(DeviceKind::DefaultDevice) } else { Device::flex() };
     println!("burn {} ({})", version(), if mode == "gpu" { "wgpu" } else { "flex" });

@@ -32,8 +32,8 @@ impl Allowed {
         if let (Some(absolute), Some(relative)) = (tolerance["atol"].as_f64(), tolerance["rtol"].as_f64()) {
             return Self { absolute, relative };
         }
-        // Libraries compute 8-bit images in fixed point, with a rounding on the way: their results are one of the two code
-        // values around the real one.
+        // Libraries compute 8-bit images in fixed point, with a rounding on the way: their results are one of the two
+        // code values around the real one.
         if case.data_type(output) == "uint8" {
             return Self { absolute: 1.0, relative: 0.0 };
         }

@@ -79,7 +79,8 @@ impl Kernel {
         };
     }
 
-    /// Scales the taps so that the phases' weights sum to 1 on average: a flat input stays as bright. Taps that sum to 0 or nearly stay.
+    /// Scales the taps so that the phases' weights sum to 1 on average: a flat input stays as bright. Taps that sum to
+    /// 0 or nearly stay.
     pub fn normalise(&mut self) {
         let sum: f32 = self.taps.iter().sum();
         let wanted = (self.stride[0] * self.stride[1]) as f32;

@@ -132,8 +132,12 @@ impl Matrices {
         };
         let stored = |row: usize, column: usize| transposed(column, row);
         ui.label(format!(
-            "W makes a {} x {} matrix, flattened, a {} x {} one: a convolution. W transposed goes back: the transposed convolution.",
-            outputs[0], outputs[1], self.input_size()[0], self.input_size()[1],
+            "W makes a {} x {} matrix, flattened, a {} x {} one: a convolution. W transposed goes back: the transposed \
+             convolution.",
+            outputs[0],
+            outputs[1],
+            self.input_size()[0],
+            self.input_size()[1],
         ));
         ui.horizontal_top(|ui| {
             let room = Vec2::new(560.0, 340.0);

@@ -12,13 +12,13 @@ use eframe::egui::{self, ColorImage, ScreenshotCallback, ViewportBuilder, Viewpo
 use viewer::app::{Page, Start, Viewer, wgpu_options};
 use viewer::photo::Method;
 
-const USAGE: &str = "usage: viewer [PICTURE] [--page photograph|matrices] [--left METHOD] [--right METHOD] [--in-light] \
-    [--screenshot FILE.png]; a METHOD is nearest, bilinear, bicubic, lanczos or kernel";
+const USAGE: &str = "usage: viewer [PICTURE] [--page photograph|matrices] [--left METHOD] [--right METHOD] \
+    [--in-light] [--screenshot FILE.png]; a METHOD is nearest, bilinear, bicubic, lanczos or kernel";
 
 /// What is missing where no window comes.
-const NEEDED: &str = "a window needs a display (X11 or Wayland; Xvfb is one without a screen) with its libraries, and a GPU, \
-    or a software Vulkan driver; Debian and Ubuntu have them as: xvfb libx11-xcb1 libxcursor1 libxi6 libxkbcommon-x11-0 \
-    mesa-vulkan-drivers";
+const NEEDED: &str = "a window needs a display (X11 or Wayland; Xvfb is one without a screen) with its libraries, and \
+    a GPU, or a software Vulkan driver; Debian and Ubuntu have them as: xvfb libx11-xcb1 libxcursor1 libxi6 \
+    libxkbcommon-x11-0 mesa-vulkan-drivers";
 
 /// The window's size at first, in points.
 const SIZE: [f32; 2] = [1280.0, 820.0];

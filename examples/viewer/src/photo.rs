@@ -1,4 +1,5 @@
-//! A photograph in textures of the application's device: two upsamplings of it, recorded each frame and never read back.
+//! A photograph in textures of the application's device: two upsamplings of it, recorded each frame and never read
+//! back.
 
 use eframe::egui::TextureId;
 use egui_wgpu::RenderState;

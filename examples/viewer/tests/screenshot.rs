@@ -1,5 +1,5 @@
-//! The window's screenshot: every pixel of both pictures, and the colour of every cell, are what the library's CPU reference
-//! and the program's colours say. Needs a display, or Xvfb, which is started if there is none.
+//! The window's screenshot: every pixel of both pictures, and the colour of every cell, are what the library's CPU
+//! reference and the program's colours say. Needs a display, or Xvfb, which is started if there is none.
 
 #![cfg(target_os = "linux")]
 

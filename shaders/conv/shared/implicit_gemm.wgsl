@@ -1,7 +1,8 @@
 // A convolution or its transpose as a matrix product, without a matrix in memory: put after the shaders that do it.
 //
-// For each group, rows are output channels (`merged`: every pair of a channel and a phase), columns are blocks of output
-// positions of all images, and the sum runs over input channels and taps. On each axis, output q, sample i and tap t are
+// For each group, rows are output channels (`merged`: every pair of a channel and a phase), columns are blocks of
+// output positions of all images, and the sum runs over input channels and taps. On each axis, output q, sample i and
+// tap t are
 //
 //     q = block * q_step + phase - q_pad
 //     i = block * i_step + shift(phase) + m * m_step        for m = 0, 1, ...
@@ -9,12 +10,12 @@
 //
 // A transposed convolution has as many phases as its stride: with a = q + pad = block * stride + phase,
 // t * dilation = a (mod stride) has the solutions first, first + stride/gcd, ... if gcd = gcd(stride, dilation) divides
-// the phase, else none; i = (a - t * dilation) / stride. Where the dilation is 1, first = phase and shift = 0: all phases
-// read the same samples, and can be rows of one product.
+// the phase, else none; i = (a - t * dilation) / stride. Where the dilation is 1, first = phase and shift = 0: all
+// phases read the same samples, and can be rows of one product.
 //
-// A convolution has one phase, q = block, i = block * stride - pad + m * dilation, t = m; or, where the dilation is 1, as
-// many as one likes: i = (block * phases + phase) * stride - pad + t, and with m = t + phase * stride all phases read the
-// same samples again.
+// A convolution has one phase, q = block, i = block * stride - pad + m * dilation, t = m; or, where the dilation is 1,
+// as many as one likes: i = (block * phases + phase) * stride - pad + t, and with m = t + phase * stride all phases
+// read the same samples again.
 
 // One spatial axis, in the names of the equations above.
 struct Axis {
@@ -85,8 +86,8 @@ override has_bias: bool = false;
 @group(0) @binding(3) var<storage, read> b: array<In>;
 @group(0) @binding(4) var<storage, read_write> y: array<Out>;
 
-// Input channels that are summed for one tap before the next tap's turn. A sum is only split at multiples of it, so that
-// the order of its terms stays.
+// Input channels that are summed for one tap before the next tap's turn. A sum is only split at multiples of it, so
+// that the order of its terms stays.
 const CHANNELS = 32u;
 
 // The tap of m = 0 for a phase of an axis. Those that are merged begin with phase 0, whose tap is 0.
@@ -110,14 +111,14 @@ fn shift(phase: i32, tap: i32, axis: Axis) -> i32 {
     if (merged) {
         return axis.i_base;
     }
-    // tap * dilation could pass 2^31 for a tap that is not in the kernel at all; it is used for nothing. Of one that is, the
-    // quotient is exact; -m_step * gcd is a transposed convolution's dilation.
+    // tap * dilation could pass 2^31 for a tap that is not in the kernel at all; it is used for nothing. Of one that
+    // is, the quotient is exact; -m_step * gcd is a transposed convolution's dilation.
     let quotient = (phase + tap * axis.m_step * axis.gcd) / axis.phases;
     return axis.i_base + select(quotient, 0, tap >= axis.kernel);
 }
 
-// The number of taps that the loop visits on an axis: m runs from 0 to this minus 1. Each phase has its own number; merged
-// phases share the largest, and a phase that has fewer taps meets none of the kernel in the rest.
+// The number of taps that the loop visits on an axis: m runs from 0 to this minus 1. Each phase has its own number;
+// merged phases share the largest, and a phase that has fewer taps meets none of the kernel in the rest.
 fn taps_of(tap: i32, axis: Axis) -> i32 {
     if (merged) {
         return axis.taps;

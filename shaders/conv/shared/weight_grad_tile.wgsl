@@ -1,7 +1,7 @@
 // The weight's gradient as a matrix product, without a matrix in memory: put after the two shaders that do it.
 //
-// For each group, rows are narrow channels, columns are pairs of a wide channel and a tap, and the sum runs over images and
-// narrow positions, in their order.
+// For each group, rows are narrow channels, columns are pairs of a wide channel and a tap, and the sum runs over images
+// and narrow positions, in their order.
 
 override split: bool = false; // whether sums go on from one dispatch to the next
 
@@ -29,7 +29,12 @@ fn work_of(number: u32, rows: u32, columns: u32) -> Work {
     let first_channel = params.first_narrow + rest % groups * params.narrow_per_group;
     let slice = rest / groups;
     return Work(
-        first_channel / params.narrow_per_group, first_channel, row_tile * rows, row_count, column_tile * columns, slice);
+        first_channel / params.narrow_per_group,
+        first_channel,
+        row_tile * rows,
+        row_count,
+        column_tile * columns,
+        slice);
 }
 
 // Where position 0 of image 0 of four rows is; some address for a row that does not exist, whose sums go nowhere.
@@ -67,8 +72,8 @@ fn columns_of(work: Work, number: vec4<u32>) -> Columns {
     return Columns(x_at, q_d, q_h, q_w, y_at, exist);
 }
 
-// This slice's part of the dispatch: positions lead.. of the first slice, and count in all. None for a workgroup that is
-// there to fill the grid.
+// This slice's part of the dispatch: positions lead.. of the first slice, and count in all. None for a workgroup that
+// is there to fill the grid.
 fn range_of(slice: u32) -> vec2<u32> {
     let start = max(slice * params.slice, params.lead) - params.lead;
     let end = min((slice + 1u) * params.slice - params.lead, params.count);

@@ -24,8 +24,8 @@ fn place_of(index: i32, first: u32) -> Place {
     return Place(at, counted && all(at < limits));
 }
 
-// Its number in the output's plane, from the first that this dispatch has at hand; one before that wraps, and is no less
-// than their count.
+// Its number in the output's plane, from the first that this dispatch has at hand; one before that wraps, and is no
+// less than their count.
 fn number_at_hand(place: Place) -> u32 {
     return (place.at.x * params.h.output + place.at.y) * params.w.output + place.at.z - params.first_place;
 }

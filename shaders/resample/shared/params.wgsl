@@ -1,8 +1,8 @@
 // What the shaders of a resampling take.
 //
 // A table has a row of entries for each output index of its axis: a sample's index and its weight. Both are worked out
-// exactly on the host; the weights are rounded once to f32. A gradient's table is the transposed one, where an output may
-// have fewer taps than another, or none: END fills its row.
+// exactly on the host; the weights are rounded once to f32. A gradient's table is the transposed one, where an output
+// may have fewer taps than another, or none: END fills its row.
 
 struct Axis {
     first: u32,    // this dispatch's first output index

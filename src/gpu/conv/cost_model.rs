@@ -1,5 +1,5 @@
-//! Which of the recipes of a convolution or its transpose is the fastest: a pure function of the problem and the kind of
-//! adapter, from a table of what a recipe's parts cost there.
+//! Which of the recipes of a convolution or its transpose is the fastest: a pure function of the problem and the kind
+//! of adapter, from a table of what a recipe's parts cost there.
 
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ pub(crate) struct Rates {
     direct: [f64; 2],
     /// 64 threads of two rows of eight outputs: as such, for each row of samples, and for each of its taps.
     rows: [f64; 3],
-    /// A tile of a subgroup, by 32 columns: as such, for 4 rows, for each tap, for each term of the sum, and for each term
-    /// and 4 rows.
+    /// A tile of a subgroup, by 32 columns: as such, for 4 rows, for each tap, for each term of the sum, and for each
+    /// term and 4 rows.
     subgroup: [f64; 5],
     /// A tile of a workgroup: as such, for each tap, for each term, and for each product of a term.
     workgroup: [f64; 4],
@@ -31,8 +31,9 @@ pub(crate) struct Rates {
     cooperative: [f64; 4],
 }
 
-/// Measured on llvmpipe (Mesa 22.3.6 on 2 cores of an AVX-512 Xeon, 2026-11-22) on the benchmark's problems. SwiftShader
-/// takes some four times as long for each part, so that the order is the same. Cooperative matrices are those of Mesa 26.2.6.
+/// Measured on llvmpipe (Mesa 22.3.6 on 2 cores of an AVX-512 Xeon, 2026-11-22) on the benchmark's problems.
+/// SwiftShader takes some four times as long for each part, so that the order is the same. Cooperative matrices are
+/// those of Mesa 26.2.6.
 const SOFTWARE: Rates = Rates {
     parallel: 2.0,
     direct: [1000.0, 272.0],

@@ -10,8 +10,8 @@ use crate::gpu::program::shader::Shader;
 /// Terms of a sum that the workgroups' shaders stage at a time.
 const STAGED: f64 = 8.0;
 
-/// The tiles for so many rows on such a device: two by each of the shaders, of which the first shares within subgroups and
-/// the second within workgroups. None through OpenGL, where Mesa's compiler takes minutes over them.
+/// The tiles for so many rows on such a device: two by each of the shaders, of which the first shares within subgroups
+/// and the second within workgroups. None through OpenGL, where Mesa's compiler takes minutes over them.
 pub(crate) fn candidates(shaders: [&'static Shader; 2], rows: usize, capabilities: &Capabilities) -> Vec<Candidate> {
     let mut candidates = Vec::new();
     if capabilities.backend == Backend::Gl {

@@ -50,8 +50,8 @@ impl<'a> ImplicitGemm<'a> {
         self.layer.axes.each_ref().map(|axis| axis.stride)
     }
 
-    /// Groups that a range of output channels belongs to, and the channels of each: from the first one's to the last one's
-    /// if it is one group, else all.
+    /// Groups that a range of output channels belongs to, and the channels of each: from the first one's to the last
+    /// one's if it is one group, else all.
     fn groups(&self, channels: &Range<usize>) -> (Range<usize>, Range<usize>) {
         let outs = self.layer.channels.outs;
         let groups = channels.start / outs..(channels.end - 1) / outs + 1;

@@ -1,4 +1,5 @@
-//! Split-K: long sums in slices. A first pass leaves a partial sum for each slice, a second pass adds them in their order.
+//! Split-K: long sums in slices. A first pass leaves a partial sum for each slice, a second pass adds them in their
+//! order.
 
 use std::ops::Range;
 
@@ -65,8 +66,8 @@ const MOST_TERMS: usize = 1 << 30;
 /// Terms that are worth a thread.
 const LEAST_SLICE: usize = 64;
 
-/// How the sum of some terms for each of some outputs is cut into slices. It depends on nothing else, so that the result
-/// is the same on every device.
+/// How the sum of some terms for each of some outputs is cut into slices. It depends on nothing else, so that the
+/// result is the same on every device.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slices {
     /// Terms in each slice but the last.
@@ -96,8 +97,8 @@ impl Slices {
         Self { length: terms.max(1), count: 1 }
     }
 
-    /// In slices where that gives threads to more of the device, and as a whole. What is stored as f16 also goes through a
-    /// workspace of f32 as one slice, where its sum may be split without being rounded.
+    /// In slices where that gives threads to more of the device, and as a whole. What is stored as f16 also goes
+    /// through a workspace of f32 as one slice, where its sum may be split without being rounded.
     pub(crate) fn candidates(&self, whole: Candidate, storage: FloatType) -> Vec<Candidate> {
         let apart = self.count > 1 || storage == FloatType::F16;
         let apart = if apart { whole.with_split_k() } else { None };
@@ -110,7 +111,8 @@ impl Slices {
     }
 }
 
-/// These candidates; and for outputs of f16 the same with the sum in a workspace of f32, for where the sum must be split.
+/// These candidates; and for outputs of f16 the same with the sum in a workspace of f32, for where the sum must be
+/// split.
 pub(crate) fn with_f32_sums(mut candidates: Vec<Candidate>, storage: FloatType) -> Vec<Candidate> {
     if storage == FloatType::F16 {
         let with_workspace = candidates.iter().filter_map(Candidate::with_split_k);
@@ -177,8 +179,8 @@ impl SplitK {
     }
 }
 
-/// Adds the step that writes the sum of no terms: the second pass alone, with no partial sums. Inputs without elements are
-/// not bound.
+/// Adds the step that writes the sum of no terms: the second pass alone, with no partial sums. Inputs without elements
+/// are not bound.
 pub(crate) fn add_empty_sum(builder: &mut ProgramBuilder<'_>) -> Result<()> {
     SplitK::in_workspace(builder, 0)?.add_sum(builder, Epilogue::default())
 }

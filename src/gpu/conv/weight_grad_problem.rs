@@ -49,8 +49,8 @@ impl WeightGradProblem {
         if candidate.shape.split_k() { self.cut(candidate.shape) } else { Slices::whole(self.terms()) }
     }
 
-    /// The candidates on such a device, best first. `direct` accepts every problem; of the two products the first shares
-    /// within subgroups, the second within workgroups.
+    /// The candidates on such a device, best first. `direct` accepts every problem; of the two products the first
+    /// shares within subgroups, the second within workgroups.
     pub(crate) fn candidates(
         &self,
         direct: &'static Shader,

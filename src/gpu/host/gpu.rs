@@ -52,8 +52,9 @@ const EXPERIMENTAL: Features = Features::empty();
 
 #[cfg(feature = "cooperative-matrix")]
 fn experimental() -> wgpu::ExperimentalFeatures {
-    // SAFETY: wgpu's validation of experimental features may have holes. This crate's shaders use the one asked for with the
-    // sizes and types that the adapter lists; whoever turned the cargo feature on answers for other shaders on the device.
+    // SAFETY: wgpu's validation of experimental features may have holes. This crate's shaders use the one asked for
+    // with the sizes and types that the adapter lists; whoever turned the cargo feature on answers for other shaders on
+    // the device.
     #[allow(unsafe_code)]
     unsafe {
         wgpu::ExperimentalFeatures::enabled()
@@ -107,8 +108,8 @@ impl Gpu {
         instance.request_adapter(&options).await.map_err(|error| Error::NoAdapter(error.to_string()))
     }
 
-    /// A device of this adapter, with its largest buffers, and of timestamp queries, f16, subgroups and storage textures
-    /// what it has.
+    /// A device of this adapter, with its largest buffers, and of timestamp queries, f16, subgroups and storage
+    /// textures what it has.
     pub async fn from_adapter(adapter: &Adapter) -> Result<Self> {
         let offered = adapter.limits();
         let wanted = Features::TIMESTAMP_QUERY
@@ -189,8 +190,8 @@ impl Gpu {
         &self.planner
     }
 
-    /// A storage buffer that holds a tensor row-major, whatever the view's strides. A buffer is never empty: it holds at
-    /// least one element.
+    /// A storage buffer that holds a tensor row-major, whatever the view's strides. A buffer is never empty: it holds
+    /// at least one element.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn upload<'a>(&self, tensor: impl Into<TensorView<'a>>) -> Result<Buffer> {
         let view = tensor.into();
@@ -247,8 +248,8 @@ impl Gpu {
         self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label })
     }
 
-    /// Calls `failed` if the device cannot finish what was submitted, and makes it finish meanwhile: on one thread for all
-    /// who wait, which the first of them starts. Browsers finish by themselves.
+    /// Calls `failed` if the device cannot finish what was submitted, and makes it finish meanwhile: on one thread for
+    /// all who wait, which the first of them starts. Browsers finish by themselves.
     #[cfg(not(target_arch = "wasm32"))]
     pub(super) fn finish_in_background(&self, failed: impl FnOnce(Error) + Send + 'static) {
         let device = self.device.clone();

@@ -28,8 +28,8 @@ impl Gpu {
         pollster::block_on(self.collect(reading))
     }
 
-    /// [`Gpu::download`] as a future. Outside the browser one thread of this `Gpu` waits for the device, for all futures
-    /// together.
+    /// [`Gpu::download`] as a future. Outside the browser one thread of this `Gpu` waits for the device, for all
+    /// futures together.
     pub async fn download_async<T: bytemuck::Pod>(&self, buffer: &Buffer, offset: u64, bytes: u64) -> Result<Vec<T>> {
         let Some(reading) = self.read_back(buffer, offset, bytes).await? else { return Ok(Vec::new()) };
         #[cfg(not(target_arch = "wasm32"))]

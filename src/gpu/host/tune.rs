@@ -31,8 +31,8 @@ pub struct Measured {
 }
 
 impl Gpu {
-    /// Measures the recipes of a problem on tensors of zeros, keeps the fastest for the planner's later plans of the same
-    /// problem (see [`Planner::tuned`](crate::Planner::tuned)), and returns it.
+    /// Measures the recipes of a problem on tensors of zeros, keeps the fastest for the planner's later plans of the
+    /// same problem (see [`Planner::tuned`](crate::Planner::tuned)), and returns it.
     pub fn tune<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Recipe> {
         let measured = self.measure(op, options)?;
         let fastest = measured.into_iter().min_by_key(|measured| measured.time).map(|measured| measured.recipe);

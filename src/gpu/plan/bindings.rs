@@ -96,8 +96,9 @@ impl<'a> Bindings<'a> {
         self.with(Role::Invalid, slice)
     }
 
-    /// Workspaces of the caller's, each in a buffer of its own, as many as [`Plan::workspaces`](crate::Plan::workspaces) has
-    /// sizes. Plans that do not run at the same time can share them. Without them, binding makes its own.
+    /// Workspaces of the caller's, each in a buffer of its own, as many as
+    /// [`Plan::workspaces`](crate::Plan::workspaces) has sizes. Plans that do not run at the same time can share them.
+    /// Without them, binding makes its own.
     pub fn workspaces(mut self, workspaces: &[BufferSlice<'a>]) -> Self {
         self.workspaces = workspaces.to_vec();
         self

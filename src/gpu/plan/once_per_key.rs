@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// The map's lock is held only while a key is looked up. Whoever wants a value that another thread is making waits for it;
-/// whoever wants another value does not.
+/// The map's lock is held only while a key is looked up. Whoever wants a value that another thread is making waits for
+/// it; whoever wants another value does not.
 #[derive(Debug)]
 pub(crate) struct OncePerKey<K, V>(Mutex<HashMap<K, Arc<OnceLock<V>>>>);
 

@@ -42,8 +42,8 @@ impl Plan {
         self.cost
     }
 
-    /// For each of the op's tensors, inputs before outputs, the bytes that its buffer slice must have; `None` where the plan
-    /// takes a texture.
+    /// For each of the op's tensors, inputs before outputs, the bytes that its buffer slice must have; `None` where the
+    /// plan takes a texture.
     pub fn operand_bytes(&self) -> Vec<(Role, Option<u64>)> {
         let operands = self.program.operands.iter().enumerate();
         let bytes = operands.filter_map(|(number, operand)| {
@@ -65,11 +65,11 @@ impl Plan {
 
     /// Binds the plan to a buffer slice or a texture level for each of the op's tensors, by their names.
     ///
-    /// A slice must start at a multiple of `min_storage_buffer_offset_alignment`, lie in a buffer with `STORAGE` usage, and
-    /// hold its layout; a layout's offset counts from the slice's start, and a slice of f16 is a multiple of four bytes.
-    /// Each output lies in a buffer of its own. A texture is of the plan's format and size; input and output may be two levels
-    /// or layers of one texture, but not the same, and through OpenGL two textures. Workspaces are made here, if the plan
-    /// needs any and the caller gives none.
+    /// A slice must start at a multiple of `min_storage_buffer_offset_alignment`, lie in a buffer with `STORAGE` usage,
+    /// and hold its layout; a layout's offset counts from the slice's start, and a slice of f16 is a multiple of four
+    /// bytes. Each output lies in a buffer of its own. A texture is of the plan's format and size; input and output may
+    /// be two levels or layers of one texture, but not the same, and through OpenGL two textures. Workspaces are made
+    /// here, if the plan needs any and the caller gives none.
     pub fn bind(&self, bindings: &Bindings<'_>) -> Result<Bound> {
         let operands = self.operands(bindings)?;
         self.check_operands(&operands)?;

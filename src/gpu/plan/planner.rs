@@ -62,8 +62,8 @@ impl Planner {
         Self { device: device.clone(), capabilities, kernels: Arc::default(), tuned }.limited_to(limits)
     }
 
-    /// Another planner for the same device, with the same pipelines and the tuned recipes of now, that keeps to smaller limits still, as
-    /// [`Planner::with_limits`] does.
+    /// Another planner for the same device, with the same pipelines and the tuned recipes of now, that keeps to smaller
+    /// limits still, as [`Planner::with_limits`] does.
     pub fn limited_to(&self, limits: &Limits) -> Self {
         let own = self.capabilities.limits.clone();
         let limits = Limits {
@@ -96,9 +96,9 @@ impl Planner {
         self
     }
 
-    /// Lets products use these cooperative matrices, of which the adapter tells (`Adapter::cooperative_matrix_properties`);
-    /// the device must have `Features::EXPERIMENTAL_COOPERATIVE_MATRIX`. Where tensors are stored as f16 they are chosen by
-    /// themselves; with f32 a recipe has to name them.
+    /// Lets products use these cooperative matrices, of which the adapter tells
+    /// (`Adapter::cooperative_matrix_properties`); the device must have `Features::EXPERIMENTAL_COOPERATIVE_MATRIX`.
+    /// Where tensors are stored as f16 they are chosen by themselves; with f32 a recipe has to name them.
     #[cfg(feature = "cooperative-matrix")]
     pub fn with_cooperative_matrices(mut self, matrices: &[wgpu::CooperativeMatrixProperties]) -> Self {
         if self.capabilities.features.contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX) {

@@ -10,9 +10,10 @@ impl Planner {
     /// A tensor that begins at this byte of a buffer: the slice to bind, and the layout to plan with, which counts from
     /// the slice's start.
     ///
-    /// A binding starts at a multiple of `min_storage_buffer_offset_alignment`, by default 256 bytes. The slice starts at
-    /// the last multiple before the tensor, and the layout's offset has the rest. An element has `element_bytes`: 4, or 2
-    /// where it is stored as f16. Refuses a `byte` that is no multiple of them, and a tensor that passes the buffer's end.
+    /// A binding starts at a multiple of `min_storage_buffer_offset_alignment`, by default 256 bytes. The slice starts
+    /// at the last multiple before the tensor, and the layout's offset has the rest. An element has `element_bytes`: 4,
+    /// or 2 where it is stored as f16. Refuses a `byte` that is no multiple of them, and a tensor that passes the
+    /// buffer's end.
     ///
     /// ```no_run
     /// # use upconv::{Planner, TensorLayout, wgpu};

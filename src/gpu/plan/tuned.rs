@@ -24,9 +24,9 @@ const ADAPTER: &str = "adapter NAME | DRIVER | VERSION";
 /// What [`Gpu::tune`](crate::Gpu::tune) found out: for each problem on one adapter and driver, the fastest recipe.
 ///
 /// As text, it is a heading with a version, the adapter, and two lines for each problem:
-/// [`Op::problem`](crate::Op::problem) with the storage type and the layouts, and the recipe. A text of another version, or
-/// with a recipe that the crate does not have, is refused when it is parsed; one of another adapter or driver is refused by
-/// [`Planner::use_tuned`](crate::Planner::use_tuned).
+/// [`Op::problem`](crate::Op::problem) with the storage type and the layouts, and the recipe. A text of another
+/// version, or with a recipe that the crate does not have, is refused when it is parsed; one of another adapter or
+/// driver is refused by [`Planner::use_tuned`](crate::Planner::use_tuned).
 ///
 /// ```
 /// use upconv::gpu::TunedRecipes;

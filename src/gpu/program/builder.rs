@@ -22,15 +22,16 @@ use crate::tensor::operand::Role;
 pub(crate) struct ProgramBuilder<'a> {
     pub(crate) context: &'a LowerContext<'a>,
     program: Program,
-    /// What passes read and write for the op's tensors: the tensors themselves, or what stands for those that are textures.
+    /// What passes read and write for the op's tensors: the tensors themselves, or what stands for those that are
+    /// textures.
     tensors: Vec<LaidOutTensor>,
 }
 
 impl<'a> ProgramBuilder<'a> {
     /// A program of this recipe, with the op's tensors where the caller laid them out.
     ///
-    /// A recipe that does not go from texel to texel works on tensors: where an end is a texture, a first step converts the
-    /// input, and [`Self::finish`] adds one that converts the output.
+    /// A recipe that does not go from texel to texel works on tensors: where an end is a texture, a first step converts
+    /// the input, and [`Self::finish`] adds one that converts the output.
     pub(crate) fn new<O: Op>(context: &'a LowerContext<'a>, op: &O, recipe: &Recipe) -> Result<Self> {
         let operands = context.lay_out(op)?;
         let program = Program {
@@ -59,7 +60,8 @@ impl<'a> ProgramBuilder<'a> {
         Ok(builder)
     }
 
-    /// The tensor that stands for a texture: row by row, or texel by texel where its planes pass what can be bound at once.
+    /// The tensor that stands for a texture: row by row, or texel by texel where its planes pass what can be bound at
+    /// once.
     fn add_picture(&mut self, shape: &[usize]) -> Result<LaidOutTensor> {
         let stored = Stored::Float(self.context.options.storage);
         let planar = TensorLayout::contiguous(shape);

@@ -22,8 +22,8 @@ pub trait GpuOp: Op + std::fmt::Debug {
     /// The recipes that could run this op on such a device with these options, best first.
     fn recipes(&self, capabilities: &Capabilities, options: &PlanOptions) -> Vec<Recipe>;
 
-    /// How long a recipe is predicted to take on such a device, where there is a model of it. Conversions between textures
-    /// and tensors are not counted.
+    /// How long a recipe is predicted to take on such a device, where there is a model of it. Conversions between
+    /// textures and tensors are not counted.
     fn predict(&self, _recipe: &Recipe, _capabilities: &Capabilities, _options: &PlanOptions) -> Option<Duration> {
         None
     }
@@ -105,8 +105,8 @@ impl<'a> LowerContext<'a> {
         Ok((candidate, forced))
     }
 
-    /// By the first of these candidates that the device holds, or by the forced one. Where none does, the plain one says why:
-    /// it asks for least.
+    /// By the first of these candidates that the device holds, or by the forced one. Where none does, the plain one
+    /// says why: it asks for least.
     pub(crate) fn first_that_fits(
         &self,
         op: &'static str,

@@ -68,8 +68,8 @@ impl LaidOutTensor {
         (self.layout.end() as u64 * self.stored.bytes()).next_multiple_of(4)
     }
 
-    /// The address of the element at these indices of the first axes, and 0 of the others, in elements from the start of
-    /// the bytes that are bound, modulo 2³².
+    /// The address of the element at these indices of the first axes, and 0 of the others, in elements from the start
+    /// of the bytes that are bound, modulo 2³².
     pub(crate) fn address(&self, first: &[usize], bound: &Range<u64>) -> u32 {
         let strides = self.layout.strides();
         let skipped = first.iter().zip(strides).map(|(&index, &stride)| mod_2_32(index).wrapping_mul(mod_2_32(stride)));
@@ -88,9 +88,9 @@ impl LaidOutTensor {
         (i + rank).checked_sub(3).filter(|&axis| axis >= 2).map_or(0, |axis| self.stride(axis))
     }
 
-    /// The addresses of a box of the first two axes and of three spatial ones, of which the tensor may lack the first. A
-    /// spatial range that is empty, as where an output reads padding alone, counts as its first sample, since a binding
-    /// cannot be empty.
+    /// The addresses of a box of the first two axes and of three spatial ones, of which the tensor may lack the first.
+    /// A spatial range that is empty, as where an output reads padding alone, counts as its first sample, since a
+    /// binding cannot be empty.
     pub(crate) fn span(&self, outer: [Range<usize>; 2], spatial: [Range<usize>; 3]) -> Range<usize> {
         let rank = self.layout.shape().len() - 2;
         let spatial = spatial.into_iter().skip(3 - rank).map(|range| if range.is_empty() { 0..1 } else { range });

@@ -23,8 +23,8 @@ pub struct PlanOptions {
     pub indices: Option<TensorLayout>,
     /// Where the output goes. No two of its elements may share an address.
     pub output: Option<TensorLayout>,
-    /// What the texels of the input stand for, where it is a texture and not a buffer. The input must be one picture: of
-    /// shape (1, C, height, width) with at most four channels.
+    /// What the texels of the input stand for, where it is a texture and not a buffer. The input must be one picture:
+    /// of shape (1, C, height, width) with at most four channels.
     pub input_texture: Option<PixelFormat>,
     /// What the texels of the output stand for, where it is a texture and not a buffer.
     pub output_texture: Option<PixelFormat>,

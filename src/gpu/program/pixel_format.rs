@@ -11,12 +11,12 @@ use crate::geometry::color::ColorEncoding;
 /// A format alone ([`PixelFormat::from`]) stands for itself: formats that end in `Srgb` hold sRGB-encoded values, all
 /// others linear ones; the tensor's channels are red, green, blue and alpha, between 0 and 1 for normalised formats.
 ///
-/// * An input whose format ends in `Srgb` is decoded by the device, as exactly as the device does it. sRGB-encoded values in
-///   another format, such as `Rgba8Unorm`, are decoded by the shader.
-/// * No device encodes what it writes to a storage texture: the shader encodes, and the texture is of the format without
-///   `Srgb`. [`PixelFormat::from`] of `Rgba8UnormSrgb` is therefore written to a texture of `Rgba8Unorm`, which can have
-///   `Rgba8UnormSrgb` among its `view_formats` (not through OpenGL) and be sampled through a view of that format whose usage
-///   is `TEXTURE_BINDING` alone.
+/// * An input whose format ends in `Srgb` is decoded by the device, as exactly as the device does it. sRGB-encoded
+///   values in another format, such as `Rgba8Unorm`, are decoded by the shader.
+/// * No device encodes what it writes to a storage texture: the shader encodes, and the texture is of the format
+///   without `Srgb`. [`PixelFormat::from`] of `Rgba8UnormSrgb` is therefore written to a texture of `Rgba8Unorm`, which
+///   can have `Rgba8UnormSrgb` among its `view_formats` (not through OpenGL) and be sampled through a view of that
+///   format whose usage is `TEXTURE_BINDING` alone.
 /// * Linear values in eight bits band in dark areas: encode them, or use 16 bits.
 /// * A network that was trained on encoded values takes them as they are: [`ColorEncoding::Linear`] with `Rgba8Unorm`.
 ///
@@ -35,8 +35,8 @@ pub struct PixelFormat {
     /// Whether the stored values are linear or sRGB-encoded.
     pub encoding: ColorEncoding,
     /// For each channel of the tensor the component of a texel: 0 is red, 1 green, 2 blue, 3 alpha, whatever order the
-    /// format stores them in. Components that no channel stands for are left out of an input; of an output, colours become
-    /// 0 and alpha 1.
+    /// format stores them in. Components that no channel stands for are left out of an input; of an output, colours
+    /// become 0 and alpha 1.
     pub channels: [u8; 4],
     /// For each channel of the tensor, the factor of what is read (after decoding) or written (before encoding).
     pub scale: [f32; 4],
@@ -79,8 +79,9 @@ impl PixelFormat {
         Self { channels, ..self }
     }
 
-    /// With these factors and summands for the tensor's channels: an input's number is `texel * scale + offset`, an output's
-    /// texel is `number * scale + offset`. Means and deviations m, d of an input are the scales 1/d and the offsets -m/d.
+    /// With these factors and summands for the tensor's channels: an input's number is `texel * scale + offset`, an
+    /// output's texel is `number * scale + offset`. Means and deviations m, d of an input are the scales 1/d and the
+    /// offsets -m/d.
     pub fn with_scale(self, scale: [f32; 4], offset: [f32; 4]) -> Self {
         Self { scale, offset, ..self }
     }

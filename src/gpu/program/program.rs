@@ -24,7 +24,8 @@ pub struct Program {
 }
 
 impl Program {
-    /// Bytes that the slice of an operand must have: those of its elements, and of what is bound even where it has none.
+    /// Bytes that the slice of an operand must have: those of its elements, and of what is bound even where it has
+    /// none.
     pub(crate) fn needed(&self, number: usize) -> u64 {
         let of = |step: &Step| step.bindings.iter().position(|source| *source == Source::Operand(number));
         let bindings = self.steps.iter().filter_map(|step| Some((step, of(step)?)));

@@ -51,13 +51,14 @@ pub enum Shape {
     Gemm {
         /// Rows and columns of the product that a workgroup computes.
         tile: [u32; 2],
-        /// A column of the product stands for a block of this many outputs along depth, height and width, and a row for a
-        /// pair of a channel and a place in the block. `None`: a column is one output position, a row is one channel.
+        /// A column of the product stands for a block of this many outputs along depth, height and width, and a row for
+        /// a pair of a channel and a place in the block. `None`: a column is one output position, a row is one channel.
         merged: Option<[u32; 3]>,
         /// Whether long sums are cut into slices: see [`Shape::split_k`].
         split_k: bool,
     },
-    /// A thread computes one output, in as many passes as there are axes to resample; a workspace lies between two passes.
+    /// A thread computes one output, in as many passes as there are axes to resample; a workspace lies between two
+    /// passes.
     AxisPasses {
         /// The number of passes.
         passes: u32,
@@ -72,8 +73,8 @@ impl Shape {
     /// A thread computes one output, in one pass.
     pub(crate) const PLAIN: Self = Self::PerOutput { split_k: false };
 
-    /// Whether a first pass leaves its sums in a workspace of f32, in slices where the sum is long, and a second pass adds
-    /// the slices.
+    /// Whether a first pass leaves its sums in a workspace of f32, in slices where the sum is long, and a second pass
+    /// adds the slices.
     pub fn split_k(&self) -> bool {
         match *self {
             Self::PerOutput { split_k } | Self::Blocks { split_k, .. } | Self::Gemm { split_k, .. } => split_k,
@@ -166,7 +167,8 @@ impl Recipe {
             numbers(workgroup, "wg").ok_or_else(|| refused("the second word must be as \"wg64\""))?;
         let shape = Shape::from_words(shape).ok_or_else(|| {
             refused(
-                "what follows must be nothing, blockDxHxW, tileRxC, tileRxC mergedDxHxW, axesN, texels or marks; then splitk",
+                "what follows must be nothing, blockDxHxW, tileRxC, tileRxC mergedDxHxW, axesN, texels or marks; \
+                 then splitk",
             )
         })?;
         let recipe = Self { shader: known, workgroup_size, shape };
@@ -196,8 +198,8 @@ pub struct Capabilities {
     pub device_type: DeviceType,
     /// What runs it.
     pub backend: Backend,
-    /// The cooperative matrices that it may use. They are a property of the adapter, and experimental, so that a planner
-    /// has to be told of them.
+    /// The cooperative matrices that it may use. They are a property of the adapter, and experimental, so that a
+    /// planner has to be told of them.
     pub matrices: Vec<CooperativeMatrixProperties>,
 }
 

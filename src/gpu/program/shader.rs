@@ -93,8 +93,8 @@ impl Shader {
     }
 }
 
-/// What a shader's first input and its last output are stored as; a text has one type for all its inputs, and one for all
-/// its outputs.
+/// What a shader's first input and its last output are stored as; a text has one type for all its inputs, and one for
+/// all its outputs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Storage {
     input: FloatType,

@@ -69,8 +69,8 @@ impl Bounds {
         region.cut(axis, region[axis].start + (length / 2).next_multiple_of(alignment))
     }
 
-    /// The axis whose halving shrinks a tensor's binding most: by its larger half, then by its smaller one (the outputs of
-    /// a crop may be read in one half only), then the longest. `None` for a single output and input channel.
+    /// The axis whose halving shrinks a tensor's binding most: by its larger half, then by its smaller one (the outputs
+    /// of a crop may be read in one half only), then the longest. `None` for a single output and input channel.
     fn narrowing_axis(&self, region: &Region, size: &impl Fn(&Region) -> u64) -> Option<usize> {
         let rank = |axis: usize| {
             let [first, second] = self.halves(region, axis).each_ref().map(size);
@@ -96,8 +96,8 @@ impl Bounds {
     }
 }
 
-/// The parts of a pass: its region is halved until every tensor's part fits into a binding and the work into a grid. None
-/// where the region is empty.
+/// The parts of a pass: its region is halved until every tensor's part fits into a binding and the work into a grid.
+/// None where the region is empty.
 ///
 /// The sum over a reduction that is cut stays in order: for each output, the parts come with ascending terms.
 pub(crate) fn split<P: Pass>(pass: &P, limits: &Limits, workgroup_size: u32) -> Result<Vec<Part>> {

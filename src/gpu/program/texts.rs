@@ -78,8 +78,8 @@ macro_rules! with_outputs {
 }
 pub(crate) use with_outputs;
 
-/// The texts of a shader that reads a texture and writes a tensor of f32 or f16: its files after a prelude that names the
-/// types.
+/// The texts of a shader that reads a texture and writes a tensor of f32 or f16: its files after a prelude that names
+/// the types.
 macro_rules! from_texture {
     ($($file:literal),+) => {
         $crate::gpu::program::shader::Texts::FromTexture([

@@ -78,7 +78,8 @@ fn check_written(pixels: &PixelFormat, capabilities: &Capabilities) -> Result<()
     Ok(())
 }
 
-/// Refuses more channels than a texel has, an output's component that two channels name, and numbers that are not finite.
+/// Refuses more channels than a texel has, an output's component that two channels name, and numbers that are not
+/// finite.
 fn check_channels(operand: &'static str, pixels: &PixelFormat, channels: usize) -> Result<()> {
     let (format, available) = (format!("{:?}", pixels.format), usize::from(pixels.format.components()));
     let named = pixels.channels.get(..channels).unwrap_or(&[4]);

@@ -9,8 +9,8 @@ use crate::ops::resample::tap_table::TapTable;
 const PASSES: f64 = 4.0 / 3.0;
 const BLOCKS: f64 = 0.2;
 
-/// By blocks of outputs, one output a thread, or that with a pass for each axis that changes: the cheapest first. Axis by
-/// axis, the shader's order of operations stays what it is in one pass: columns, rows, slices.
+/// By blocks of outputs, one output a thread, or that with a pass for each axis that changes: the cheapest first. Axis
+/// by axis, the shader's order of operations stays what it is in one pass: columns, rows, slices.
 pub(crate) fn candidates(tables: &[TapTable; 3], sizes: [usize; 3], channels: usize) -> Vec<Candidate> {
     let changing: Vec<usize> = resampled(tables, sizes).collect();
     let whole = Candidate::from(&TAPS);

@@ -64,8 +64,8 @@ impl Resample {
         self.lower_by_first(op, &self.candidates(), context)
     }
 
-    /// By the first of these candidates that the device holds, or the forced one: the first may want a workspace that is
-    /// too large.
+    /// By the first of these candidates that the device holds, or the forced one: the first may want a workspace that
+    /// is too large.
     pub(crate) fn lower_by_first<O: Op>(
         &self,
         op: &O,

@@ -7,8 +7,8 @@ use crate::ops::reference::{Reference, Sums};
 use crate::tensor::element::TensorView;
 use crate::tensor::operand::{Operand, Role};
 
-/// The gradient of a layer with respect to its bias: the sum of each channel over images and samples. Made by `grad_bias`
-/// of the layer's descriptor.
+/// The gradient of a layer with respect to its bias: the sum of each channel over images and samples. Made by
+/// `grad_bias` of the layer's descriptor.
 ///
 /// Tensors: `input`, the gradient of the forward output, of its shape (N, C, spatial...); output (C).
 ///

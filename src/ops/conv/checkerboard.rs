@@ -80,7 +80,10 @@ impl<const R: usize> ConvTranspose<R> {
             let shared = gcd(stride, self.dilation[axis]);
             if shared > 1 {
                 let dilation = self.dilation[axis];
-                advice.push(format!("axis {axis}: dilation {dilation} and stride {stride} share the factor {shared}; most phases meet no tap"));
+                advice.push(format!(
+                    "axis {axis}: dilation {dilation} and stride {stride} share the factor {shared}; most \
+                     phases meet no tap"
+                ));
             } else if kernel % stride != 0 {
                 let larger = kernel.next_multiple_of(stride);
                 advice.push(format!("axis {axis}: kernel {kernel} is no multiple of stride {stride}; take {larger}"));

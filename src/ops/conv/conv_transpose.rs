@@ -54,8 +54,8 @@ pub struct ConvTranspose<const R: usize> {
     pub padding: Padding<R>,
     /// Samples added after each axis, fewer than the larger of stride and dilation. They hold real values.
     pub output_padding: [usize; R],
-    /// The output size instead of `output_padding`, if given; unless the padding is SAME, it must be one that some output
-    /// padding gives.
+    /// The output size instead of `output_padding`, if given; unless the padding is SAME, it must be one that some
+    /// output padding gives.
     pub output_size: Option<[usize; R]>,
     /// Output samples from one tap to the next; 1 is an ordinary kernel (oneDNN counts from 0).
     pub dilation: [usize; R],
@@ -125,8 +125,8 @@ impl<const R: usize> ConvTranspose<R> {
         Ok(weight)
     }
 
-    /// A weight that copies: 1 at one tap, from each input channel to the output channel of the same number in its group,
-    /// 0 elsewhere. With a stride of the kernel's size the layer starts as a [`BedOfNails`](crate::BedOfNails).
+    /// A weight that copies: 1 at one tap, from each input channel to the output channel of the same number in its
+    /// group, 0 elsewhere. With a stride of the kernel's size the layer starts as a [`BedOfNails`](crate::BedOfNails).
     pub fn one_hot_filler(&self, tap: [usize; R]) -> Result<ArrayD<f32>> {
         let geometry = self.geometry()?;
         for (tap, kernel) in tap.iter().zip(self.kernel_size) {
@@ -162,11 +162,11 @@ impl<const R: usize> ConvTranspose<R> {
         Ok(geometry)
     }
 
-    /// The padding that [`Self::padding`] comes to: samples cut off before and after each axis, negative where samples are
-    /// added.
+    /// The padding that [`Self::padding`] comes to: samples cut off before and after each axis, negative where samples
+    /// are added.
     ///
-    /// SAME cuts `T = (input - 1) * stride + output_padding + span - output`, `floor(T / 2)` of them before each axis for
-    /// SAME_UPPER and after it for SAME_LOWER, where `output` is `output_size`, or else `input * stride`.
+    /// SAME cuts `T = (input - 1) * stride + output_padding + span - output`, `floor(T / 2)` of them before each axis
+    /// for SAME_UPPER and after it for SAME_LOWER, where `output` is `output_size`, or else `input * stride`.
     pub fn pads(&self) -> Result<Pads<R>> {
         self.check_fields()?;
         let mut pads = [[0; 2]; R];

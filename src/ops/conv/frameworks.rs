@@ -66,8 +66,8 @@ impl<const R: usize> ConvTranspose<R> {
     /// Keras `Conv{1,2,3}DTranspose`: TensorFlow's op with the output size that Keras derives.
     ///
     /// SAME: `input * stride`; VALID: `input * stride + max(span - stride, 0)`; with output padding
-    /// `(input - 1) * stride + output_padding` plus `span % 2` for SAME and `span` for VALID. Keras has no explicit padding;
-    /// here it is cut off VALID's size.
+    /// `(input - 1) * stride + output_padding` plus `span % 2` for SAME and `span` for VALID. Keras has no explicit
+    /// padding; here it is cut off VALID's size.
     pub fn keras(base: Self, padding: Padding<R>, output_padding: Option<[usize; R]>) -> Result<Self> {
         base.check_fields()?;
         let same = matches!(padding, Padding::SameUpper | Padding::SameLower);
@@ -94,9 +94,9 @@ impl<const R: usize> ConvTranspose<R> {
         Self::pytorch(base, pad, [0; R])
     }
 
-    /// Caffe's bilinear upsampling by `factor` on every axis, of the batch, channels and size of `base`: a depthwise layer of `2 * factor - factor % 2` taps and
-    /// padding `ceil((factor - 1) / 2)`, to be run with [`Self::bilinear_filler`]. Inside it equals half-pixel bilinear
-    /// interpolation; at the border it fades to 0.
+    /// Caffe's bilinear upsampling by `factor` on every axis, of the batch, channels and size of `base`: a depthwise
+    /// layer of `2 * factor - factor % 2` taps and padding `ceil((factor - 1) / 2)`, to be run with
+    /// [`Self::bilinear_filler`]. Inside it equals half-pixel bilinear interpolation; at the border it fades to 0.
     pub fn caffe_bilinear(base: Self, factor: usize) -> Result<Self> {
         if factor == 0 {
             return Err(Error::ZeroOnAxis { what: "factor", axis: 0 });

@@ -20,8 +20,8 @@ fn exact_pads<const R: usize>(geometry: &Geometry<R>) -> Pads<R> {
 }
 
 impl<const R: usize> Conv<R> {
-    /// The gradient with respect to the input: takes the output's gradient and the forward weight, gives a tensor of the
-    /// forward input's shape. Bias and activation have no part in it.
+    /// The gradient with respect to the input: takes the output's gradient and the forward weight, gives a tensor of
+    /// the forward input's shape. Bias and activation have no part in it.
     ///
     /// ```
     /// use upconv::{Conv2d, Op};
@@ -60,8 +60,8 @@ impl<const R: usize> Conv<R> {
 }
 
 impl<const R: usize> ConvTranspose<R> {
-    /// The gradient with respect to the input: takes the output's gradient and the forward weight, gives a tensor of the
-    /// forward input's shape. Bias and activation have no part in it.
+    /// The gradient with respect to the input: takes the output's gradient and the forward weight, gives a tensor of
+    /// the forward input's shape. Bias and activation have no part in it.
     pub fn grad_input(&self) -> Result<Conv<R>> {
         let geometry = self.geometry()?;
         let gradient = Conv {

@@ -84,8 +84,8 @@ impl<const R: usize> Conv<R> {
 }
 
 impl<const R: usize> ConvTranspose<R> {
-    /// The matrix `Wᵀ` with `output = Wᵀ · input` for one image, both flattened row-major (bias and activation aside). It is the
-    /// transpose of the [`Conv::matrix`] of the convolution with the same geometry and weight.
+    /// The matrix `Wᵀ` with `output = Wᵀ · input` for one image, both flattened row-major (bias and activation aside).
+    /// It is the transpose of the [`Conv::matrix`] of the convolution with the same geometry and weight.
     pub fn matrix<D: Dimension>(&self, weight: ArrayView<f32, D>) -> Result<CsrMatrix> {
         Ok(matrix(&self.geometry()?, weight)?.transpose())
     }

@@ -2,7 +2,8 @@
 
 use crate::geometry::Geometry;
 
-/// A run of narrow elements that one weight joins to wide elements `step` apart; all are offsets into row-major tensors.
+/// A run of narrow elements that one weight joins to wide elements `step` apart; all are offsets into row-major
+/// tensors.
 pub(crate) struct Run {
     pub(crate) weight: usize,
     pub(crate) narrow: usize,

@@ -27,8 +27,8 @@ pub(crate) enum ForwardInput {
 ///
 /// ```
 /// use upconv::{ConvTranspose2d, Op};
-/// let up = ConvTranspose2d { in_channels: 8, out_channels: 3, input_size: [16, 16], kernel_size: [4, 4], ..Default::default() };
-/// assert_eq!(up.grad_weight()?.output()?.shape, [8, 3, 4, 4]);
+/// let up = ConvTranspose2d { in_channels: 8, out_channels: 3, input_size: [16, 16], kernel_size: [4, 4],
+/// ..Default::default() }; assert_eq!(up.grad_weight()?.output()?.shape, [8, 3, 4, 4]);
 /// # Ok::<(), upconv::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -82,8 +82,8 @@ impl<const R: usize> MaxPool<R> {
         Ok(Self { batch, channels, input_size, kernel_size, stride: kernel_size, ..Default::default() })
     }
 
-    /// The gradient with respect to the input: takes the output's gradient and the indices that the pooling wrote, in its
-    /// convention ([`IndexConvention::Plane`] where it has none).
+    /// The gradient with respect to the input: takes the output's gradient and the indices that the pooling wrote, in
+    /// its convention ([`IndexConvention::Plane`] where it has none).
     pub fn grad_input(&self) -> MaxPoolGrad<R> {
         MaxPoolGrad { forward: Self { indices: Some(self.indices.unwrap_or_default()), ..self.clone() } }
     }
@@ -219,9 +219,9 @@ fn largest<const R: usize>(windows: &Windows<R>, input: &[f64], mut visit: impl 
 
 /// The gradient of a [`MaxPool`] with respect to its input, made by [`MaxPool::grad_input`].
 ///
-/// Tensors: `input`, the gradient of the forward output; `indices`, those that the pooling wrote; output, of the forward
-/// input's shape: each sample gets the gradients of the windows that chose it. An index that does not lie in its window
-/// takes no part.
+/// Tensors: `input`, the gradient of the forward output; `indices`, those that the pooling wrote; output, of the
+/// forward input's shape: each sample gets the gradients of the windows that chose it. An index that does not lie in
+/// its window takes no part.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MaxPoolGrad<const R: usize> {
     forward: MaxPool<R>,

@@ -16,8 +16,8 @@ use crate::tensor::operand::{Operand, Role, split_shape};
 /// Max unpooling over `R` spatial axes: each sample goes where its index says, and the rest is 0.
 ///
 /// Tensors: `input` (N, C, spatial...), `indices` of `i32` and of the same shape; output (N, C, spatial...), and
-/// `invalid` (1) of `i32`: how many indices lie outside the plane of their image and channel, or outside the output. Such
-/// a sample goes nowhere. [`Gpu::run_tensors`](crate::Gpu::run_tensors) makes an error of them.
+/// `invalid` (1) of `i32`: how many indices lie outside the plane of their image and channel, or outside the output.
+/// Such a sample goes nowhere. [`Gpu::run_tensors`](crate::Gpu::run_tensors) makes an error of them.
 ///
 /// Where several samples have the same index, the last in row-major order wins, as when they are written one after the
 /// other (ONNX; PyTorch leaves it open).
@@ -244,8 +244,8 @@ impl<const R: usize> Op for MaxUnpool<R> {
 /// The gradient of a [`MaxUnpool`] with respect to its input, made by [`MaxUnpool::grad_input`].
 ///
 /// Tensors: `input`, the gradient of the forward output; `indices`, those of the forward op; output, of the forward
-/// input's shape: each sample gets the gradient of the place that its index names, 0 where that is outside. Samples that
-/// share an index all get it, as in PyTorch, though only one was written.
+/// input's shape: each sample gets the gradient of the place that its index names, 0 where that is outside. Samples
+/// that share an index all get it, as in PyTorch, though only one was written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MaxUnpoolGrad<const R: usize> {
     /// The unpooling whose gradient it is.

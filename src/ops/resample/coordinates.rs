@@ -55,8 +55,8 @@ impl<const R: usize> fmt::Display for Coordinates<R> {
     }
 }
 
-/// The words of [`Coordinates`]' `Display`, ONNX's `coordinate_transformation_mode`, but `tf_crop_and_resize`, which needs a
-/// region.
+/// The words of [`Coordinates`]' `Display`, ONNX's `coordinate_transformation_mode`, but `tf_crop_and_resize`, which
+/// needs a region.
 impl<const R: usize> FromStr for Coordinates<R> {
     type Err = Error;
 
@@ -86,7 +86,8 @@ impl<const R: usize> Coordinates<R> {
         }
     }
 
-    /// x(q), where [`Self::check`] passed. `scale` is F. Numerators stay below 2¹²⁶: sizes are below 2³¹, scales have 53 digits and 82 binary places.
+    /// x(q), where [`Self::check`] passed. `scale` is F. Numerators stay below 2¹²⁶: sizes are below 2³¹, scales have
+    /// 53 digits and 82 binary places.
     pub(crate) fn locate(&self, axis: usize, q: usize, input: usize, output: usize, scale: Ratio) -> Ratio {
         let (q, input, output) = (q as i128, input as i128, output as i128);
         let Ratio { numerator: up, denominator: down } = scale;

@@ -175,8 +175,8 @@ pub(crate) fn onnx_window(filter: Filter, x: Ratio, shrink: Ratio, exclude_outsi
     taps
 }
 
-/// The samples that output `q` covers where each covers `step.0 / step.1` of them, weighed by how much of each is covered;
-/// past the border the edge is repeated. Exact until the last division.
+/// The samples that output `q` covers where each covers `step.0 / step.1` of them, weighed by how much of each is
+/// covered; past the border the edge is repeated. Exact until the last division.
 pub(crate) fn covered(q: usize, step: (usize, usize), input: usize) -> impl Iterator<Item = Tap> {
     // In units of 1/step.1 of a sample: output q covers step.0 of them.
     let (width, sample) = (step.0 as u128, step.1 as u128);

@@ -131,7 +131,8 @@ pub enum ScikitOrder {
 
 impl<const R: usize> Upsample<R> {
     /// The output size that scales give, `floor(input * scale)`, with the scales kept for the coordinates: ONNX's
-    /// `scales`, and PyTorch's `scale_factor`. For PyTorch's `recompute_scale_factor=True` set `scales` to `None` after.
+    /// `scales`, and PyTorch's `scale_factor`. For PyTorch's `recompute_scale_factor=True` set `scales` to `None`
+    /// after.
     pub fn with_scales(self, scales: [f64; R]) -> Result<Self> {
         scales.iter().try_for_each(|&scale| scale_ratio(scale).map(|_| ()))?;
         let output_size = std::array::from_fn(|axis| (self.input_size[axis] as f64 * scales[axis]).floor() as usize);
@@ -188,8 +189,8 @@ impl<const R: usize> Upsample<R> {
     }
 
     /// OpenCV's `cv::resize` to a size: mode, coordinates and scales of `base` are replaced. It never guards against
-    /// aliasing, but by `Area`. Of images of 8 bits OpenCV's own results are off by up to one code value from the rounded
-    /// ones, as it computes them in fixed point.
+    /// aliasing, but by `Area`. Of images of 8 bits OpenCV's own results are off by up to one code value from the
+    /// rounded ones, as it computes them in fixed point.
     pub fn opencv(base: Self, interpolation: OpencvInterpolation) -> Result<Self> {
         let shrinks = (0..R).all(|axis| base.output_size[axis] <= base.input_size[axis]);
         let nearest = UpsampleMode::Nearest(Rounding::Floor);
@@ -225,8 +226,8 @@ impl<const R: usize> Upsample<R> {
         Self { mode, coordinates: Coordinates::HalfPixel, scales: None, output_size: base.input_size, ..base }.checked()
     }
 
-    /// Pillow's `Image.resize` of the whole image: mode, coordinates and scales of `base` are replaced. Every filter but
-    /// `Nearest` guards against aliasing.
+    /// Pillow's `Image.resize` of the whole image: mode, coordinates and scales of `base` are replaced. Every filter
+    /// but `Nearest` guards against aliasing.
     ///
     /// Of an 8-bit image Pillow rounds and clips after each axis: to get its very numbers, resize the width, then the
     /// height (the height first where it shrinks and the width grows), and do the same.

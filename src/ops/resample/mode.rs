@@ -51,8 +51,8 @@ pub enum UpsampleMode {
     Filtered {
         /// The filter.
         filter: Filter,
-        /// Whether the filter is widened by `1 / scale` where the output is smaller than the input, as PyTorch, Pillow and
-        /// TensorFlow do against aliasing.
+        /// Whether the filter is widened by `1 / scale` where the output is smaller than the input, as PyTorch, Pillow
+        /// and TensorFlow do against aliasing.
         antialias: bool,
         /// What stands past the border.
         border: Border,

@@ -10,8 +10,8 @@ use crate::ops::reference::{Reference, flush, smallest_normal};
 use crate::tensor::element::TensorView;
 use crate::tensor::operand::{Operand, Role};
 
-/// An op whose output samples are weighted sums of input samples, with weights that are a product over the spatial axes:
-/// a tap table for each axis is all that it is.
+/// An op whose output samples are weighted sums of input samples, with weights that are a product over the spatial
+/// axes: a tap table for each axis is all that it is.
 ///
 /// Tensors: `input` (N, C, spatial...); output (N, C, spatial...).
 pub trait Separable: Op + std::fmt::Debug {
@@ -84,8 +84,8 @@ impl<T: Separable> Op for SeparableGrad<T> {
     }
 }
 
-/// The definition of a forward op: one axis after the other over the whole image, where the shader takes one output over
-/// all axes.
+/// The definition of a forward op: one axis after the other over the whole image, where the shader takes one output
+/// over all axes.
 pub(crate) fn forward<T: Separable>(op: &T, input: &TensorView) -> Result<Reference> {
     let mut work = Work::new(input);
     let mut tables = Vec::new();

@@ -108,8 +108,8 @@ impl TapTable {
         sums.fold(1.0, f64::max)
     }
 
-    /// The table of the transpose: for each of `inputs` samples, the outputs that it takes part in. Outputs outside take
-    /// none.
+    /// The table of the transpose: for each of `inputs` samples, the outputs that it takes part in. Outputs outside
+    /// take none.
     pub(crate) fn transpose(&self, inputs: usize) -> Result<Self> {
         let inside = || (0..self.len()).filter(|&q| !self.outside[q]);
         let mut starts: Vec<usize> = zeros("a tap table", inputs + 1)?;

@@ -138,7 +138,8 @@ async fn split_planes<O: GpuOp>(gpu: &Gpu, op: &O, inputs: &[Tensor]) -> Outcome
     compare_all(op, inputs, &run_all(gpu, op, &plan, &options, inputs).await?, Data::Integers)
 }
 
-/// A NaN wins and comes through as it is, and so does a subnormal; the first of equal ones wins, whatever its zero's sign.
+/// A NaN wins and comes through as it is, and so does a subnormal; the first of equal ones wins, whatever its zero's
+/// sign.
 async fn special_values(gpu: &Gpu) -> Outcome {
     let tiny = f32::from_bits(3);
     let samples = [1.0, f32::NAN, f32::INFINITY, f32::NAN, tiny, 0.0, -tiny, 0.0, -0.0, 0.0, -3.0, -4.0];

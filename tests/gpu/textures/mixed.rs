@@ -1,5 +1,5 @@
-//! Plans with a texture at one end and a tensor at the other, and textures whose texels are not a tensor's numbers as they
-//! are: other orders of channels, scales and offsets, more or fewer components than channels.
+//! Plans with a texture at one end and a tensor at the other, and textures whose texels are not a tensor's numbers as
+//! they are: other orders of channels, scales and offsets, more or fewer components than channels.
 
 use ndarray::{Array4, ArrayD};
 use upconv::gpu::{Bindings, GpuOp, PixelFormat, Resource, Shape};

@@ -1,4 +1,5 @@
-//! Textures in tests: their texels as numbers, filled, read back, and guarded by the levels and layers beside the one in use.
+//! Textures in tests: their texels as numbers, filled, read back, and guarded by the levels and layers beside the one
+//! in use.
 
 use upconv::gpu::{PixelFormat, TextureLevel};
 use upconv::half::f16;

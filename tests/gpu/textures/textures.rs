@@ -327,8 +327,8 @@ async fn levels(gpu: &Gpu) -> Outcome {
     }
 }
 
-/// Numbers between two of f16, ties among them, of all sizes: the nearest is stored, or 0 for a subnormal one. None is past
-/// the largest.
+/// Numbers between two of f16, ties among them, of all sizes: the nearest is stored, or 0 for a subnormal one. None is
+/// past the largest.
 async fn halves(gpu: &Gpu) -> Outcome {
     let numbers: Vec<f32> = (0..96).map(|i| (1.0 + i as f32 * 0.173) * 2f32.powi(i % 40 - 26)).collect();
     let ties = [2048.0 + 1.0, 2048.0 + 3.0, 1.0 + 1.0 / 2048.0, 0.0, 65504.0, 3.0 / 33_554_432.0];
