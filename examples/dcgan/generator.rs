@@ -129,16 +129,16 @@ impl Generator {
         for (number, outs) in CHANNELS.into_iter().enumerate() {
             let weight = Array4::from_shape_simple_fn((ins, outs, 4, 4), || normal(0.0));
             let mut layer = Layer::new(number, batch, size, weight);
-            let told = |error: upconv::Error| error.to_string();
-            size = layer.output_size().map_err(told)?;
+            let message = |error: upconv::Error| error.to_string();
+            size = layer.output_size().map_err(message)?;
             if number + 1 < CHANNELS.len() {
                 let plain = ConvTranspose2d { bias: false, activation: Activation::None, ..layer.op.clone() };
-                let output: Array4<f32> = cpu::run(&plain, &[input.view(), layer.weight.view()]).map_err(told)?;
+                let output: Array4<f32> = cpu::run(&plain, &[input.view(), layer.weight.view()]).map_err(message)?;
                 let weight = Array1::from_shape_simple_fn(outs, || normal(1.0));
                 layer.fold(&statistics(&output, weight));
                 let operands = [input.into_dyn(), layer.weight.clone().into_dyn(), layer.bias.clone().into_dyn()];
                 let views = operands.each_ref().map(|operand| operand.view());
-                let output: ArrayD<f32> = cpu::run(&layer.op, &views).map_err(told)?;
+                let output: ArrayD<f32> = cpu::run(&layer.op, &views).map_err(message)?;
                 input = output.into_dimensionality().map_err(|error| error.to_string())?;
             } else {
                 input = Array4::zeros((0, 0, 0, 0));

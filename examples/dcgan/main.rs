@@ -38,15 +38,15 @@ fn arguments() -> Result<Option<Arguments>, String> {
     use lexopt::prelude::*;
     let mut arguments = Arguments { weights: None, seed: 1, count: 8, out: "target/dcgan.png".into() };
     let mut parser = lexopt::Parser::from_env();
-    let told = |error: lexopt::Error| format!("{error}; {USAGE}");
-    while let Some(argument) = parser.next().map_err(told)? {
+    let message = |error: lexopt::Error| format!("{error}; {USAGE}");
+    while let Some(argument) = parser.next().map_err(message)? {
         match argument {
-            Long("seed") => arguments.seed = parser.value().and_then(|value| value.parse()).map_err(told)?,
-            Long("count") => arguments.count = parser.value().and_then(|value| value.parse()).map_err(told)?,
-            Long("out") => arguments.out = parser.value().map_err(told)?.into(),
+            Long("seed") => arguments.seed = parser.value().and_then(|value| value.parse()).map_err(message)?,
+            Long("count") => arguments.count = parser.value().and_then(|value| value.parse()).map_err(message)?,
+            Long("out") => arguments.out = parser.value().map_err(message)?.into(),
             Long("help") | Short('h') => return Ok(None),
             Value(path) if arguments.weights.is_none() => arguments.weights = Some(path.into()),
-            other => return Err(told(other.unexpected())),
+            other => return Err(message(other.unexpected())),
         }
     }
     if !(1..=MAX_COUNT).contains(&arguments.count) {
@@ -57,9 +57,9 @@ fn arguments() -> Result<Option<Arguments>, String> {
 
 fn load(arguments: &Arguments) -> Result<Generator, String> {
     let Some(path) = &arguments.weights else { return Generator::random(arguments.seed, arguments.count) };
-    let told = |error: &dyn std::fmt::Display| format!("cannot read {}: {error}", path.display());
-    let bytes = std::fs::read(path).map_err(|error| told(&error))?;
-    Generator::load(&bytes, arguments.count).map_err(|error| told(&error))
+    let message = |error: &dyn std::fmt::Display| format!("cannot read {}: {error}", path.display());
+    let bytes = std::fs::read(path).map_err(|error| message(&error))?;
+    Generator::load(&bytes, arguments.count).map_err(|error| message(&error))
 }
 
 /// The pictures in rows; -1 is black and 1 is white, as `tanh` ends.
@@ -84,12 +84,12 @@ fn sheet(pictures: &ArrayD<f32>) -> Result<RgbImage, String> {
 }
 
 fn run(arguments: &Arguments) -> Result<(), String> {
-    let told = |error: upconv::Error| error.to_string();
+    let message = |error: upconv::Error| error.to_string();
     let generator = load(arguments)?;
     let gpu = Gpu::new().map_err(|error| format!("{error}; {NEEDED}"))?;
-    let network = Network::new(&gpu, &generator).map_err(told)?;
+    let network = Network::new(&gpu, &generator).map_err(message)?;
     let latent = generator::latent(arguments.seed, arguments.count, generator.latent());
-    let outputs = network.run(&gpu, &generator, &latent).map_err(told)?;
+    let outputs = network.run(&gpu, &generator, &latent).map_err(message)?;
 
     let mut table = Table::new();
     table.load_preset(ASCII_MARKDOWN);
@@ -102,7 +102,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         input = output;
     }
     println!("{table}");
-    let time = network.time(&gpu).map_err(told)?;
+    let time = network.time(&gpu).map_err(message)?;
     let refused = |error: &dyn std::fmt::Display| format!("cannot write {}: {error}", arguments.out.display());
     if let Some(folder) = arguments.out.parent() {
         std::fs::create_dir_all(folder).map_err(|error| refused(&error))?;

@@ -122,9 +122,9 @@ impl Network {
 
     /// Of a safetensors file of these names: `convs.0.weight`, `convs.0.bias`, ..., `up.weight`, `up.bias`.
     pub fn load(path: &Path) -> std::result::Result<Self, String> {
-        let told = |error: &dyn std::fmt::Display| format!("cannot read {}: {error}", path.display());
-        let bytes = std::fs::read(path).map_err(|error| told(&error))?;
-        Self::parse(&bytes).map_err(|error| told(&error))
+        let message = |error: &dyn std::fmt::Display| format!("cannot read {}: {error}", path.display());
+        let bytes = std::fs::read(path).map_err(|error| message(&error))?;
+        Self::parse(&bytes).map_err(|error| message(&error))
     }
 
     fn parse(bytes: &[u8]) -> std::result::Result<Self, String> {

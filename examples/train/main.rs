@@ -53,22 +53,22 @@ fn arguments() -> Result<Option<Arguments>, String> {
     use lexopt::prelude::*;
     let mut arguments = Arguments { init: Init::Bilinear, steps: 2000, seed: 1, out: "target/train".into() };
     let mut parser = lexopt::Parser::from_env();
-    let told = |error: lexopt::Error| format!("{error}; {USAGE}");
-    while let Some(argument) = parser.next().map_err(told)? {
+    let message = |error: lexopt::Error| format!("{error}; {USAGE}");
+    while let Some(argument) = parser.next().map_err(message)? {
         match argument {
             Long("init") => {
-                let value = parser.value().map_err(told)?;
+                let value = parser.value().map_err(message)?;
                 arguments.init = match value.to_str() {
                     Some("bilinear") => Init::Bilinear,
                     Some("random") => Init::Random,
                     _ => return Err(format!("--init is {value:?}; it must be bilinear or random")),
                 };
             }
-            Long("steps") => arguments.steps = parser.value().and_then(|value| value.parse()).map_err(told)?,
-            Long("seed") => arguments.seed = parser.value().and_then(|value| value.parse()).map_err(told)?,
-            Long("out") => arguments.out = parser.value().map_err(told)?.into(),
+            Long("steps") => arguments.steps = parser.value().and_then(|value| value.parse()).map_err(message)?,
+            Long("seed") => arguments.seed = parser.value().and_then(|value| value.parse()).map_err(message)?,
+            Long("out") => arguments.out = parser.value().map_err(message)?.into(),
             Long("help") | Short('h') => return Ok(None),
-            other => return Err(told(other.unexpected())),
+            other => return Err(message(other.unexpected())),
         }
     }
     if arguments.steps == 0 {
@@ -115,30 +115,30 @@ fn report(network: &Network) -> upconv::Result<Checkerboard> {
 }
 
 fn run(arguments: &Arguments) -> Result<(), String> {
-    let told = |error: upconv::Error| error.to_string();
+    let message = |error: upconv::Error| error.to_string();
     let refused = |error: &dyn std::fmt::Display| format!("cannot write to {}: {error}", arguments.out.display());
     std::fs::create_dir_all(&arguments.out).map_err(|error| refused(&error))?;
     let gpu = Gpu::new().map_err(|error| format!("{error}; {NEEDED}"))?;
     let pair = |(name, photograph): (&'static str, &[u8])| Pair::new(&gpu, name, photograph);
     let pairs = LEARNED_FROM.into_iter().map(pair).collect::<Result<Vec<_>, _>>()?;
     let test = pair(TESTED_ON)?;
-    let network = Network::new(arguments.init, arguments.seed).map_err(told)?;
+    let network = Network::new(arguments.init, arguments.seed).map_err(message)?;
     let before = network.double(&test.small, |layer, operands| layer.run(&gpu, operands))?;
     let name = if arguments.init == Init::Bilinear { "bilinear" } else { "random" };
-    println!("the transposed convolution begins {name}: {}", report(&network).map_err(told)?);
+    println!("the transposed convolution begins {name}: {}", report(&network).map_err(message)?);
 
     let begin = Instant::now();
-    let (learned, losses) = train(&gpu, network, &pairs, arguments).map_err(told)?;
+    let (learned, losses) = train(&gpu, network, &pairs, arguments).map_err(message)?;
     let seconds = begin.elapsed().as_secs_f64();
     let after = learned.double(&test.small, |layer, operands| layer.run(&gpu, operands))?;
-    let bicubic = test.bicubic(&gpu).map_err(told)?;
+    let bicubic = test.bicubic(&gpu).map_err(message)?;
     let [at_first, cubic, at_last] = [&before, &bicubic, &after].map(|picture| psnr(picture, &test.large));
     println!("{} steps in {seconds:.0} s on {}", arguments.steps, gpu.info().name);
     println!(
         "on {}, which it has not seen: {at_first:.2} dB before, bicubic {cubic:.2} dB, learned {at_last:.2} dB",
         test.name
     );
-    println!("the transposed convolution ends: {}", report(&learned).map_err(told)?);
+    println!("the transposed convolution ends: {}", report(&learned).map_err(message)?);
 
     learned.save(&arguments.out.join("weights.safetensors"))?;
     curve::draw(&arguments.out.join("loss.svg"), &losses)?;

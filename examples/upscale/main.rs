@@ -48,15 +48,15 @@ fn arguments() -> Result<Option<Arguments>, String> {
     use lexopt::prelude::*;
     let mut arguments = Arguments { input: None, factor: 2, weights: None, out: "target/upscale".into() };
     let mut parser = lexopt::Parser::from_env();
-    let told = |error: lexopt::Error| format!("{error}; {USAGE}");
-    while let Some(argument) = parser.next().map_err(told)? {
+    let message = |error: lexopt::Error| format!("{error}; {USAGE}");
+    while let Some(argument) = parser.next().map_err(message)? {
         match argument {
-            Long("factor") => arguments.factor = parser.value().and_then(|value| value.parse()).map_err(told)?,
-            Long("weights") => arguments.weights = Some(parser.value().map_err(told)?.into()),
-            Long("out") => arguments.out = parser.value().map_err(told)?.into(),
+            Long("factor") => arguments.factor = parser.value().and_then(|value| value.parse()).map_err(message)?,
+            Long("weights") => arguments.weights = Some(parser.value().map_err(message)?.into()),
+            Long("out") => arguments.out = parser.value().map_err(message)?.into(),
             Long("help") | Short('h') => return Ok(None),
             Value(path) if arguments.input.is_none() => arguments.input = Some(path.into()),
-            other => return Err(told(other.unexpected())),
+            other => return Err(message(other.unexpected())),
         }
     }
     Ok(Some(arguments))

@@ -65,7 +65,7 @@ pub trait Op {
 
     /// What the outputs after the first say of the inputs' values, as far as that is an error.
     #[doc(hidden)]
-    fn verdict(&self, _integers: &[&ArrayD<i32>]) -> Result<()> {
+    fn check_integers(&self, _integers: &[&ArrayD<i32>]) -> Result<()> {
         Ok(())
     }
 

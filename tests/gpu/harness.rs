@@ -131,16 +131,16 @@ pub fn compare<O: Op>(op: &O, inputs: &[ArrayD<f32>], output: &ArrayD<f32>, data
 /// Compares all outputs with the reference: integers with `==`, numbers so or within its bound.
 pub fn compare_all<O: Op>(op: &O, inputs: &[Tensor], outputs: &[Tensor], data: Data) -> Outcome {
     let views: Vec<TensorView> = inputs.iter().map(TensorView::from).collect();
-    let told = |error: upconv::Error| error.to_string();
-    let reference = op.reference(&views).map_err(told)?;
+    let text = |error: upconv::Error| error.to_string();
+    let reference = op.reference(&views).map_err(text)?;
     let outcome = match (&outputs[0], data) {
         (Tensor::F32(output), Data::Integers) => reference.check_exact(output.view()),
         (Tensor::F32(output), Data::Reals) => reference.check(output.view()),
         (Tensor::F16(output), _) => reference.stored_as_f16().check(output.mapv(f32::from).view()),
         (other, _) => return Err(format!("the first output is no number: {other:?}")),
     };
-    outcome.map_err(told)?;
-    let integers = op.reference_integers(&views).map_err(told)?;
+    outcome.map_err(text)?;
+    let integers = op.reference_integers(&views).map_err(text)?;
     for (number, (expected, actual)) in integers.into_iter().zip(&outputs[1..]).enumerate() {
         if *actual != Tensor::I32(expected.clone()) {
             return Err(format!("integer output {number} is {actual:?} where {expected} was expected"));
@@ -230,9 +230,9 @@ async fn check_cooperative<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, options:
         .into_iter()
         .filter(|recipe| recipe.shader == "conv_gemm_cooperative");
     for recipe in products {
-        let told = |error| format!("{recipe}: {error}");
+        let named = |error| format!("{recipe}: {error}");
         let options = PlanOptions { recipe: Some(recipe.clone()), ..options.clone() };
-        run_and_compare(gpu, op, &options, &make(Data::Reals, FloatType::F16)?, Data::Reals).await.map_err(told)?;
+        run_and_compare(gpu, op, &options, &make(Data::Reals, FloatType::F16)?, Data::Reals).await.map_err(named)?;
         // With a second pass the first may be too small to be split.
         if !recipe.shape.split_k() {
             check_split_by(gpu, op, make, FloatType::F16, &recipe)
@@ -249,9 +249,9 @@ async fn check_recipes<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>) -> Outcome {
     let mut recipes = op.recipes(gpu.planner().capabilities(), &PlanOptions::default());
     recipes.dedup_by_key(|recipe| (recipe.shader, recipe.shape));
     for recipe in recipes {
-        let told = |error| format!("{recipe}: {error}");
+        let named = |error| format!("{recipe}: {error}");
         let options = PlanOptions { recipe: Some(recipe.clone()), ..options(&operands, Order::Nhwc) };
-        run_and_compare(gpu, op, &options, &inputs, Data::Reals).await.map_err(told)?;
+        run_and_compare(gpu, op, &options, &inputs, Data::Reals).await.map_err(named)?;
     }
     Ok(())
 }
@@ -271,10 +271,10 @@ async fn check_split<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, storage: Float
 
 async fn check_split_by<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, storage: FloatType, recipe: &Recipe) -> Outcome {
     let (operands, inputs) = (operands(op)?, make(Data::Reals, storage)?);
-    let told = |error: Error| error.to_string();
+    let text = |error: Error| error.to_string();
     let by = |recipe: Recipe| PlanOptions { storage, recipe: Some(recipe), ..options(&operands, Order::Nchw) };
     let options = by(recipe.clone());
-    let plan = gpu.planner().plan_with(op, &options).map_err(told)?;
+    let plan = gpu.planner().plan_with(op, &options).map_err(text)?;
     let whole = run_all(gpu, op, &plan, &options, &inputs).await?;
     if bits(&whole) != bits(&run_all(gpu, op, &plan, &options, &inputs).await?) {
         return Err("two runs gave different bits".into());
@@ -289,7 +289,7 @@ async fn check_split_by<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, storage: Fl
         recipe.workgroup_size = 1;
     }
     let workgroups = |dispatch: &&Dispatch| u64::from(dispatch.workgroups[0]) * u64::from(dispatch.workgroups[1]);
-    let work = if plain { count(&op.output().map_err(told)?) } else { plan.dispatches().iter().map(workgroups).sum() };
+    let work = if plain { count(&op.output().map_err(text)?) } else { plan.dispatches().iter().map(workgroups).sum() };
     let mut row = ((work / 4).isqrt() as u32).max(1);
     // Half the largest tensor, and room for the alignment of what is bound; a few outputs in each dispatch.
     let mut binding = (largest * element / 2).next_multiple_of(4) + 512;
@@ -308,7 +308,7 @@ async fn check_split_by<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, storage: Fl
             }
             // The channels that a product sums at a time do not fit: its rows alone are split.
             Err(Error::BindingTooSmall { needed, .. }) if !plain => binding = binding.max(needed),
-            outcome => break outcome.map_err(told)?,
+            outcome => break outcome.map_err(text)?,
         }
     };
     let dispatches = split.dispatches().len();

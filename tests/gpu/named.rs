@@ -8,12 +8,12 @@ use crate::harness::{Data, Outcome, compare, inputs};
 use crate::problems::{Problem, named};
 
 async fn check(gpu: &Gpu, problem: &Problem, name: &str) -> Outcome {
-    let told = |error: upconv::Error| error.to_string();
+    let message = |error: upconv::Error| error.to_string();
     match problem {
         Problem::ConvTranspose(op) => run(gpu, op, name).await,
         Problem::Conv(op) => run(gpu, op, name).await,
-        Problem::ConvTransposeWeight(op) => run(gpu, &op.grad_weight().map_err(told)?, name).await,
-        Problem::ConvWeight(op) => run(gpu, &op.grad_weight().map_err(told)?, name).await,
+        Problem::ConvTransposeWeight(op) => run(gpu, &op.grad_weight().map_err(message)?, name).await,
+        Problem::ConvWeight(op) => run(gpu, &op.grad_weight().map_err(message)?, name).await,
         Problem::Upsample(op) => run(gpu, op, name).await,
     }
 }

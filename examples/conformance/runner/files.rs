@@ -7,9 +7,9 @@ pub fn find(folders: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
     let mut open = folders.to_vec();
     let mut found = Vec::new();
     while let Some(folder) = open.pop() {
-        let told = |error| format!("{}: {error}", folder.display());
-        for entry in std::fs::read_dir(&folder).map_err(told)? {
-            let path = entry.map_err(told)?.path();
+        let message = |error| format!("{}: {error}", folder.display());
+        for entry in std::fs::read_dir(&folder).map_err(message)? {
+            let path = entry.map_err(message)?.path();
             if path.is_dir() {
                 open.push(path);
             } else if path.file_name().is_some_and(|name| name == "case.json") {

@@ -39,11 +39,11 @@ fn arguments() -> Result<Option<Arguments>, String> {
     let Start { page, methods, in_light, .. } = Start::default();
     let mut arguments = Arguments { picture: None, page, methods, in_light, screenshot: None };
     let mut parser = lexopt::Parser::from_env();
-    let told = |error: lexopt::Error| format!("{error}; {USAGE}");
-    while let Some(argument) = parser.next().map_err(told)? {
+    let message = |error: lexopt::Error| format!("{error}; {USAGE}");
+    while let Some(argument) = parser.next().map_err(message)? {
         match argument {
             Long("page") => {
-                let value = parser.value().map_err(told)?;
+                let value = parser.value().map_err(message)?;
                 arguments.page = match value.to_str() {
                     Some("photograph") => Page::Photograph,
                     Some("matrices") => Page::Matrices,
@@ -52,15 +52,15 @@ fn arguments() -> Result<Option<Arguments>, String> {
             }
             Long(side @ ("left" | "right")) => {
                 let number = usize::from(side == "right");
-                let name = parser.value().map_err(told)?.to_string_lossy().into_owned();
+                let name = parser.value().map_err(message)?.to_string_lossy().into_owned();
                 let found = Method::from_name(&name);
                 arguments.methods[number] = found.ok_or(format!("there is no method \"{name}\"; {USAGE}"))?;
             }
             Long("in-light") => arguments.in_light = true,
-            Long("screenshot") => arguments.screenshot = Some(parser.value().map_err(told)?.into()),
+            Long("screenshot") => arguments.screenshot = Some(parser.value().map_err(message)?.into()),
             Long("help") | Short('h') => return Ok(None),
             Value(path) if arguments.picture.is_none() => arguments.picture = Some(path.into()),
-            other => return Err(told(other.unexpected())),
+            other => return Err(message(other.unexpected())),
         }
     }
     Ok(Some(arguments))
@@ -96,8 +96,8 @@ impl Window {
             let bytes: Vec<u8> = image.pixels.iter().flat_map(|pixel| pixel.to_array()).collect();
             let saved = image::RgbaImage::from_raw(width, height, bytes).ok_or("an odd size".to_string());
             let saved = saved.and_then(|picture| picture.save(path).map_err(|error| error.to_string()));
-            let told = saved.map_err(|error| format!("cannot write {}: {error}", path.display()));
-            *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = told;
+            let message = saved.map_err(|error| format!("cannot write {}: {error}", path.display()));
+            *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = message;
             context.send_viewport_cmd(ViewportCommand::Close);
         }
     }
@@ -118,13 +118,13 @@ fn run(arguments: Arguments) -> Result<(), String> {
     let outcome = Arc::new(Mutex::new(outcome));
     let window = ViewportBuilder::default().with_title("upconv viewer").with_inner_size(SIZE);
     let options = eframe::NativeOptions { viewport: window, wgpu_options: wgpu_options(), ..Default::default() };
-    let told = outcome.clone();
+    let message = outcome.clone();
     let make: eframe::AppCreator = Box::new(move |context| {
         if screenshot.is_some() {
             context.egui_ctx.set_pixels_per_point(1.0);
         }
         let viewer = Viewer::new(context.wgpu_render_state.as_ref(), &start)?;
-        Ok(Box::new(Window { viewer, screenshot, frames: 0, taken: Arc::default(), outcome: told }))
+        Ok(Box::new(Window { viewer, screenshot, frames: 0, taken: Arc::default(), outcome: message }))
     });
     eframe::run_native("upconv viewer", options, make).map_err(|error| match error {
         eframe::Error::AppCreation(error) => error.to_string(),

@@ -12,12 +12,12 @@ pub fn main() {
     console_error_panic_hook::set_once();
     wasm_bindgen_futures::spawn_local(async {
         let Some(document) = web_sys::window().and_then(|window| window.document()) else { return };
-        let told = match start(&document).await {
+        let message = match start(&document).await {
             Ok(()) => String::new(),
             Err(error) => error,
         };
         if let Some(element) = document.get_element_by_id(MESSAGE) {
-            element.set_text_content(Some(&told));
+            element.set_text_content(Some(&message));
         }
     });
 }

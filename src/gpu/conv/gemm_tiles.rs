@@ -42,7 +42,7 @@ fn two_of<T: Copy, const N: usize>(sizes: [T; N], enough: impl Fn(T) -> bool) ->
     sizes.into_iter().skip(first).take(2)
 }
 
-/// Whether a shader's tile is as high as it is told, in quads of rows.
+/// Whether the height of a shader's tile, in quads of rows, is a constant that the host sets.
 fn by_quads(shader: &Shader) -> bool {
     shader.subgroups && shader.overrides.contains(&"quads")
 }

@@ -305,7 +305,7 @@ impl Gpu {
 
     /// The loss of the device if it is lost, which explains any other error.
     pub(super) fn lost_or(&self, error: Error) -> Error {
-        // The loss is told while polling; a failure of the poll itself says no more than the error at hand.
+        // The loss is reported while polling; a failure of the poll itself says no more than the error at hand.
         let _ = self.device.poll(wgpu::PollType::Poll);
         let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
         lost.clone().map_or(error, Error::DeviceLost)

@@ -35,7 +35,7 @@ impl Gpu {
     pub fn run_tensors<O: GpuOp>(&self, op: &O, inputs: &[TensorView]) -> Result<Vec<Tensor>> {
         let outputs = pollster::block_on(self.dispatch(op, inputs))?.into_iter();
         let tensors = outputs.map(|output| output.take(self.download(&output.buffer, 0, output.bytes)?));
-        judged(op, tensors.collect::<Result<_>>()?)
+        checked(op, tensors.collect::<Result<_>>()?)
     }
 
     /// [`Gpu::run_tensors`] as a future.
@@ -44,7 +44,7 @@ impl Gpu {
         for output in self.dispatch(op, inputs).await? {
             tensors.push(output.take(self.download_async(&output.buffer, 0, output.bytes).await?)?);
         }
-        judged(op, tensors)
+        checked(op, tensors)
     }
 
     /// Uploads and submits; gives the outputs.
@@ -131,9 +131,9 @@ fn storage_of(inputs: &[TensorView]) -> Result<FloatType> {
 }
 
 /// The outputs, unless those of integers tell of an error.
-fn judged<O: GpuOp>(op: &O, outputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
+fn checked<O: GpuOp>(op: &O, outputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
     let integers = outputs.iter().filter_map(|tensor| if let Tensor::I32(array) = tensor { Some(array) } else { None });
-    op.verdict(&integers.collect::<Vec<_>>())?;
+    op.check_integers(&integers.collect::<Vec<_>>())?;
     Ok(outputs)
 }
 

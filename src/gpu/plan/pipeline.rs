@@ -145,7 +145,7 @@ fn filled(device: &Device, label: &str, contents: &[u8], usage: BufferUsages) ->
         usage,
         mapped_at_creation: true,
     });
-    // A device that is lost or out of memory gives a buffer that has no contents; it has told its owner so, and what is
+    // A device that is lost or out of memory gives a buffer that has no contents; its owner hears of it, and what is
     // recorded with the buffer will not run.
     if let Ok(mut view) = buffer.get_mapped_range_mut(..) {
         view.copy_from_slice(contents);

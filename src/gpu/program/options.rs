@@ -8,7 +8,10 @@ use crate::ops::op::Op;
 use crate::tensor::layout::TensorLayout;
 use crate::tensor::operand::Role;
 
-/// What a plan may be told besides the descriptor. A layout that is not given is row-major without gaps.
+/// How a plan is to run an op: layouts, textures, the storage type, the recipe. A layout that is not given is row-major
+/// without gaps.
+///
+/// Later versions may add fields: end literals in `..Default::default()`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PlanOptions {
     /// Where the input lies.

@@ -283,13 +283,13 @@ const WORKGROUP_SIZES: [u32; 5] = [64, 128, 256, 32, 1];
 /// The recipes of these candidates that such a device runs, best first.
 pub(crate) fn recipes(candidates: &[Candidate], capabilities: &Capabilities) -> Vec<Recipe> {
     let largest = largest_workgroup(&capabilities.limits);
-    let able = |candidate: &&Candidate| candidate.check(capabilities).is_ok();
+    let supported = |candidate: &&Candidate| candidate.check(capabilities).is_ok();
     let sizes = |candidate: &Candidate| match candidate.workgroup_size {
         Some(size) => vec![size],
         None => WORKGROUP_SIZES.to_vec(),
     };
     let fitting = |candidate: &Candidate| sizes(candidate).into_iter().filter(move |&size| size <= largest);
-    let all = candidates.iter().filter(able);
+    let all = candidates.iter().filter(supported);
     all.flat_map(|candidate| fitting(candidate).map(|size| candidate.recipe(size))).collect()
 }
 

@@ -62,7 +62,7 @@ macro_rules! uniform {
                 }
             ),+];
 
-            /// What its shader is told of it.
+            /// The struct as the shader declares it: its fields, and its size in bytes.
             #[allow(dead_code, reason = "a nested struct has no shader of its own")]
             pub(crate) const LAYOUT: $crate::gpu::program::uniform::UniformLayout =
                 $crate::gpu::program::uniform::UniformLayout {

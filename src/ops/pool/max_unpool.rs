@@ -233,7 +233,7 @@ impl<const R: usize> Op for MaxUnpool<R> {
         Ok(vec![ArrayD::from_elem(IxDyn(&[1]), invalid as i32)])
     }
 
-    fn verdict(&self, integers: &[&ArrayD<i32>]) -> Result<()> {
+    fn check_integers(&self, integers: &[&ArrayD<i32>]) -> Result<()> {
         match integers.first().and_then(|invalid| invalid.first()) {
             Some(&count) if count != 0 => Err(Error::IndexOutOfRange { count: count as u32 }),
             _ => Ok(()),
@@ -300,7 +300,10 @@ mod tests {
         let values = unpool.reference(&views).unwrap().values;
         assert_eq!(values.iter().copied().collect::<Vec<_>>(), [2., 0., 0., 3., 0.]);
         let integers = unpool.reference_integers(&views).unwrap();
-        assert_eq!(unpool.verdict(&integers.iter().collect::<Vec<_>>()), Err(Error::IndexOutOfRange { count: 1 }));
+        assert_eq!(
+            unpool.check_integers(&integers.iter().collect::<Vec<_>>()),
+            Err(Error::IndexOutOfRange { count: 1 })
+        );
     }
 
     #[test]

@@ -37,19 +37,23 @@ const THREE_AXES: &[(&str, &str)] = &[
 
 /// Of the convolution and of the transposed convolution of this text.
 async fn both<const R: usize>(gpu: &upconv::Gpu, text: &str) -> Outcome {
-    let told = |error: upconv::Error| error.to_string();
+    let message = |error: upconv::Error| error.to_string();
     let fields = || Fields::<R>::parse(text);
-    check(gpu, &fields().conv().grad_weight().map_err(told)?, text).await.map_err(|error| format!("conv: {error}"))?;
-    let bias: ConvBiasGrad<R> = fields().conv().grad_bias().map_err(told)?;
+    check(gpu, &fields().conv().grad_weight().map_err(message)?, text)
+        .await
+        .map_err(|error| format!("conv: {error}"))?;
+    let bias: ConvBiasGrad<R> = fields().conv().grad_bias().map_err(message)?;
     check(gpu, &bias, text).await.map_err(|error| format!("bias: {error}"))?;
     let transposed = fields().conv_transpose();
     if transposed.geometry().is_err() {
         return Ok(()); // the padding leaves no output
     }
-    check(gpu, &transposed.grad_weight().map_err(told)?, text)
+    check(gpu, &transposed.grad_weight().map_err(message)?, text)
         .await
         .map_err(|error| format!("conv_transpose: {error}"))?;
-    check(gpu, &transposed.grad_bias().map_err(told)?, text).await.map_err(|error| format!("bias, transposed: {error}"))
+    check(gpu, &transposed.grad_bias().map_err(message)?, text)
+        .await
+        .map_err(|error| format!("bias, transposed: {error}"))
 }
 
 fn table<const R: usize>(rows: &'static [(&'static str, &'static str)]) -> impl Iterator<Item = Row> {

@@ -37,20 +37,20 @@ async fn averages<const R: usize>(gpu: &Gpu, pool: &AvgPool<R>) -> Outcome {
 async fn maxima<const R: usize>(gpu: &Gpu, pool: &MaxPool<R>) -> Outcome {
     check(gpu, pool, "maximum").await.map_err(|error| format!("without indices: {error}"))?;
     for convention in CONVENTIONS {
-        let told = |what| move |error: String| format!("{what}, {convention:?}: {error}");
+        let named = |what| move |error: String| format!("{what}, {convention:?}: {error}");
         let pool = MaxPool { indices: Some(convention), ..pool.clone() };
-        check(gpu, &pool, "maximum").await.map_err(told("forward"))?;
+        check(gpu, &pool, "maximum").await.map_err(named("forward"))?;
         let grad = pool.grad_input();
-        check_made(gpu, &grad, &|data, _| gradients(&pool, data)).await.map_err(told("gradient"))?;
+        check_made(gpu, &grad, &|data, _| gradients(&pool, data)).await.map_err(named("gradient"))?;
         let unpool = pool.unpool().map_err(text)?;
-        check_made(gpu, &unpool, &|data, _| gradients(&pool, data)).await.map_err(told("unpooling"))?;
+        check_made(gpu, &unpool, &|data, _| gradients(&pool, data)).await.map_err(named("unpooling"))?;
         let back = unpool.grad_input();
         let make = |data, _: FloatType| {
             let indices = gradients(&pool, data)?.swap_remove(1);
             let shape = unpool.output().map_err(text)?.shape;
             Ok(vec![Tensor::F32(Random::new("back").tensor(&shape, Data::Integers)), indices])
         };
-        check_made(gpu, &back, &make).await.map_err(told("unpooling's gradient"))?;
+        check_made(gpu, &back, &make).await.map_err(named("unpooling's gradient"))?;
     }
     Ok(())
 }
@@ -86,12 +86,12 @@ async fn wild_indices(gpu: &Gpu) -> Outcome {
             [(&flat, None), (&flat, Some([1, 6, 4])), (&deep, None), (&deep, Some([2, 3, 4])), (&deep, Some([4, 1, 6]))]
         {
             let unpool = MaxUnpool { indices, index_size, ..unpool.clone() };
-            let told = |error| format!("{unpool:?}: {error}");
+            let named = |error| format!("{unpool:?}: {error}");
             let [small, large] = [unpool.inputs(), unpool.outputs()].map(|of| of.map(|of| of[0].shape.clone()));
             let (small, large) = (small.map_err(text)?, large.map_err(text)?);
-            check_made(gpu, &unpool, &|_, _| Ok(wild(&small, &small, 250))).await.map_err(told)?;
+            check_made(gpu, &unpool, &|_, _| Ok(wild(&small, &small, 250))).await.map_err(named)?;
             let grad = unpool.grad_input();
-            check_made(gpu, &grad, &|_, _| Ok(wild(&large, &small, 250))).await.map_err(told)?;
+            check_made(gpu, &grad, &|_, _| Ok(wild(&large, &small, 250))).await.map_err(named)?;
         }
     }
     Ok(())

@@ -55,11 +55,11 @@ fn every_mode<const R: usize>(base: Upsample<R>) -> impl Iterator<Item = Row> {
         let name = format!("{R}d {:?} to {:?} {coordinates:?}", base.input_size, base.output_size);
         Row::new(name.clone(), async move |gpu| {
             for (mode_name, mode) in MODES {
-                let told = |error| format!("{mode_name}: {error}");
+                let named = |error| format!("{mode_name}: {error}");
                 let up = Upsample { mode, ..base.clone() };
-                check_reals(gpu, &up, &name).await.map_err(told)?;
+                check_reals(gpu, &up, &name).await.map_err(named)?;
                 let gradient = check_reals(gpu, &up.grad_input(), &name).await;
-                gradient.map_err(|error| format!("gradient: {error}")).map_err(told)?;
+                gradient.map_err(|error| format!("gradient: {error}")).map_err(named)?;
             }
             Ok(())
         })

@@ -58,16 +58,16 @@ async fn check<O: GpuOp>(gpu: &Gpu, op: &O, options: &PlanOptions) -> Outcome {
     let mut recipes = gpu.planner().recipes(op, options);
     recipes.dedup_by_key(|recipe| (recipe.shader, recipe.shape));
     for recipe in recipes {
-        let told = |error: String| format!("{recipe}: {error}");
+        let message = |error: String| format!("{recipe}: {error}");
         let plan = gpu.planner().plan_with(op, &PlanOptions { recipe: Some(recipe.clone()), ..options.clone() });
-        let plan = plan.map_err(text).map_err(told)?;
+        let plan = plan.map_err(text).map_err(message)?;
         let roles = operands[1..].iter().map(|operand| operand.role);
         let bindings: Bindings = roles.zip(buffers.iter().map(|buffer| buffer.slice(..))).collect();
         let bindings = bindings.input(match &source {
             Input::Texture(canvas) => Resource::from(canvas.picture()),
             Input::Buffer(buffer) => buffer.slice(..).into(),
         });
-        write_and_compare(gpu, op, options, &plan, bindings, &reference).await.map_err(told)?;
+        write_and_compare(gpu, op, options, &plan, bindings, &reference).await.map_err(message)?;
     }
     Ok(())
 }
