@@ -23,6 +23,9 @@
 //! texel in one pass where both ends are textures whose formats stand for themselves; all other recipes, and all other
 //! ops, work on tensors, and a pass converts at each texture.
 //!
+//! Sampled formats of floats are read, such as rgba8unorm, its sRGB twin, bgra8unorm, rgba16float and r32float. Every
+//! storage format of floats that WebGPU guarantees is written, and the 16-bit normalised ones.
+//!
 //! Alpha is a channel like the others: colours that are not multiplied by alpha bleed from where nothing is seen, so
 //! resize premultiplied ones. Padding is 0, transparent black. Results outside of what a normalised format holds are
 //! clamped, and all are rounded to the nearest value of the format.
