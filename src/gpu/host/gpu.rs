@@ -1,7 +1,7 @@
 //! A small host for those who have no wgpu device of their own: find an adapter, upload, run, read back.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ndarray::{ArrayView, Dimension};
 use wgpu::{
@@ -41,7 +41,7 @@ pub struct Gpu {
     planner: Planner,
     lost: Arc<Mutex<Option<String>>>,
     #[cfg(not(target_arch = "wasm32"))]
-    poller: OnceLock<Poller>,
+    poller: std::sync::OnceLock<Poller>,
 }
 
 /// The experimental features that are asked for where the adapter has them.
@@ -154,7 +154,7 @@ impl Gpu {
             queue,
             lost: Default::default(),
             #[cfg(not(target_arch = "wasm32"))]
-            poller: OnceLock::new(),
+            poller: Default::default(),
         }
     }
 
