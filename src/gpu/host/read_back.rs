@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use futures_intrusive::channel::shared::{OneshotReceiver, OneshotSender, oneshot_channel};
+use futures_intrusive::channel::shared::{OneshotReceiver, oneshot_channel};
 use wgpu::{Buffer, BufferUsages, MapMode};
 
 use super::gpu::Gpu;
@@ -15,7 +15,7 @@ struct Reading {
     mapped: OneshotReceiver<Result<()>>,
     /// For whoever else learns that the mapping will not come.
     #[cfg(not(target_arch = "wasm32"))]
-    sender: Arc<OneshotSender<Result<()>>>,
+    sender: Arc<futures_intrusive::channel::shared::OneshotSender<Result<()>>>,
 }
 
 impl Gpu {
