@@ -13,8 +13,9 @@ use crate::dtype::{DataType, FloatType};
 
 /// Why a descriptor, a layout, a binding or a run was refused.
 ///
-/// The variants up to [`Error::RecipeRefused`] are the caller's mistakes, found before any GPU object exists.
-/// The rest tell what the host ([`Gpu`](crate::gpu::Gpu)) met at run time.
+/// Most variants are mistakes of the caller, found before any GPU object exists. [`Error::Mismatch`] says that a
+/// result is wrong; [`Error::NoAdapter`] and the variants after it are what the host
+/// ([`Gpu`](crate::gpu::Gpu)) met at run time.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -34,8 +34,8 @@ pub type Pads<const R: usize> = [[i64; 2]; R];
 /// The padding of a convolution, a pooling or a transposed convolution, explicitly or by rule.
 ///
 /// A convolution adds these samples around its input; a transposed convolution, which runs the other way, cuts them off
-/// its output. SAME and VALID are TensorFlow's and ONNX's words: SAME makes a convolution's output `ceil(input /
-/// stride)` and a transposed convolution's `input * stride`.
+/// its output. SAME and VALID are TensorFlow's and ONNX's words: SAME makes a convolution's output
+/// `ceil(input / stride)` and a transposed convolution's `input * stride`.
 ///
 /// ```
 /// use upconv::Padding;

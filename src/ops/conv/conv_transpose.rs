@@ -18,8 +18,9 @@ use crate::tensor::operand::{Operand, Role, split_shape};
 /// A transposed convolution ("deconvolution") over `R` spatial axes, in PyTorch's words.
 ///
 /// Tensors: `input` (N, Cin, spatial...), `weight` (Cin, Cout/groups, kernel...), `bias` (Cout) if there is one;
-/// output (N, Cout, spatial...) with `(input - 1) * stride + dilation * (kernel - 1) + 1 - before - after +
-/// output_padding` samples on each axis. It is the transpose of the [`Conv`](crate::Conv) with the same weight tensor.
+/// output (N, Cout, spatial...) with
+/// `(input - 1) * stride + dilation * (kernel - 1) + 1 - before - after + output_padding` samples on each axis. It is
+/// the transpose of the [`Conv`](crate::Conv) with the same weight tensor.
 ///
 /// ```
 /// use upconv::{ConvTranspose2d, Op};

@@ -58,7 +58,10 @@ impl<const R: usize> ConvTranspose<R> {
                 Padding::Explicit(pads) => pads[axis][0],
             };
             // The rest after: what is left to cut, or the samples that the caller's size adds.
-            pads[axis] = [before, (whole - wanted) as i64 - before];
+            let after = whole - wanted - i128::from(before);
+            let limit = MAX_COORDINATE as u128;
+            let too_large = |_| Error::TooLarge { what: "padding", value: after.unsigned_abs(), limit };
+            pads[axis] = [before, i64::try_from(after).map_err(too_large)?];
         }
         Self { padding: Padding::Explicit(pads), ..base }.checked()
     }

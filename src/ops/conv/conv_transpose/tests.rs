@@ -106,6 +106,11 @@ fn tensorflow_takes_explicit_padding() {
     let refused =
         |wanted| Error::OutputSize { axis: 0, wanted, min: 8, max: 9, convention: "TensorFlow's explicit padding" };
     assert_eq!((explicit(7), explicit(10)), (Err(refused(7)), Err(refused(10))));
+    // What is left to cut after the axis passes an i64, in either direction.
+    for (pads, wanted) in [([i64::MAX, i64::MIN], 11), ([i64::MIN, i64::MIN + 10], usize::MAX)] {
+        let extreme = ConvTranspose::tensorflow(layer(4, 3, 2, 1), [pads].into(), [wanted]);
+        assert!(matches!(extreme, Err(Error::TooLarge { .. })), "{pads:?} {extreme:?}");
+    }
     assert_eq!(size(ConvTranspose::keras(layer(4, 3, 2, 1), [[1, 0]].into(), None)), (8, 1));
     assert_eq!(size(ConvTranspose::keras(layer(4, 3, 2, 1), Padding::SameLower, None)), (8, 1));
 }
