@@ -70,35 +70,38 @@ fn table(header: &[&str]) -> Table {
 }
 
 fn besides_the_kernel(gpu: &Gpu) -> Result<Table, String> {
-    let told = |error: upconv::Error| error.to_string();
+    let message = |error: upconv::Error| error.to_string();
     let (op, options) = (layer(), PlanOptions::default());
     let mut table = table(&["cost", "median us", "allocations"]);
     let mut row = |name: &str, (time, allocations): (Duration, u64)| {
         table.add_row([name.into(), format!("{:.2}", time.as_secs_f64() * 1e6), allocations.to_string()]);
     };
-    // A planner of its own each time: nothing is cached but what the driver keeps.
-    row("plan, pipeline not cached", measure(5, || Planner::new(gpu.device()).plan_with(&op, &options).map_err(told))?);
+    // A new planner each time: only the driver's own caches are warm.
+    row(
+        "plan, pipeline not cached",
+        measure(5, || Planner::new(gpu.device()).plan_with(&op, &options).map_err(message))?,
+    );
     let planner = gpu.planner();
-    planner.prewarm(&op, &options).map_err(told)?;
-    row("plan, pipeline cached", measure(200, || planner.plan_with(&op, &options).map_err(told))?);
-    let plan = planner.plan_with(&op, &options).map_err(told)?;
+    planner.prewarm(&op, &options).map_err(message)?;
+    row("plan, pipeline cached", measure(200, || planner.plan_with(&op, &options).map_err(message))?);
+    let plan = planner.plan_with(&op, &options).map_err(message)?;
     let session = Session::new(Some(gpu), &op)?;
     let bytes = |shape: &[usize]| shape.iter().product::<usize>() as u64 * 4;
     let mut buffers = Vec::new();
-    for operand in op.inputs().map_err(told)?.into_iter().chain([op.output().map_err(told)?]) {
-        let buffer = gpu.buffer(operand.role.name(), bytes(&operand.shape)).map_err(told)?;
+    for operand in op.inputs().map_err(message)?.into_iter().chain([op.output().map_err(message)?]) {
+        let buffer = gpu.buffer(operand.role.name(), bytes(&operand.shape)).map_err(message)?;
         buffers.push((operand.role, buffer));
     }
     let bindings = || buffers.iter().map(|(role, buffer)| (*role, buffer.slice(..))).collect();
-    row("bind", measure(200, || plan.bind(&bindings()).map_err(told))?);
-    // Some drivers put off compiling until then.
+    row("bind", measure(200, || plan.bind(&bindings()).map_err(message))?);
+    // Some drivers put off compiling until the first run.
     let first = || {
-        let plan = Planner::new(gpu.device()).plan_with(&op, &options).map_err(told)?;
-        gpu.time(&plan.bind(&bindings()).map_err(told)?).map_err(told)
+        let plan = Planner::new(gpu.device()).plan_with(&op, &options).map_err(message)?;
+        gpu.time(&plan.bind(&bindings()).map_err(message)?).map_err(message)
     };
     row("plan, pipeline not cached, and its first run", measure(5, first)?);
     let bound = session.bound().ok_or("no device")?;
-    row("a later run", measure(5, || gpu.time(bound).map_err(told))?);
+    row("a later run", measure(5, || gpu.time(bound).map_err(message))?);
     let mut encoder = gpu.device().create_command_encoder(&Default::default());
     let mut pass = encoder.begin_compute_pass(&Default::default());
     row(
@@ -111,10 +114,10 @@ fn besides_the_kernel(gpu: &Gpu) -> Result<Table, String> {
     drop(pass);
     drop(encoder);
     let image = ArrayD::<f32>::ones(IxDyn(&[1, 3, 1024, 1024]));
-    let source = gpu.upload(image.view()).map_err(told)?;
+    let source = gpu.upload(image.view()).map_err(message)?;
     row("copy of 12 MiB in memory", measure(9, || Ok(image.clone()))?);
-    row("upload of 12 MiB", measure(9, || gpu.upload(image.view()).map_err(told))?);
-    row("read-back of 12 MiB", measure(9, || gpu.download::<f32>(&source, 0, source.size()).map_err(told))?);
+    row("upload of 12 MiB", measure(9, || gpu.upload(image.view()).map_err(message))?);
+    row("read-back of 12 MiB", measure(9, || gpu.download::<f32>(&source, 0, source.size()).map_err(message))?);
     Ok(table)
 }
 

@@ -12,17 +12,18 @@ use serde_json::Value;
 
 use crate::problems::named;
 
-/// Whose code ran. Colour and mark say who, a filled mark that it was on the GPU.
+/// Whose code ran. The colour and the shape of a mark show it; a filled mark is a time on the GPU, an open one on the
+/// CPU.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Who {
+enum Contestant {
     Upconv,
     Burn,
     PyTorch,
-    /// Our plain recipes, where a later file has another.
+    /// Our plain recipe, for a problem that a later file has another recipe for.
     Plain,
 }
 
-impl Who {
+impl Contestant {
     const ALL: [Self; 4] = [Self::Upconv, Self::Burn, Self::PyTorch, Self::Plain];
 
     fn of_peer(name: &str) -> Result<Self, String> {
@@ -33,7 +34,7 @@ impl Who {
         }
     }
 
-    /// Of Okabe and Ito's colours, which the colour-blind tell apart too.
+    /// One of Okabe and Ito's colours, which colour-blind readers can tell apart.
     fn colour(self) -> RGBColor {
         match self {
             Self::Upconv => RGBColor(0, 114, 178),
@@ -59,7 +60,7 @@ enum Place {
     Cpu,
 }
 
-/// The times of one contestant, by the places of the problems in `named()`.
+/// The times of one contestant in milliseconds, by the index of the problem in `named()`.
 struct Series {
     name: String,
     times: BTreeMap<usize, f64>,
@@ -67,29 +68,29 @@ struct Series {
 
 #[derive(Default)]
 struct Contest {
-    series: BTreeMap<(Place, Who), Series>,
+    series: BTreeMap<(Place, Contestant), Series>,
     /// The GPU, once a file has named one.
     gpu: Option<String>,
-    /// The last recipe of `--quick` for a problem, and its time.
+    /// The recipe of `--quick` that was read last for a problem, and its time in milliseconds.
     recipes: BTreeMap<usize, (String, f64)>,
-    /// Where ours on the GPU is the time of `--quick`, which is the device's own where it has a clock.
+    /// Problems whose time of ours on the GPU is from `--quick`, which uses the device's clock if it has one.
     by_device: BTreeSet<usize>,
 }
 
 impl Contest {
-    fn put(&mut self, who: (Place, Who), name: &str, problem: usize, time: f64) {
+    fn put(&mut self, who: (Place, Contestant), name: &str, problem: usize, time: f64) {
         let series = self.series.entry(who).or_insert_with(|| Series { name: String::new(), times: BTreeMap::new() });
         series.name = name.into();
         series.times.insert(problem, time);
     }
 
     fn read(&mut self, path: &Path) -> Result<(), String> {
-        let told = |error: String| format!("{}: {error}", path.display());
-        let text = std::fs::read_to_string(path).map_err(|error| told(error.to_string()))?;
-        let rows: Vec<Value> = serde_json::from_str(&text).map_err(|error| told(error.to_string()))?;
+        let message = |error: String| format!("{}: {error}", path.display());
+        let text = std::fs::read_to_string(path).map_err(|error| message(error.to_string()))?;
+        let rows: Vec<Value> = serde_json::from_str(&text).map_err(|error| message(error.to_string()))?;
         rows.iter()
             .enumerate()
-            .try_for_each(|(at, row)| self.add(row).map_err(|e| told(format!("row {}: {e}", at + 1))))
+            .try_for_each(|(at, row)| self.add(row).map_err(|e| message(format!("row {}: {e}", at + 1))))
     }
 
     fn add(&mut self, row: &Value) -> Result<(), String> {
@@ -113,8 +114,8 @@ impl Contest {
         };
         if let Some(peer) = row["peer"].as_str() {
             let needed = |key: &str| time(key)?.ok_or(format!("no \"{key}\""));
-            self.put((place, Who::of_peer(peer)?), peer, problem, needed("peer_ms")?);
-            self.put((place, Who::Upconv), ours(place), problem, needed("ours_ms")?);
+            self.put((place, Contestant::of_peer(peer)?), peer, problem, needed("peer_ms")?);
+            self.put((place, Contestant::Upconv), ours(place), problem, needed("ours_ms")?);
             if place == Place::Gpu {
                 self.by_device.remove(&problem);
             }
@@ -131,13 +132,13 @@ impl Contest {
                 && before != recipe
                 && plain(&before)
             {
-                self.put((Place::Gpu, Who::Plain), "upconv, one output a thread", problem, last);
+                self.put((Place::Gpu, Contestant::Plain), "upconv, one output a thread", problem, last);
             }
-            self.put((Place::Gpu, Who::Upconv), ours(Place::Gpu), problem, time);
+            self.put((Place::Gpu, Contestant::Upconv), ours(Place::Gpu), problem, time);
             self.by_device.insert(problem);
         }
         if let Some(time) = on_cpu {
-            self.put((Place::Cpu, Who::Upconv), ours(Place::Cpu), problem, time);
+            self.put((Place::Cpu, Contestant::Upconv), ours(Place::Cpu), problem, time);
         }
         Ok(())
     }
@@ -152,21 +153,23 @@ impl Contest {
         format!("Time of one run on {}", places.join(" and on "))
     }
 
-    /// Which clocks the GPU's times are by, where they are by different ones.
+    /// A sentence about the clocks that measured the GPU's times; `None` if no peer was measured on the GPU.
     fn clocks(&self) -> Option<String> {
         let of = |who| self.series.get(&(Place::Gpu, who));
-        of(Who::Burn).or(of(Who::PyTorch))?;
+        of(Contestant::Burn).or(of(Contestant::PyTorch))?;
         let mut by_device = Vec::new();
         match self.by_device.len() {
             0 => {}
-            some if of(Who::Upconv).is_some_and(|ours| ours.times.len() == some) => by_device.push("upconv".into()),
+            some if of(Contestant::Upconv).is_some_and(|ours| ours.times.len() == some) => {
+                by_device.push("upconv".into())
+            }
             1..4 => {
                 let names: Vec<_> = self.by_device.iter().map(|problem| named()[*problem].0).collect();
                 by_device.push(format!("upconv on {}", names.join(", ")));
             }
             some => by_device.push(format!("upconv on {some} of the problems")),
         }
-        by_device.extend(of(Who::Plain).map(|_| "one output a thread".to_string()));
+        by_device.extend(of(Contestant::Plain).map(|_| "one output a thread".to_string()));
         let begin = "GPU times are as the host saw them";
         Some(match by_device.is_empty() {
             true => format!("{begin}."),
@@ -190,7 +193,7 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn<T = ()> = Result<T, Box<dyn Error>>;
 
 const WIDTH: i32 = 900;
-/// Room for the longest name.
+/// Pixels left of the chart: room for the longest name of a problem.
 const LEFT: i32 = 152;
 const RIGHT: i32 = 30;
 const ROW: i32 = 28;
@@ -203,7 +206,7 @@ fn svg(contest: &Contest) -> Drawn<String> {
     let rows: BTreeSet<_> = contest.series.values().flat_map(|series| series.times.keys().copied()).collect();
     let times: Vec<_> = contest.series.values().flat_map(|series| series.times.values().copied()).collect();
     let (least, most) = times.iter().fold((f64::MAX, 0f64), |(least, most), time| (least.min(*time), most.max(*time)));
-    // With some room, or as far as a decade that is near.
+    // The axis ends a little beyond the times, or at a power of ten that is near.
     let near = |time: f64, decade: f64| if (time / decade).log2().abs() < 1.0 { decade } else { time };
     let decade = |exponent: f64| 10f64.powi(exponent as i32);
     let least = near(least / 1.3, decade((least / 1.3).log10().floor()));
@@ -233,7 +236,7 @@ fn svg(contest: &Contest) -> Drawn<String> {
         let band = [(LEFT, top + at * ROW), (WIDTH - RIGHT, top + (at + 1) * ROW)];
         area.draw(&Rectangle::new(band, BAND.filled()))?;
     }
-    // Fewer than two decades have too few lines to read a time by.
+    // Less than two decades have too few powers of ten to read a time by: 2 and 5 are labelled too.
     let close = most / least < 100.0;
     let decades = least.log10().floor() as i32..=most.log10().floor() as i32;
     let lines = decades.flat_map(|decade| (1..10).map(move |digit| (digit, decade)));
@@ -258,7 +261,7 @@ fn svg(contest: &Contest) -> Drawn<String> {
     for (at, problem) in rows.iter().enumerate() {
         let middle = top + at as i32 * ROW + ROW / 2;
         area.draw(&Text::new(named()[*problem].0, (LEFT - 8, middle), words(16, HPos::Right)))?;
-        // Ours last, upon the others.
+        // Ours is drawn last, on top of the others.
         for ((place, who), series) in contest.series.iter().rev() {
             if let Some(time) = series.times.get(problem) {
                 let lane = if places.len() == 1 { 0 } else { 6 };
@@ -272,14 +275,14 @@ fn svg(contest: &Contest) -> Drawn<String> {
     Ok(text)
 }
 
-/// A line for the GPU and one for the CPU, with each contestant's two names one below the other.
+/// A line for the GPU and a line for the CPU; a contestant's names on both begin at the same place.
 fn legend(area: &Area, contest: &Contest, places: &[Place]) -> Drawn {
     for (line, place) in places.iter().enumerate() {
         let middle = 48 + 22 * line as i32;
         let head = if *place == Place::Gpu { "on the GPU" } else { "on the CPU" };
         area.draw(&Text::new(head, (LEFT - 8, middle), words(16, HPos::Right)))?;
         let mut left = LEFT + 8;
-        for who in Who::ALL {
+        for who in Contestant::ALL {
             let name = |place| contest.series.get(&(place, who)).map(|series| series.name.as_str());
             if let Some(name) = name(*place) {
                 mark(area, (left, middle), who, *place)?;
@@ -292,8 +295,8 @@ fn legend(area: &Area, contest: &Contest, places: &[Place]) -> Drawn {
     Ok(())
 }
 
-/// Filled marks let others shine through, as two may be in one place.
-fn mark(area: &Area, at: (i32, i32), who: Who, place: Place) -> Drawn {
+/// Filled marks are translucent, as two marks may be in one place.
+fn mark(area: &Area, at: (i32, i32), who: Contestant, place: Place) -> Drawn {
     let corners: Vec<_> = who.corners().iter().map(|corner| (at.0 + corner.0, at.1 + corner.1)).collect();
     let filled = place == Place::Gpu;
     let fill = who.colour().mix(if filled { 0.75 } else { 0.0 }).filled();
@@ -302,7 +305,7 @@ fn mark(area: &Area, at: (i32, i32), who: Who, place: Place) -> Drawn {
         area.draw(&Circle::new(at, 6, fill))?;
         area.draw(&Circle::new(at, 6, line))?;
     } else {
-        // Past the first corner, for the last to be joined.
+        // The outline goes past the first corner once more, so that its ends are joined like the other corners.
         let outline = [&corners[..], &corners[..2]].concat();
         area.draw(&Polygon::new(corners, fill))?;
         area.draw(&PathElement::new(outline, line))?;

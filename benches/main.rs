@@ -1,10 +1,10 @@
 //! CPU against GPU on named problems.
 //!
 //! `cargo bench` measures all of them with criterion, `cargo bench -- NAME` those whose name contains NAME.
-//! `cargo bench -- --quick [NAME]` prints one Markdown table instead, and `--json FILE` writes it for machines too.
-//! `cargo bench -- --costs` measures what there is besides the kernels.
-//! `cargo bench -- --figure FILE.svg INPUT.json...` measures nothing and draws what such files hold, and those of
-//! `benches/peers`: GPU, CPU and peers, a row for each problem. Where two files have the same, the later counts.
+//! `cargo bench -- --quick [NAME]` prints one Markdown table instead, and `--json FILE` also writes it as JSON.
+//! `cargo bench -- --costs` measures planning, binding, recording and copies, and how times grow with the size.
+//! `cargo bench -- --figure FILE.svg INPUT.json...` measures nothing: it draws the times in such files and in those of
+//! `benches/peers`, a row for each problem. Where two files have the same measurement, the later file counts.
 
 mod costs;
 mod figure;
@@ -51,7 +51,8 @@ impl Visit for Measure<'_, '_> {
     }
 }
 
-/// The problem that the arguments name: a word that is neither an option nor, as it might be, an option's value.
+/// The argument that selects problems: the first word that names one and is neither an option nor the word after an
+/// option.
 fn filter() -> Option<String> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let plain = |at: &usize| {

@@ -1,4 +1,4 @@
-//! `--quick`: every problem a few times, one Markdown table, and the same as JSON.
+//! `--quick`: runs every problem a few times, prints one Markdown table, and writes the same as JSON.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -12,26 +12,26 @@ use upconv::{Gpu, Recipe};
 use crate::problems::{Problem, Visit, named, selects};
 use crate::run::Session;
 
-/// Products that the reference is timed on; a larger problem is cut to a slice of its output channels.
+/// The most multiply-adds that the reference is timed on; a larger problem is cut to a part of its output channels.
 const REFERENCE_PRODUCTS: u128 = 100_000_000;
 
 /// A problem is repeated until it took this long, eight times at most.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIME_PER_PROBLEM: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 pub struct Options {
     filter: Option<String>,
     json: Option<PathBuf>,
-    /// What there is besides the kernels, in place of the problems.
+    /// `--costs`: measures what there is besides the kernels, in place of the problems.
     pub costs: bool,
-    /// A picture of what was measured before, from the files that follow.
+    /// `--figure`: the picture to draw, and the JSON files with the times to draw.
     pub figure: Option<(PathBuf, Vec<PathBuf>)>,
 }
 
 const USAGE: &str = "usage: cargo bench -- --quick [NAME] [--json FILE], --costs, or --figure FILE.svg INPUT.json...";
 
 impl Options {
-    /// None where criterion is to take the arguments.
+    /// `None` if no argument is ours, so that criterion takes them.
     pub fn from_args() -> Result<Option<Self>, String> {
         use lexopt::prelude::*;
         let ours = |argument: String| {
@@ -44,23 +44,23 @@ impl Options {
         let mut figure: Option<PathBuf> = None;
         let mut words = Vec::new();
         let mut parser = lexopt::Parser::from_env();
-        let told = |error: lexopt::Error| format!("{error}; {USAGE}");
-        while let Some(argument) = parser.next().map_err(told)? {
+        let message = |error: lexopt::Error| format!("{error}; {USAGE}");
+        while let Some(argument) = parser.next().map_err(message)? {
             match argument {
                 // cargo adds --bench.
                 Long("quick" | "bench") => {}
                 Long("costs") => options.costs = true,
-                Long("json") => options.json = Some(parser.value().map_err(told)?.into()),
-                Long("figure") => figure = Some(parser.value().map_err(told)?.into()),
+                Long("json") => options.json = Some(parser.value().map_err(message)?.into()),
+                Long("figure") => figure = Some(parser.value().map_err(message)?.into()),
                 Value(word) => words.push(word),
-                other => return Err(told(other.unexpected())),
+                other => return Err(message(other.unexpected())),
             }
         }
         match figure {
             Some(_) if words.is_empty() => return Err(format!("--figure needs files to draw; {USAGE}")),
             Some(figure) => options.figure = Some((figure, words.into_iter().map(PathBuf::from).collect())),
             None if words.len() > 1 => return Err(format!("one NAME at most; {USAGE}")),
-            None => options.filter = words.pop().map(|name| name.string()).transpose().map_err(told)?,
+            None => options.filter = words.pop().map(|name| name.string()).transpose().map_err(message)?,
         }
         Ok(Some(options))
     }
@@ -75,17 +75,17 @@ struct Measured {
     bytes: f64,
 }
 
-struct OnGpu<'a>(Option<&'a Gpu>);
+struct TimeEngines<'a>(Option<&'a Gpu>);
 
-impl Visit for OnGpu<'_> {
+impl Visit for TimeEngines<'_> {
     type Output = Result<Measured, String>;
 
     fn visit<O: GpuOp + CpuOp>(&mut self, op: &O) -> Self::Output {
         let session = Session::new(self.0, op)?;
-        // In turns, so that both meet the same noise; the first of each warms caches.
+        // CPU and GPU in turns, so that both see the same noise. The first run of each warms caches and is dropped.
         let (mut gpu, mut cpu) = (Vec::new(), Vec::new());
         let begin = Instant::now();
-        while gpu.len() < 2 || (begin.elapsed() < PATIENCE && gpu.len() < 8) {
+        while gpu.len() < 2 || (begin.elapsed() < TIME_PER_PROBLEM && gpu.len() < 8) {
             cpu.push(session.cpu_time()?);
             gpu.push(session.gpu_time().transpose()?);
         }
@@ -100,9 +100,9 @@ impl Visit for OnGpu<'_> {
     }
 }
 
-struct OnCpu;
+struct TimeReference;
 
-impl Visit for OnCpu {
+impl Visit for TimeReference {
     type Output = Result<Duration, String>;
 
     fn visit<O: GpuOp + CpuOp>(&mut self, op: &O) -> Self::Output {
@@ -122,13 +122,13 @@ fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// Measures and prints the table; writes the JSON file first opened, so that a bad path costs no time.
+/// Measures and prints the table; writes the JSON file, which is opened first so that a bad path costs no time.
 pub fn table(gpu: Option<&Gpu>, options: &Options) -> Result<(), String> {
-    let told = |error: std::io::Error| {
+    let message = |error: std::io::Error| {
         let path = options.json.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
         format!("cannot write {path}: {error}")
     };
-    let file = options.json.as_ref().map(std::fs::File::create).transpose().map_err(told)?;
+    let file = options.json.as_ref().map(std::fs::File::create).transpose().map_err(message)?;
     let wanted = |name: &str| options.filter.as_deref().is_none_or(|filter| selects(filter, name));
     let problems: Vec<_> = named().into_iter().filter(|(name, _)| wanted(name)).collect();
     if problems.is_empty() {
@@ -154,16 +154,16 @@ pub fn table(gpu: Option<&Gpu>, options: &Options) -> Result<(), String> {
         println!("\n1/n: the reference was timed on that part of the output channels and multiplied.");
     }
     match file {
-        Some(file) => serde_json::to_writer_pretty(file, &rows).map_err(|error| told(error.into())),
+        Some(file) => serde_json::to_writer_pretty(file, &rows).map_err(|error| message(error.into())),
         None => Ok(()),
     }
 }
 
 fn measure(gpu: Option<&Gpu>, name: &str, problem: &Problem) -> Result<Value, String> {
-    let told = |error: String| format!("{name}: {error}");
-    let measured = problem.visit(&mut OnGpu(gpu)).map_err(told)?;
-    let (slice, divisor) = problem.cut(REFERENCE_PRODUCTS);
-    let reference = slice.visit(&mut OnCpu).map_err(told)? * divisor as u32;
+    let message = |error: String| format!("{name}: {error}");
+    let measured = problem.visit(&mut TimeEngines(gpu)).map_err(message)?;
+    let (slice, divisor) = problem.reduced_to(REFERENCE_PRODUCTS);
+    let reference = slice.visit(&mut TimeReference).map_err(message)? * divisor as u32;
     let per_second = |amount: f64| measured.gpu.map(|time| amount / time.as_secs_f64() / 1e9);
     Ok(json!({
         "problem": name,

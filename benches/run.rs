@@ -19,19 +19,19 @@ impl<'a, O: GpuOp> Session<'a, O> {
         Self::with(gpu, op, &PlanOptions::default())
     }
 
-    /// With a recipe of the caller's choice, say.
+    /// [`Session::new`] with the caller's options, such as a forced recipe.
     pub fn with(gpu: Option<&'a Gpu>, op: &'a O, options: &PlanOptions) -> Result<Self, String> {
-        let told = |error: upconv::Error| error.to_string();
+        let message = |error: upconv::Error| error.to_string();
         let mut state = 1u32;
         let mut random = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (state >> 8) as f32 / (1 << 23) as f32 - 1.0
         };
-        let operands = op.inputs().map_err(told)?;
+        let operands = op.inputs().map_err(message)?;
         let inputs: Vec<_> =
             operands.iter().map(|operand| ArrayD::from_shape_simple_fn(IxDyn(&operand.shape), &mut random)).collect();
-        let bound = gpu.map(|gpu| bind(gpu, op, options, &inputs)).transpose().map_err(told)?;
-        Ok(Self { op, inputs, bound, cost: op.cost().map_err(told)? })
+        let bound = gpu.map(|gpu| bind(gpu, op, options, &inputs)).transpose().map_err(message)?;
+        Ok(Self { op, inputs, bound, cost: op.cost().map_err(message)? })
     }
 
     #[allow(dead_code, reason = "each program uses some of it")]
@@ -43,20 +43,20 @@ impl<'a, O: GpuOp> Session<'a, O> {
         self.bound.as_ref().map(|(_, _, recipe)| recipe)
     }
 
-    /// One run: by timestamps where the device has them, else as the host saw it. None without a device.
+    /// The time of one run: by timestamps where the device has them, else as the host saw it. `None` without a device.
     pub fn gpu_time(&self) -> Option<Result<Duration, String>> {
         let (gpu, bound, _) = self.bound.as_ref()?;
         Some(gpu.time(bound).map(|timing| timing.gpu.unwrap_or(timing.wall)).map_err(|error| error.to_string()))
     }
 
-    /// One run on the GPU as the host saw it.
+    /// The time of one run on the GPU as the host saw it.
     #[allow(dead_code, reason = "each program uses some of it")]
     pub fn wall_time(&self) -> Option<Result<Duration, String>> {
         let (gpu, bound, _) = self.bound.as_ref()?;
         Some(gpu.time(bound).map(|timing| timing.wall).map_err(|error| error.to_string()))
     }
 
-    /// One run on the CPU engine.
+    /// The time of one run on the CPU engine.
     #[allow(dead_code, reason = "each program uses some of it")]
     pub fn cpu_time(&self) -> Result<Duration, String>
     where

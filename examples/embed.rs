@@ -1,7 +1,7 @@
 //! A transposed convolution inside an application that owns its device, encoder and buffers, with wgpu's default
 //! limits.
 //!
-//! The application here is a stand-in: it makes a device, clears a texture-like buffer, and would go on to draw.
+//! The application here is a stand-in: it makes a device and buffers, and reads the result where others would draw it.
 
 use upconv::{Bindings, ConvTranspose2d, Planner, wgpu};
 use wgpu::util::{BufferInitDescriptor, DeviceExt};
@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let adapter = pollster::block_on(instance.request_adapter(&Default::default()))?;
     let (device, queue) = pollster::block_on(adapter.request_device(&Default::default()))?;
 
-    // Once per layer: describe it and plan it. Mistakes in sizes come back here, as values.
+    // Once per layer: describe it and plan it. Sizes that do not fit are returned here as errors.
     let up = ConvTranspose2d {
         in_channels: 2,
         out_channels: 1,
@@ -48,7 +48,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let staging = buffer("app::staging", wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST);
     let bound = plan.bind(&Bindings::new().input(input.slice(..)).weight(weight.slice(..)).output(output.slice(..)))?;
 
-    // Every frame: the application's encoder, the application's pass. This records and does nothing else.
+    // Every frame: the application's encoder, the application's pass. `encode` only records.
     let mut encoder = device.create_command_encoder(&Default::default());
     {
         let mut pass = encoder.begin_compute_pass(&Default::default());

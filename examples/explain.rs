@@ -1,6 +1,7 @@
-//! How a problem can be run here: every recipe with its workgroups, predicted and measured time, and the one that is
-//! chosen. `cargo run --release --example explain -- PROBLEM`, with one of the benchmark's names (or a part of
-//! several), or a problem's text such as `conv_transpose:n2_ic6_oc4_i5x7_k2x5_s3x2`.
+//! Prints how a problem can be run on this device: every recipe with its workgroups, its predicted and its measured
+//! time, and which one the planner chooses. `cargo run --release --example explain -- PROBLEM` takes the name of a
+//! problem of the benchmark (or a part of several names), or a problem's text such as
+//! `conv_transpose:n2_ic6_oc4_i5x7_k2x5_s3x2`.
 
 #[path = "../benches/problems/mod.rs"]
 mod problems;
@@ -23,7 +24,7 @@ impl Visit for Explain<'_> {
         let (planner, options) = (self.0.planner(), PlanOptions::default());
         let plan = planner.plan_with(op, &options)?;
         let cost = plan.cost();
-        println!("{} FLOPs, {} bytes, each tensor once", cost.flops, cost.bytes);
+        println!("{} FLOPs, {} bytes if each tensor is read or written once", cost.flops, cost.bytes);
         let mut table = Table::new();
         table.load_preset(ASCII_MARKDOWN);
         table.set_header(["", "recipe", "workgroups", "predicted ms", "measured ms", "GFLOP/s", "GB/s"]);

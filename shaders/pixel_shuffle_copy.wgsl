@@ -1,16 +1,17 @@
 // Pixel shuffle and its inverse: one thread per sample copies it between the spacious side, where blocks of samples lie
 // in space, and the deep side, where they lie in channels.
 //
-// Spacious sample (c, q) is deep sample (c * deep_channel + phase * deep_phase, q / factor), with the phase q % factor
-// counted row-major over the axes. Every sample has one place on either side, so either may be written.
+// On the spacious side channel c has a sample at q; on the deep side that sample is at q / factor, in the channel that
+// lies c * deep_channel + phase * deep_phase elements after the first. The phase is q % factor, counted row-major over
+// the axes. Every sample has one place on each side, so either side may be written.
 
 struct Axis {
     first: u32,           // this dispatch's first index on the spacious side
     count: u32,           // indices of this dispatch
-    factor: u32,          // samples of a block
-    spacious_stride: u32, // elements, modulo 2^32 like every address here
-    deep_stride: u32,
-    unused_0: u32,
+    factor: u32,          // samples of a block along this axis
+    spacious_stride: u32, // elements from one sample to the next, modulo 2^32 like every address here
+    deep_stride: u32,     // elements from one sample to the next on the deep side
+    unused_0: u32,        // fills the struct to a multiple of 16 bytes
     unused_1: u32,
     unused_2: u32,
 }
@@ -19,21 +20,21 @@ struct Params {
     d: Axis,
     h: Axis,
     w: Axis,
-    batch_count: u32,
-    first_channel: u32, // channels of the spacious side
-    channel_count: u32,
-    spacious_base: u32,
-    spacious_batch: u32,
-    spacious_channel: u32,
-    deep_base: u32,
-    deep_batch: u32,
-    deep_channel: u32, // from one spacious channel to the next
-    deep_phase: u32,   // from one phase to the next
-    row_threads: u32,  // threads in one row of workgroups; rows are folded into y
+    batch_count: u32,      // images of this dispatch
+    first_channel: u32,    // this dispatch's first channel of the spacious side
+    channel_count: u32,    // and how many channels of the spacious side it copies
+    spacious_base: u32,    // address of channel 0, sample 0 in this dispatch's first image
+    spacious_batch: u32,   // from one image to the next
+    spacious_channel: u32, // from one channel to the next
+    deep_base: u32,        // address of channel 0, sample 0 in this dispatch's first image
+    deep_batch: u32,       // from one image to the next
+    deep_channel: u32,     // from one spacious channel to the next
+    deep_phase: u32,       // from one phase to the next
+    row_threads: u32,      // threads of one row of workgroups: thread = id.y * row_threads + id.x
 }
 
 override workgroup_size: u32 = 64;
-override to_depth: bool = false;
+override to_depth: bool = false; // whether the deep side is written
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;

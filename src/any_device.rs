@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::gpu::host::gpu::Gpu;
 use crate::gpu::program::context::GpuOp;
 
-/// Runs the ops on a [`Gpu`], or on the CPU where there is none.
+/// Runs ops on a [`Gpu`], or on the CPU of a machine without a usable GPU.
 ///
 /// ```
 /// use upconv::{Upsample2d, AnyDevice, ndarray::Array4};
@@ -26,9 +26,10 @@ pub enum AnyDevice {
 }
 
 impl AnyDevice {
-    /// The adapter that [`Gpu::new`] finds; the CPU where it finds none, where the adapter gives no device with wgpu's
-    /// default limits, and where it is a software driver, as [`cpu::run`](crate::cpu::run) is faster than shaders on
-    /// the same CPU. For shaders on a software driver take [`Gpu`] itself.
+    /// Takes the adapter that [`Gpu::new`] finds, or the CPU if there is no adapter, if the adapter gives no device
+    /// with wgpu's default limits, or if it is a software driver: [`cpu::run`](crate::cpu::run) is faster than shaders
+    /// on the same CPU. To run shaders on a software driver, use [`Gpu`] itself. Returns any error of [`Gpu::new`] but
+    /// [`Error::NoAdapter`] and [`Error::NoDevice`].
     pub fn new() -> Result<Self> {
         Self::preferred(Gpu::new(), Gpu::is_software)
     }
@@ -42,7 +43,8 @@ impl AnyDevice {
         }
     }
 
-    /// [`Gpu::run`] or [`cpu::run`](crate::cpu::run).
+    /// Runs an op by [`Gpu::run`] or [`cpu::run`](crate::cpu::run), with the same errors. `inputs` are those of
+    /// [`Op::inputs`](crate::Op::inputs), of any strides; the (first) output is row-major.
     pub fn run<O: GpuOp + CpuOp, D: Dimension>(&self, op: &O, inputs: &[ArrayView<f32, D>]) -> Result<Array<f32, D>> {
         match self {
             Self::Gpu(gpu) => gpu.run(op, inputs),

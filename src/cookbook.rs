@@ -7,6 +7,7 @@
 //! | [`tensorflow`] | Keras' layers and TensorFlow's functions, NHWC |
 //! | [`onnx`] | `ConvTranspose`, `Conv`, `Resize`, `DepthToSpace`, `MaxUnpool` |
 //! | [`caffe`] | `Deconvolution` with the bilinear filler, `Crop` |
+//! | [`conventions`] | what padding, output padding, kernels, indices and coordinates mean here |
 //! | [`sharing`] | a device that another crate has too: buffers, passes, textures, sRGB |
 //! | [`limits`] | which limits and features to request, tensors larger than a binding |
 //! | [`checkerboards`] | what they are, how to measure them, four ways out |
@@ -28,6 +29,9 @@ pub mod onnx {}
 
 #[doc = include_str!("cookbook/caffe.md")]
 pub mod caffe {}
+
+#[doc = include_str!("cookbook/conventions.md")]
+pub mod conventions {}
 
 #[doc = include_str!("cookbook/sharing.md")]
 pub mod sharing {}

@@ -1,6 +1,6 @@
-//! What numbers are stored as.
+//! The storage types of tensors.
 
-/// What the floating-point tensors of an op are stored as. Sums are f32 either way.
+/// The storage type of an op's floating-point tensors. Sums are f32 with either.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FloatType {
@@ -15,7 +15,7 @@ pub enum FloatType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DataType {
-    /// A number, stored as the plan's [`FloatType`].
+    /// A floating-point number, stored as the plan's [`FloatType`].
     Float,
     /// A signed integer of four bytes, such as an index.
     I32,

@@ -1,3 +1,12 @@
+// The README's pictures and links are relative to the repository, which the built documentation does not have beside
+// it. Markdown takes the first of several definitions of a link, so these stand before the README's own.
+#![cfg_attr(doc, doc = concat!(
+    "[contact_sheet]: data:image/jpeg;base64,", include_str!("../examples/upscale/contact_sheet.jpg.base64"), "\n",
+    "[figure]: data:image/svg+xml;base64,", include_str!("../benches/results/2026-11-22.svg.base64"), "\n",
+    "[examples]: https://docs.rs/crate/upconv/latest/source/examples/README.md\n",
+    "[architecture]: https://docs.rs/crate/upconv/latest/source/ARCHITECTURE.md\n",
+    "[contributing]: https://docs.rs/crate/upconv/latest/source/CONTRIBUTING.md\n\n",
+))]
 #![doc = include_str!("../README.md")]
 //!
 //! # Cookbook
@@ -34,6 +43,7 @@ mod tensor;
 pub use any_device::AnyDevice;
 pub use dtype::{DataType, FloatType};
 pub use error::mismatch::Mismatch;
+pub use error::recipe::RecipeError;
 pub use error::texture::TextureError;
 pub use error::tuned::TunedError;
 pub use error::{Error, Result};

@@ -1,4 +1,4 @@
-//! Other libraries' cases on the CPU reference; `tests/gpu` has them on every adapter.
+//! The test cases of other libraries, run on the CPU reference; `tests/gpu` runs them on every adapter.
 
 #[path = "../examples/conformance/runner/mod.rs"]
 #[allow(dead_code, reason = "the example uses all of it")]
@@ -21,7 +21,7 @@ fn the_reference_agrees_with_every_case() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// The judge notices one wrong element, of any output.
+/// A case fails if one element of any output is wrong.
 #[test]
 fn a_wrong_element_is_noticed() {
     let folder = std::env::temp_dir().join(format!("upconv-case-{}", std::process::id()));
@@ -37,7 +37,7 @@ fn a_wrong_element_is_noticed() {
             let copy = folder.join(file.file_name().unwrap());
             let right = std::fs::read(&copy).unwrap();
             let mut wrong = right.clone();
-            // The second largest bit of the last element: a large power of two, in a float as in an integer.
+            // Flips the second highest bit of the last element, which changes a float or an integer by much.
             if let Some(byte) = wrong.last_mut() {
                 *byte ^= 0x40;
             }

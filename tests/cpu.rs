@@ -1,5 +1,5 @@
-//! The CPU engine against the reference: random geometry, integers with `==`; the benchmark's problems within the
-//! bound.
+//! The CPU engine against the reference: layers of random geometry on integers with `==` and on fractions within the
+//! bound, and the benchmark's problems within the bound.
 
 #![cfg(feature = "cpu")]
 
@@ -13,7 +13,7 @@ use upconv::cpu::{self, CpuOp};
 use upconv::gpu::GpuOp;
 use upconv::{Activation, Conv, ConvTranspose, Op, Padding, ndarray};
 
-/// Tensors of an op: small integers, or fractions.
+/// Random inputs of an op: small integers, or fractions from -1 to 1.
 fn tensors<O: Op>(op: &O, integers: bool) -> Vec<ArrayD<f32>> {
     let mut state = 7u32;
     let mut next = || {
@@ -26,7 +26,7 @@ fn tensors<O: Op>(op: &O, integers: bool) -> Vec<ArrayD<f32>> {
 
 fn check<O: CpuOp>(op: &O, integers: bool) -> Result<(), String> {
     let tensors = tensors(op, integers);
-    // Views with the axes the other way round in memory, and back.
+    // Views whose axes are in reverse order in memory.
     let reversed: Vec<_> = tensors.iter().map(|tensor| tensor.t().as_standard_layout().into_owned()).collect();
     let views: Vec<_> = reversed.iter().map(|tensor| tensor.t()).collect();
     let output = cpu::run(op, &views).map_err(|error| error.to_string())?;
@@ -39,7 +39,7 @@ type Numbers = (usize, usize, usize, usize, i64, i64);
 
 fn layers<const R: usize>() -> impl Strategy<Value = (Conv<R>, ConvTranspose<R>)> {
     let axis = (1usize..=9, 1usize..=4, 1usize..=4, 1usize..=3, -1i64..=4, -1i64..=4);
-    // On both sides of the channel counts from which on a product is used.
+    // Input channels below and above the counts from which the engine uses a matrix product.
     let channels = (1usize..=12, 1usize..=6, 1usize..=3, 0usize..=2, any::<bool>());
     let activation = prop_oneof![
         Just(Activation::None),
@@ -109,13 +109,14 @@ impl Visit for Check {
 #[test]
 fn named_problems() {
     for (name, problem) in named() {
-        problem.cut(30_000_000).0.visit(&mut Check(name));
+        problem.reduced_to(30_000_000).0.visit(&mut Check(name));
     }
 }
 
 #[test]
 fn slabs_and_other_ops() {
-    // Several slabs of rows, each with a share in the same outputs; and one that has the reference alone.
+    // Layers of several slabs of rows, where two slabs may add to one output row; a max pooling, which the engine
+    // computes by the reference; and upsamplings.
     let base = ConvTranspose::<2> { in_channels: 9, out_channels: 40, input_size: [70, 33], ..Default::default() };
     let large = ConvTranspose::<2> { kernel_size: [5, 4], stride: [2, 3], padding: [[1, 2]; 2].into(), ..base };
     check(&large, true).unwrap();
@@ -137,7 +138,7 @@ fn slabs_and_other_ops() {
     }
 }
 
-/// A row longer than a slab, taps by the thousand, and sizes that only an empty batch makes legal.
+/// A row longer than a slab, thousands of taps, and sizes that are legal only because the batch is empty.
 #[test]
 fn sizes_past_a_slab() {
     let layer =

@@ -12,7 +12,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use safetensors::{Dtype, tensor::TensorView};
 use upconv::{Activation, ConvTranspose2d, cpu};
 
-/// Names, shapes and values of a generator of three numbers, four channels and two colours.
+/// Names, shapes and values of a small generator: three latent numbers, four channels and two colours.
 fn tensors() -> Vec<(String, ArrayD<f32>)> {
     let shapes: [(&str, &[usize]); 7] = [
         ("main.0.weight", &[3, 4, 4, 4]),

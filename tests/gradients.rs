@@ -1,5 +1,5 @@
 //! Gradients of the references: adjoint to their forward ops over random geometry, and equal to finite differences.
-//! The values are small integers and the sums f64, so that most of it is exact.
+//! The values are small integers and the sums f64, so that most comparisons are exact.
 
 use ndarray::{ArrayD, IxDyn};
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ use upconv::{
     UpsampleMode,
 };
 
-/// Numbers that differ from one another and from one seed to the next.
+/// Small integers that change with the element and the seed.
 fn tensor(shape: &[usize], seed: usize) -> ArrayD<f32> {
     let mut at = seed;
     ArrayD::from_shape_simple_fn(IxDyn(shape), || {
@@ -77,7 +77,8 @@ fn convolutions<const R: usize>() -> impl Strategy<Value = Conv<R>> {
     })
 }
 
-/// The op is linear in each of input, weight and bias: the gradients are its adjoints, and the slopes.
+/// The op is linear in each of input, weight and bias, so each gradient must be an adjoint, and equal to finite
+/// differences.
 macro_rules! layer {
     ($op:expr) => {{
         let op = $op;
@@ -141,7 +142,7 @@ const MODES: [UpsampleMode; 18] = [
     UpsampleMode::AdaptiveArea,
 ];
 
-/// <op(x), y> = <x, gradient(y)>, and the slopes.
+/// <op(x), y> = <x, gradient(y)>, and on small inputs the gradient equals finite differences.
 fn adjoint<T: Separable>(op: T)
 where
     SeparableGrad<T>: Op,
@@ -219,7 +220,7 @@ fn pools<const R: usize>(cases: u32) {
         let AvgPool { channels, input_size, kernel_size, stride, dilation, padding, .. } = average;
         let indices = Some(IndexConvention::Onnx);
         let pool = MaxPool { batch, channels, input_size, kernel_size, stride, padding, dilation, ceil_mode, indices };
-        // A window of padding alone is refused.
+        // `MaxPool` refuses a window that holds padding alone.
         if pool.output().is_ok() {
             maximum(&pool);
         }
@@ -228,8 +229,8 @@ fn pools<const R: usize>(cases: u32) {
     outcome.unwrap();
 }
 
-/// The samples are all different, so that a small step changes no window's choice; where the choice is kept, the
-/// pooling is linear.
+/// All samples differ, so that the small step of a finite difference changes no window's maximum; while each window
+/// keeps its maximum, the pooling is linear.
 fn maximum<const R: usize>(pool: &MaxPool<R>) {
     let shape = pool.inputs().unwrap().swap_remove(0).shape;
     let count: usize = shape.iter().product();
@@ -242,19 +243,20 @@ fn maximum<const R: usize>(pool: &MaxPool<R>) {
     if count < 40 {
         assert!(near(&back, &differences(pool, std::slice::from_ref(&x), 0, &y), 1e-9));
     }
-    let kept = std::collections::HashSet::<i32>::from_iter(indices.iter().copied()).len() == indices.len();
-    unpooled(&pool.unpool().unwrap(), &indices, kept);
+    let indices_are_unique =
+        std::collections::HashSet::<i32>::from_iter(indices.iter().copied()).len() == indices.len();
+    unpooled(&pool.unpool().unwrap(), &indices, indices_are_unique);
 }
 
-/// Of indices that do not repeat, the gradient is the adjoint.
-fn unpooled<const R: usize>(unpool: &MaxUnpool<R>, indices: &ArrayD<i32>, kept: bool) {
+/// Where no index repeats (`indices_are_unique`), the gradient of the unpooling is its adjoint.
+fn unpooled<const R: usize>(unpool: &MaxUnpool<R>, indices: &ArrayD<i32>, indices_are_unique: bool) {
     let x = tensor(indices.shape(), 11);
     let y = tensor(&unpool.output().unwrap().shape, 13);
     let tensors = [Tensor::F32(x.clone()), Tensor::I32(indices.clone())];
     let views: Vec<TensorView> = tensors.iter().map(TensorView::from).collect();
     let forward = unpool.reference(&views).unwrap().values;
     let back = unpool.grad_input().reference(&[TensorView::from(&y), indices.into()]).unwrap().values;
-    assert!(!kept || dot(&forward, &y) == dot(&back, &x));
+    assert!(!indices_are_unique || dot(&forward, &y) == dot(&back, &x));
 }
 
 #[test]

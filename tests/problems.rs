@@ -1,5 +1,5 @@
-//! The benchmark's problems are called what the ops call themselves, so that one text serves benchmarks, tests, logs
-//! and tuned recipes.
+//! The benchmark reads back the text that an op prints for itself (`Op::problem`), so that one text serves benchmarks,
+//! tests, logs and tuned recipes.
 
 use upconv::Op;
 

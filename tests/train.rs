@@ -1,4 +1,5 @@
-//! The kernel that learns: its weights are saved and loaded, its gradients lead down, and bad files are refused.
+//! The super-resolution network of `train`: its weights are saved and loaded, training improves it, and bad files are
+//! refused.
 
 mod common;
 
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 use super_resolution::{Init, Network};
 use upconv::cpu;
 
-/// A folder of this test's own, among what is built.
+/// A folder for one test, in the build directory.
 fn folder(name: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::create_dir_all(&folder).unwrap();
@@ -28,7 +29,7 @@ fn weights_are_saved_as_they_are_loaded() {
     }
 }
 
-/// Before it has learned anything it is bilinear interpolation, also at the picture's edge.
+/// With `Init::Bilinear` the untrained network is bilinear interpolation, at the picture's edge too.
 #[test]
 fn it_begins_as_bilinear_interpolation() {
     use upconv::{PytorchInterpolate, Upsample2d};
@@ -46,7 +47,7 @@ fn it_begins_as_bilinear_interpolation() {
     }
 }
 
-/// A few steps from random weights, and a picture by what came of them.
+/// Trains for some steps from random weights, then upscales a picture with the learned weights.
 #[test]
 fn it_learns_and_its_weights_are_used() {
     let folder = folder("trained");

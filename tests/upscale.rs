@@ -1,4 +1,4 @@
-//! The main job's refusals: one clear line and exit code 1. None of them needs a GPU.
+//! What the `upscale` example refuses: each time with one clear line and exit code 1, and without a GPU.
 
 mod common;
 

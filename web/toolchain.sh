@@ -1,12 +1,12 @@
-# For this folder's scripts, which have changed to the repository's root: cargo for wasm32, and wasm-bindgen's tools.
+# Functions for this folder's scripts, to be called in the repository's root: cargo for wasm32, wasm-bindgen's tools.
 
-# Says what is wrong and ends.
+# Prints what is wrong and exits.
 fail() {
     echo "$0: $*" >&2
     exit 1
 }
 
-# Installs those of these Debian packages that are not there. $1 says what they are for.
+# Installs those of the Debian packages $2, $3, ... that are missing. $1 says what they are for.
 debian_packages() {
     purpose=$1
     shift
@@ -19,7 +19,7 @@ debian_packages() {
         "apt-get install --no-install-recommends$absent"
     echo "$0: installing$absent"
     apt-get update -q
-    # Without --no-remove apt might trade another Rust for this one.
+    # Without --no-remove apt might remove an installed Rust that conflicts with these packages.
     # shellcheck disable=SC2086
     apt-get install -y -q --no-install-recommends --no-remove $absent || fail "$purpose could not be installed"
 }
@@ -29,7 +29,7 @@ has_wasm_target() {
     library=$(rustc --print target-libdir --target wasm32-unknown-unknown 2>/dev/null) && [ -d "$library" ]
 }
 
-# Cargo for wasm32: that on the PATH, or Debian's, which builds the standard library too. $1 is cargo's subcommand.
+# Runs cargo for wasm32: cargo on the PATH, or Debian's, which builds the standard library too. $1 is its subcommand.
 web_cargo() {
     subcommand=$1
     shift

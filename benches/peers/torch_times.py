@@ -2,10 +2,11 @@
 """PyTorch on the benchmark's named problems: torch_times.py [cpu | cuda] [f32 | f16] [THREADS].
 
 Prints a Markdown table of medians. The problems are read from ../problems/mod.rs, so that there is one list.
-On CUDA, TF32 is off and times are by events.
+On CUDA, TF32 is off and times are measured by events.
 
-torch_times.py serve [cpu | cuda] [THREADS] is for the peers' program, which measures ours in turns: the first line tells
-who answers, a problem's name is answered with `ready` or `none`, `go` with the nanoseconds of a run as the host saw them.
+torch_times.py serve [cpu | cuda] [THREADS] is for the peers' program, which measures ours in turns. It prints who
+answers, and then answers a problem's name with `ready` or `none`, `go` with the nanoseconds of a run as the host saw
+them.
 """
 import pathlib
 import re
@@ -41,7 +42,7 @@ def problems():
             yield name, op, fields
     sizes = re.search(r"channels: (\d+), input_size: \[(\d+), (\d+)\], output_size: \[(\d+), (\d+)\]", SOURCE).groups()
     rows = re.search(r"const UPSAMPLE: .*? = \[(.*?)\n\];", SOURCE, re.S).group(1)
-    for name, mode in re.findall(r'\("(\w+)", Interpolate::(\w+)', rows):
+    for name, mode in re.findall(r'\("(\w+)", PytorchInterpolate::(\w+)', rows):
         yield name, MODES[mode], dict(ic=sizes[0], i="x".join(sizes[1:3]), size="x".join(sizes[3:]))
 
 

@@ -1,8 +1,10 @@
-//! Problems as one line of text each, shared by the tests and the benchmark, and the named ones of the literature.
+//! Problems as one line of text each, shared by the tests and the benchmark, and the named problems from the
+//! literature.
 //!
 //! A problem is written `n2_ic6_oc4_i5x7_k2x5_s3x2_p2:1x1:0_d1x2_op1x0_g2_b1`: batch, input and output channels, input
 //! size, kernel, stride, padding (`before:after`, or one number for both), dilation, output padding, groups, bias.
-//! What is left out is 1, or 0 for padding and bias. The number of spatial axes is that of `i`.
+//! A field that is left out is 1, but padding, output padding and bias are 0. The number of spatial axes is that of
+//! `i`.
 
 use upconv::{Conv, Conv2d, ConvTranspose, ConvTranspose2d, Op, PytorchInterpolate, Upsample2d};
 #[cfg(not(target_arch = "wasm32"))]
@@ -113,7 +115,7 @@ impl<const R: usize> Fields<R> {
     }
 }
 
-/// A problem of either kind.
+/// A problem of the benchmark, of two spatial axes.
 #[derive(Clone, Debug)]
 pub enum Problem {
     ConvTranspose(ConvTranspose2d),
@@ -124,7 +126,7 @@ pub enum Problem {
     Upsample(Upsample2d),
 }
 
-/// A piece of work for whatever runs a problem: a function of any op.
+/// A function that is generic over the op, which [`Problem::visit`] calls with the problem's own op.
 #[cfg(not(target_arch = "wasm32"))]
 #[allow(dead_code, reason = "the tests run futures")]
 pub trait Visit {
@@ -145,14 +147,14 @@ impl Problem {
         }
     }
 
-    /// The same problem with its output channels (its groups, if depthwise) halved until it has no more products than
-    /// `most`, and by what it was divided. One channel remains at least.
-    pub fn cut(&self, most: u128) -> (Self, usize) {
-        let (mut cut, mut divisor) = (self.clone(), 1);
-        while cut.multiply_adds() > most && cut.halve() {
+    /// The problem with its output channels, and its groups if it has several, halved while the counts are even and it
+    /// has more than `most` multiply-adds; and the divisor, a power of two.
+    pub fn reduced_to(&self, most: u128) -> (Self, usize) {
+        let (mut reduced, mut divisor) = (self.clone(), 1);
+        while reduced.multiply_adds() > most && reduced.halve() {
             divisor *= 2;
         }
-        (cut, divisor)
+        (reduced, divisor)
     }
 
     fn multiply_adds(&self) -> u128 {
@@ -218,14 +220,15 @@ const UPSAMPLE: [(&str, PytorchInterpolate); 3] = [
     ("up_bicubic", PytorchInterpolate::Cubic { align_corners: false }),
 ];
 
-/// Whether a filter means this problem: by its whole name, or by a part of it where it is nobody's whole name.
+/// Whether a filter selects the problem of this name: by the whole name, or by a part of it if the filter is no layer's
+/// whole name.
 #[allow(dead_code, reason = "the tests run every problem")]
 pub fn selects(filter: &str, name: &str) -> bool {
     let whole = CONV_TRANSPOSE.iter().chain(&CONV).map(|(name, _)| name).any(|name| *name == filter);
     if whole { name == filter } else { name.contains(filter) }
 }
 
-/// A problem of two axes spelt out after its op's name and a colon; none where there is no colon.
+/// Reads a problem of two axes, written as its op's name, a colon and the fields; `None` where there is no colon.
 #[allow(dead_code, reason = "the tests and the benchmark name theirs")]
 pub fn parse(text: &str) -> Result<Option<Problem>, String> {
     match text.split_once(':') {

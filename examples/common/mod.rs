@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-/// Ends a program: by what its arguments asked for, its usage if they asked for help, or one line that says what is
-/// wrong.
+/// Runs a program with its parsed arguments, or prints its usage if they ask for help (`None`), or prints an error as
+/// one line. Returns the exit status.
 pub fn end<A>(
     name: &str,
     usage: &str,

@@ -3,7 +3,7 @@
 use ndarray::ArrayD;
 use safetensors::{Dtype, SafeTensors};
 
-/// The tensor of this name, which is to be stored as f32.
+/// The tensor of this name; an error if it is not stored as f32.
 pub fn tensor(file: &SafeTensors, name: &str) -> Result<ArrayD<f32>, String> {
     let view = file.tensor(name).map_err(|error| format!("{name}: {error}"))?;
     if view.dtype() != Dtype::F32 {

@@ -45,7 +45,7 @@ fn run(arguments: &Arguments) -> Result<Vec<Row>, String> {
     if gpus.is_empty() {
         eprintln!("no GPU adapter answers: only the CPU reference is checked");
     }
-    // Kept until the process ends: some drivers crash when a device goes at exit.
+    // Kept until the process ends: some drivers crash when a device is dropped at exit.
     let gpus: &'static [Gpu] = Box::leak(gpus.into_boxed_slice());
     let engines: Vec<Engine> = [Engine::Reference].into_iter().chain(gpus.iter().map(Engine::Gpu)).collect();
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}").map_err(|error| error.to_string())?;

@@ -14,12 +14,12 @@ use upconv::{Activation, ConvTranspose2d, cpu};
 /// PyTorch's `BatchNorm2d.eps`.
 const EPSILON: f32 = 1e-5;
 
-/// Sizes of Radford, Metz and Chintala's generator as PyTorch's example has them: numbers in, and channels of each
-/// layer.
+/// Sizes of Radford, Metz and Chintala's generator as PyTorch's example has them: length of the latent vector, and
+/// output channels of each layer.
 const LATENT: usize = 100;
 const CHANNELS: [usize; 5] = [512, 256, 128, 64, 3];
 
-/// A transposed convolution with its bias, and its batch normalisation in both.
+/// A transposed convolution, with its batch normalisation folded into weight and bias.
 pub struct Layer {
     pub op: ConvTranspose2d,
     pub weight: Array4<f32>,
@@ -40,7 +40,8 @@ pub struct Generator {
 }
 
 impl Layer {
-    /// The layer of this number: the first makes a vector an image as large as its kernel, each other doubles it.
+    /// The layer of this number: the first turns a vector into an image as large as its kernel, the others double
+    /// the image's size.
     fn new(number: usize, batch: usize, input_size: [usize; 2], weight: Array4<f32>) -> Self {
         let (in_channels, out_channels, height, width) = weight.dim();
         let op = ConvTranspose2d {
@@ -58,8 +59,8 @@ impl Layer {
         Self { op, weight, bias: Array1::zeros(out_channels) }
     }
 
-    /// `(x - mean) / sqrt(variance + eps) * weight + bias` of each output channel is a factor for its weights and its
-    /// bias, and another bias; a ReLU comes after.
+    /// Folds `(x - mean) / sqrt(variance + eps) * weight + bias` of each output channel into the layer's weight and
+    /// bias, and makes the activation a ReLU.
     fn fold(&mut self, norm: &BatchNorm) {
         let factor = &norm.weight / (&norm.variance + EPSILON).mapv(f32::sqrt);
         self.bias = &norm.bias + (&self.bias - &norm.mean) * &factor;
@@ -119,8 +120,8 @@ impl Generator {
         Ok(Self { layers })
     }
 
-    /// As DCGAN begins: weights from a normal distribution of deviation 0.02, normalisations of weights about 1; their
-    /// means and variances are those of one batch, as after a first step of training.
+    /// DCGAN's generator before training: weights from a normal distribution of deviation 0.02 around 0, those of the
+    /// normalisations around 1. Their means and variances are those of one batch, as in training.
     pub fn random(seed: u64, batch: usize) -> Result<Self, String> {
         let mut random = StdRng::seed_from_u64(seed);
         let mut normal = |mean: f32| Normal::new(mean, 0.02).expect("a deviation above 0").sample(&mut random);
@@ -157,7 +158,7 @@ pub fn latent(seed: u64, batch: usize, length: usize) -> Array4<f32> {
     Array4::from_shape_simple_fn((batch, length, 1, 1), || normal.sample(&mut random))
 }
 
-/// The normalisation that makes each channel of this batch of mean 0 and variance 1, before its weight.
+/// The normalisation that gives each channel of this batch mean 0 and variance 1, and then multiplies it by `weight`.
 fn statistics(output: &Array4<f32>, weight: Array1<f32>) -> BatchNorm {
     let channels = output.axis_iter(Axis(1));
     let moments = channels.map(|channel| {

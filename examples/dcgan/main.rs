@@ -1,5 +1,5 @@
 //! Runs DCGAN's generator from end to end on the GPU, in one submission, and checks each of its layers against the CPU
-//! reference. The weights are random ones of a seed, or those of a safetensors file in PyTorch's names.
+//! reference. The weights are random, by a seed, or come from a safetensors file with the names of PyTorch's example.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -16,15 +16,15 @@ use ndarray::ArrayD;
 use run::Network;
 use upconv::Gpu;
 
-const NEEDED: &str = "this needs a GPU with its driver, or a software one (Debian, Ubuntu: mesa-vulkan-drivers)";
+const MISSING_HINT: &str = "this needs a GPU with its driver, or a software one (Debian, Ubuntu: mesa-vulkan-drivers)";
 
 const USAGE: &str = "usage: dcgan [WEIGHTS.safetensors] [--seed N] [--count N] [--out FILE.png]";
 
-/// Pictures in a row, and the space between them.
+/// Pictures in a row, and the space between them in pixels.
 const COLUMNS: usize = 4;
 const GAP: usize = 4;
 
-/// More pictures than this make the reference a matter of minutes.
+/// Most pictures. With more, the reference would take minutes.
 const MAX_COUNT: usize = 64;
 
 struct Arguments {
@@ -62,7 +62,7 @@ fn load(arguments: &Arguments) -> Result<Generator, String> {
     Generator::load(&bytes, arguments.count).map_err(|error| message(&error))
 }
 
-/// The pictures in rows; -1 is black and 1 is white, as `tanh` ends.
+/// The pictures in rows; values from -1 (black) to 1 (white), which is the range of `tanh`.
 fn sheet(pictures: &ArrayD<f32>) -> Result<RgbImage, String> {
     let &[count, channels, height, width] = pictures.shape() else { return Err("no pictures".into()) };
     if channels != 3 && channels != 1 {
@@ -86,14 +86,14 @@ fn sheet(pictures: &ArrayD<f32>) -> Result<RgbImage, String> {
 fn run(arguments: &Arguments) -> Result<(), String> {
     let message = |error: upconv::Error| error.to_string();
     let generator = load(arguments)?;
-    let gpu = Gpu::new().map_err(|error| format!("{error}; {NEEDED}"))?;
+    let gpu = Gpu::new().map_err(|error| format!("{error}; {MISSING_HINT}"))?;
     let network = Network::new(&gpu, &generator).map_err(message)?;
     let latent = generator::latent(arguments.seed, arguments.count, generator.latent());
     let outputs = network.run(&gpu, &generator, &latent).map_err(message)?;
 
     let mut table = Table::new();
     table.load_preset(ASCII_MARKDOWN);
-    table.set_header(["layer", "output", "recipe", "largest error, ulps of the bound"]);
+    table.set_header(["layer", "output", "recipe", "largest error of the allowed, in ulps"]);
     let mut input = latent.into_dyn();
     for (((number, layer), output), recipe) in (1..).zip(&generator.layers).zip(outputs).zip(network.recipes()) {
         let agreement = run::check(layer, &input, &output).map_err(|error| format!("layer {number}: {error}"))?;
@@ -109,7 +109,10 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     }
     sheet(&input)?.save(&arguments.out).map_err(|error| refused(&error))?;
     let (count, milliseconds) = (arguments.count, time.as_secs_f64() * 1e3);
-    println!("every layer is right; {count} pictures take {milliseconds:.1} ms on {}", gpu.info().name);
+    println!(
+        "every layer agrees with its reference; {count} pictures take {milliseconds:.1} ms on {}",
+        gpu.info().name
+    );
     println!("they are in {}", arguments.out.display());
     Ok(())
 }

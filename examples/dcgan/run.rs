@@ -12,9 +12,9 @@ use super::generator::{Generator, Layer};
 pub struct Network {
     plans: Vec<Plan>,
     bounds: Vec<Bound>,
-    /// What the layers read and write in turn.
+    /// Two buffers: each layer reads one and writes the other, in turn.
     activations: [Buffer; 2],
-    /// Where each layer's output is kept to be checked.
+    /// A copy of each layer's output, to be checked.
     kept: Vec<Buffer>,
 }
 
@@ -25,7 +25,7 @@ impl Network {
         let plans = layers.iter().map(|layer| gpu.planner().plan(&layer.op)).collect::<Result<Vec<_>>>()?;
         let sizes = layers.iter().map(bytes).collect::<Result<Vec<_>>>()?;
         let input = (generator.latent() * layers[0].op.batch * 4) as u64;
-        // The layer of number n writes the n-th of the two in turn, and reads the other.
+        // Layer n, counted from 0, writes buffer n % 2 and reads the other.
         let largest = |side: usize| {
             let own = sizes.iter().skip(side).step_by(2).copied();
             own.chain((side == 1).then_some(input)).fold(0, u64::max)
@@ -50,7 +50,7 @@ impl Network {
         self.plans.iter().map(|plan| plan.recipe().to_string())
     }
 
-    /// Runs all layers in one submission, which keeps a copy of each output, and gives those.
+    /// Runs all layers in one submission, which also copies each output, and returns the copies.
     pub fn run(&self, gpu: &Gpu, generator: &Generator, latent: &Array4<f32>) -> Result<Vec<ArrayD<f32>>> {
         let latent: Vec<f32> = latent.iter().copied().collect();
         gpu.queue().write_buffer(&self.activations[1], 0, bytemuck::cast_slice(&latent));
@@ -68,7 +68,7 @@ impl Network {
         generator.layers.iter().zip(&self.kept).map(output).collect()
     }
 
-    /// Time of a whole run without copies, from its submission to its end: the fastest of some.
+    /// Time of a whole run without copies, from its recording to its end as the host sees it: the fastest of five.
     pub fn time(&self, gpu: &Gpu) -> Result<Duration> {
         let once = || {
             let begin = Instant::now();
@@ -85,7 +85,7 @@ impl Network {
     }
 }
 
-/// Compares a layer's output with the reference of what it read.
+/// Compares a layer's output with the reference's output for the same input.
 pub fn check(layer: &Layer, input: &ArrayD<f32>, output: &ArrayD<f32>) -> Result<Agreement> {
     let operands = [input.view(), layer.weight.view().into_dyn(), layer.bias.view().into_dyn()];
     layer.op.reference(&operands)?.check(output.view())

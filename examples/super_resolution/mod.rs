@@ -1,5 +1,5 @@
 //! A network that doubles a picture's size: convolutions that find features, and a transposed convolution that draws
-//! them. It takes one channel, between 0 and 1, so that a picture is a batch of three.
+//! them. It takes one channel with values between 0 and 1; a colour picture is a batch of three.
 
 #[path = "../common/tensors.rs"]
 mod tensors;
@@ -19,7 +19,7 @@ use upconv::{Activation, Conv2d, ConvTranspose2d, Gpu, Result};
 /// Slope of the leaky ReLUs.
 pub const SLOPE: f32 = 0.1;
 
-/// How many times larger the output is.
+/// How many times larger the output is on each axis.
 pub const FACTOR: usize = 2;
 
 /// Features, and the sides of the convolutions' kernels.
@@ -29,12 +29,12 @@ const KERNELS: [usize; 2] = [5, 3];
 /// Taps of the transposed convolution on each axis: as many as bilinear interpolation has.
 const UP_KERNEL: usize = 2 * FACTOR;
 
-/// How the transposed convolution begins.
+/// The network's weights before training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Init {
-    /// As bilinear interpolation of the picture, which the convolutions pass through their first feature.
+    /// Bilinear interpolation of the picture, which the convolutions pass on unchanged as their first feature.
     Bilinear,
-    /// At random, as is usual.
+    /// Random weights in every layer, as is usual.
     Random,
 }
 
@@ -61,7 +61,7 @@ pub enum Layer {
 }
 
 impl Network {
-    /// Random features after He; the transposed convolution as `init` says.
+    /// A network with random weights after He et al., except those that [`Init::Bilinear`] sets.
     pub fn new(init: Init, seed: u64) -> Result<Self> {
         let mut random = StdRng::seed_from_u64(seed);
         let mut normal = |shape: [usize; 4], fan_in: usize| {
@@ -81,7 +81,7 @@ impl Network {
         }
         let shape = [FEATURES, 1, UP_KERNEL, UP_KERNEL];
         let weight = match init {
-            // Each output meets a quarter of the taps.
+            // Each output sums a quarter of the taps.
             Init::Random => normal(shape, FEATURES * UP_KERNEL * UP_KERNEL / (FACTOR * FACTOR)),
             Init::Bilinear => {
                 let filler = ConvTranspose2d::caffe_bilinear(ConvTranspose2d::default(), FACTOR)?.bilinear_filler()?;
@@ -114,13 +114,13 @@ impl Network {
         self.layers.iter().enumerate().map(layer).collect()
     }
 
-    /// Input samples on each side that an output depends on: what to repeat beyond a picture's edge.
+    /// How many input samples on each side an output depends on: so many are repeated beyond a picture's edge.
     pub fn reach(&self) -> usize {
         let side = |parameters: &Parameters| parameters.weight.dim().2.max(parameters.weight.dim().3) / 2;
         self.layers.iter().map(side).sum()
     }
 
-    /// Of a safetensors file of these names: `convs.0.weight`, `convs.0.bias`, ..., `up.weight`, `up.bias`.
+    /// Reads a safetensors file with these names: `convs.0.weight`, `convs.0.bias`, ..., `up.weight`, `up.bias`.
     pub fn load(path: &Path) -> std::result::Result<Self, String> {
         let message = |error: &dyn std::fmt::Display| format!("cannot read {}: {error}", path.display());
         let bytes = std::fs::read(path).map_err(|error| message(&error))?;
@@ -141,7 +141,7 @@ impl Network {
             let is_up = name == "up";
             let (ins, outs) = if is_up { (shape[0], shape[1]) } else { (shape[1], shape[0]) };
             let before = layers.last().map_or(1, |layer| layer.bias.len());
-            // Sizes that a padding alike on both sides keeps, and doubles.
+            // Kernel sizes for which equal padding on both sides lets a layer keep, or double, its input's size.
             let fits =
                 |side: &usize| if is_up { *side >= FACTOR && side.is_multiple_of(2) } else { !side.is_multiple_of(2) };
             let fits = shape[2..].iter().all(fits);
@@ -156,7 +156,7 @@ impl Network {
         Ok(Self { layers })
     }
 
-    /// A safetensors file, as [`Network::load`] reads it.
+    /// Writes a safetensors file that [`Network::load`] reads.
     pub fn save(&self, path: &Path) -> std::result::Result<(), String> {
         let mut tensors = BTreeMap::new();
         for layer in &self.layers {
@@ -172,8 +172,8 @@ impl Network {
         std::fs::write(path, bytes).map_err(|error| format!("cannot write {}: {error}", path.display()))
     }
 
-    /// A picture (1, 3, height, width) of numbers between 0 and 1, doubled: `run` computes each layer from its input,
-    /// weight and bias. The edge is repeated beyond the picture, as far as the network reaches.
+    /// Doubles the size of a picture (1, 3, height, width) of numbers between 0 and 1: `run` computes each layer from
+    /// its input, weight and bias. The edge is repeated beyond the picture, by [`Network::reach`] samples.
     pub fn double(
         &self,
         picture: &Array4<f32>,
@@ -197,7 +197,7 @@ impl Network {
 }
 
 impl Layer {
-    /// The layer on the GPU.
+    /// Runs the layer on the GPU, on its input, weight and bias.
     pub fn run(&self, gpu: &Gpu, operands: &[ArrayViewD<f32>]) -> std::result::Result<ArrayD<f32>, String> {
         match self {
             Self::Conv(conv) => gpu.run(conv, operands),

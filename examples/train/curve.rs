@@ -29,7 +29,7 @@ fn svg(losses: &[f32]) -> Result<String, Box<dyn std::error::Error>> {
     let area = SVGBackend::with_string(&mut text, (760, 420)).into_drawing_area();
     area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&area)
-        .caption("PSNR of the crops that were learned from", ("sans-serif", 18))
+        .caption("PSNR of the training crops", ("sans-serif", 18))
         .margin(14)
         .x_label_area_size(44)
         .y_label_area_size(56)
@@ -38,7 +38,7 @@ fn svg(losses: &[f32]) -> Result<String, Box<dyn std::error::Error>> {
         .configure_mesh()
         .light_line_style(WHITE)
         .x_desc(format!("step; the line is the mean of the last {WINDOW}"))
-        .y_desc("dB, of the mean squared error")
+        .y_desc("PSNR in dB")
         .label_style(("sans-serif", 14))
         .axis_desc_style(("sans-serif", 15))
         .draw()?;

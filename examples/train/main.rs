@@ -27,18 +27,18 @@ use super_resolution::{FACTOR, Init, Layer, Network};
 use trainer::{Batch, LOSSES, Trainer};
 use upconv::{Checkerboard, Gpu};
 
-const NEEDED: &str = "this needs a GPU with its driver, or a software one (Debian, Ubuntu: mesa-vulkan-drivers)";
+const MISSING_HINT: &str = "this needs a GPU with its driver, or a software one (Debian, Ubuntu: mesa-vulkan-drivers)";
 
 const USAGE: &str = "usage: train [--init bilinear|random] [--steps N] [--seed N] [--out DIR]";
 
 /// The photographs: Stéfan van der Walt's cat and Rachel Michetti's coffee, CC0; Eileen Collins by NASA, public domain.
-const LEARNED_FROM: [(&str, &[u8]); 2] =
+const TRAINING_PHOTOS: [(&str, &[u8]); 2] =
     [("chelsea", include_bytes!("photos/chelsea.png")), ("coffee", include_bytes!("photos/coffee.png"))];
 const TESTED_ON: (&str, &[u8]) = ("astronaut", include_bytes!("../upscale/astronaut.png"));
 
 const BATCH: Batch = Batch { count: 16, side: 24 };
 
-/// The learning rate rises to this over so many steps, and falls to nothing as a cosine.
+/// The largest learning rate, and the steps in which the rate rises to it; over all steps it falls to 0 as a cosine.
 const RATE: f32 = 2e-3;
 const WARM_UP: u32 = 40;
 
@@ -118,14 +118,14 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     let message = |error: upconv::Error| error.to_string();
     let refused = |error: &dyn std::fmt::Display| format!("cannot write to {}: {error}", arguments.out.display());
     std::fs::create_dir_all(&arguments.out).map_err(|error| refused(&error))?;
-    let gpu = Gpu::new().map_err(|error| format!("{error}; {NEEDED}"))?;
+    let gpu = Gpu::new().map_err(|error| format!("{error}; {MISSING_HINT}"))?;
     let pair = |(name, photograph): (&'static str, &[u8])| Pair::new(&gpu, name, photograph);
-    let pairs = LEARNED_FROM.into_iter().map(pair).collect::<Result<Vec<_>, _>>()?;
+    let pairs = TRAINING_PHOTOS.into_iter().map(pair).collect::<Result<Vec<_>, _>>()?;
     let test = pair(TESTED_ON)?;
     let network = Network::new(arguments.init, arguments.seed).map_err(message)?;
     let before = network.double(&test.small, |layer, operands| layer.run(&gpu, operands))?;
     let name = if arguments.init == Init::Bilinear { "bilinear" } else { "random" };
-    println!("the transposed convolution begins {name}: {}", report(&network).map_err(message)?);
+    println!("before training, the {name} transposed convolution: {}", report(&network).map_err(message)?);
 
     let begin = Instant::now();
     let (learned, losses) = train(&gpu, network, &pairs, arguments).map_err(message)?;
@@ -138,7 +138,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         "on {}, which it has not seen: {at_first:.2} dB before, bicubic {cubic:.2} dB, learned {at_last:.2} dB",
         test.name
     );
-    println!("the transposed convolution ends: {}", report(&learned).map_err(message)?);
+    println!("after training: {}", report(&learned).map_err(message)?);
 
     learned.save(&arguments.out.join("weights.safetensors"))?;
     curve::draw(&arguments.out.join("loss.svg"), &losses)?;

@@ -9,7 +9,7 @@ use upconv::{Border, Coordinates, Filter, Gpu, PytorchInterpolate, Result, Upsam
 use super::super_resolution::FACTOR;
 use super::trainer::Batch;
 
-/// A photograph with itself at half the size: (1, 3, height, width), between 0 and 1.
+/// A photograph, and the same at half the size: both (1, 3, height, width), with values between 0 and 1.
 pub struct Pair {
     pub name: &'static str,
     pub large: Array4<f32>,
@@ -17,7 +17,7 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// Halves a photograph by a bicubic filter as wide as the step is, and rounds to the 256 codes of a file.
+    /// Halves a photograph by an antialiasing bicubic filter, and rounds to the 256 values of an 8-bit file.
     pub fn new(gpu: &Gpu, name: &'static str, photograph: &[u8]) -> std::result::Result<Self, String> {
         let picture = image::load_from_memory(photograph).map_err(|error| format!("{name}: {error}"))?.to_rgb8();
         let [width, height] = [picture.width(), picture.height()].map(|side| side as usize / FACTOR * FACTOR);
@@ -37,10 +37,10 @@ impl Pair {
             ..Default::default()
         };
         let small = gpu.run(&half, &[large.view()]).map_err(|error| error.to_string())?;
-        Ok(Self { name, large, small: small.mapv(code) })
+        Ok(Self { name, large, small: small.mapv(round_to_8_bits) })
     }
 
-    /// What the network is measured against: PyTorch's bicubic, the best of the usual ones here.
+    /// PyTorch's bicubic upsampling, the best of the usual methods here, with which the network is compared.
     pub fn bicubic(&self, gpu: &Gpu) -> Result<Array4<f32>> {
         let (_, _, height, width) = self.large.dim();
         let up = Upsample2d::from_shape(self.small.shape(), [height, width])?;
@@ -49,25 +49,26 @@ impl Pair {
     }
 }
 
-/// As a file has it: between 0 and 1, one of 256 codes.
-pub fn code(value: f32) -> f32 {
+/// Rounds a value to the nearest of the 256 values between 0 and 1 that an 8-bit file can hold.
+pub fn round_to_8_bits(value: f32) -> f32 {
     (value.clamp(0.0, 1.0) * 255.0).round() / 255.0
 }
 
-/// Peak signal-to-noise ratio in dB over all channels, both rounded to codes.
+/// Peak signal-to-noise ratio in dB over all channels, of two pictures rounded to 8 bits.
 pub fn psnr(picture: &Array4<f32>, truth: &Array4<f32>) -> f64 {
-    let squares = picture.iter().zip(truth).map(|(&a, &b)| f64::from(code(a) - code(b)).powi(2));
+    let squares = picture.iter().zip(truth).map(|(&a, &b)| f64::from(round_to_8_bits(a) - round_to_8_bits(b)).powi(2));
     -10.0 * (squares.sum::<f64>() / truth.len() as f64).log10()
 }
 
 pub fn to_image(picture: &Array4<f32>) -> RgbImage {
     let (_, _, height, width) = picture.dim();
     RgbImage::from_fn(width as u32, height as u32, |x, y| {
-        [0, 1, 2].map(|c| (code(picture[[0, c, y as usize, x as usize]]) * 255.0).round() as u8).into()
+        [0, 1, 2].map(|c| (round_to_8_bits(picture[[0, c, y as usize, x as usize]]) * 255.0).round() as u8).into()
     })
 }
 
-/// Random crops of one channel each, turned and mirrored at random: small ones, and the large ones that they come from.
+/// Random crops of one channel each, turned and mirrored at random: of the small pictures, and the same details of the
+/// large ones.
 pub fn crops(pairs: &[Pair], batch: Batch, random: &mut StdRng) -> [Vec<f32>; 2] {
     let [mut small, mut large] = [Vec::new(), Vec::new()];
     for _ in 0..batch.count {

@@ -1,5 +1,5 @@
-//! Training on the GPU: forward, backward and an optimiser's step as one pass of dispatches, of which only the loss is
-//! ever read back.
+//! Training on the GPU: one compute pass computes the network, its gradients and an optimiser's step. During training
+//! only the losses are read back.
 
 use bytemuck::{Pod, Zeroable};
 use ndarray::Array4;
@@ -9,50 +9,61 @@ use upconv::{Bindings, Bound, Gpu, Result};
 
 use super::super_resolution::{FACTOR, Layer, Network, SLOPE};
 
-/// Every tensor of parameters begins at a multiple of this, as every device lets a binding begin.
+/// Every tensor of parameters begins at a multiple of so many bytes, at which every device lets a binding begin.
 const ALIGNMENT: u64 = 256;
 
 /// Adam's constants, as its authors and PyTorch have them.
 const BETA: [f32; 2] = [0.9, 0.999];
 const EPSILON: f32 = 1e-8;
 
+/// `Params` of `loss.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
 struct LossParams {
+    /// Side of a picture, in samples.
     side: u32,
+    /// Samples on each side of a picture that do not count.
     edge: u32,
+    /// Samples of the batch.
     count: u32,
+    /// Where in the losses the error is written.
     slot: u32,
+    /// 1 / number of samples that count.
     scale: f32,
 }
 
+/// `Params` of `adam.wgsl`, for step t.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
 struct AdamParams {
+    /// Learning rate times `sqrt(1 - beta_2^t) / (1 - beta_1^t)`.
     rate: f32,
+    /// Decay of the gradients' running mean.
     beta_1: f32,
+    /// Decay of their squares' running mean.
     beta_2: f32,
+    /// [`EPSILON`] times `sqrt(1 - beta_2^t)`.
     epsilon: f32,
 }
 
-/// What a step of training looks at.
+/// The size of the batch that a step of training takes.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch {
-    /// Pictures.
+    /// Number of pictures.
     pub count: usize,
-    /// Side of a small picture.
+    /// Side of a small picture, in samples.
     pub side: usize,
 }
 
 /// A dispatch of the example's own shaders.
-struct Own {
+struct ExampleDispatch {
     pipeline: wgpu::ComputePipeline,
     group: wgpu::BindGroup,
     workgroups: u32,
 }
 
 enum Dispatch {
-    Ours(Own),
+    Example(ExampleDispatch),
     Library(Bound),
 }
 
@@ -65,22 +76,22 @@ pub struct Trainer<'a> {
     truth: Buffer,
     losses: Buffer,
     parameters: Buffer,
-    /// Where each weight and bias lies in the parameters, in bytes.
-    places: Vec<[u64; 2]>,
+    /// Where each layer's weight and bias begin in the parameters, in bytes.
+    byte_offsets: Vec<[u64; 2]>,
     loss: (Buffer, LossParams),
     adam: Buffer,
     steps: u32,
 }
 
-/// Losses that are kept until they are read.
+/// Number of losses that the GPU keeps: those of the last steps.
 pub const LOSSES: u32 = 20;
 
 impl<'a> Trainer<'a> {
     /// Plans, binds and uploads everything.
     pub fn new(gpu: &'a Gpu, network: Network, batch: Batch) -> Result<Self> {
-        let (places, bytes) = places(&network);
+        let (byte_offsets, bytes) = byte_offsets(&network);
         let [parameters, gradients] = [gpu.buffer("parameters", bytes)?, gpu.buffer("gradients", bytes)?];
-        for (layer, [weight, bias]) in network.layers.iter().zip(&places) {
+        for (layer, [weight, bias]) in network.layers.iter().zip(&byte_offsets) {
             let values: Vec<f32> = layer.weight.iter().copied().collect();
             gpu.queue().write_buffer(&parameters, *weight, bytemuck::cast_slice(&values));
             gpu.queue().write_buffer(&parameters, *bias, bytemuck::cast_slice(&layer.bias));
@@ -110,7 +121,7 @@ impl<'a> Trainer<'a> {
             truth,
             losses,
             parameters,
-            places,
+            byte_offsets,
             loss: (loss_buffer, loss),
             adam,
             steps: 0,
@@ -119,12 +130,13 @@ impl<'a> Trainer<'a> {
         trainer.backward(&layers, &outputs, &gradients)?;
         let [mean, square] = [gpu.buffer("mean", bytes)?, gpu.buffer("square", bytes)?];
         let buffers = [&trainer.adam, &gradients, &trainer.parameters, &mean, &square];
-        let step = own(gpu, ADAM, &[], &buffers.map(|buffer| buffer.slice(..)), (bytes / 4).div_ceil(64) as u32);
-        trainer.dispatches.push(Dispatch::Ours(step));
+        let step =
+            example_dispatch(gpu, ADAM, &[], &buffers.map(|buffer| buffer.slice(..)), (bytes / 4).div_ceil(64) as u32);
+        trainer.dispatches.push(Dispatch::Example(step));
         Ok(trainer)
     }
 
-    /// The layers one after the other; gives what each writes.
+    /// Binds the layers in order; returns the output of each.
     fn forward(&mut self, layers: &[Layer]) -> Result<Vec<Buffer>> {
         let mut outputs: Vec<Buffer> = Vec::new();
         for (number, layer) in layers.iter().enumerate() {
@@ -141,16 +153,16 @@ impl<'a> Trainer<'a> {
         Ok(outputs)
     }
 
-    /// The loss, and from its gradient that of every parameter, the last layer's first.
+    /// Binds the loss, and then the gradients of all parameters, from the last layer to the first.
     fn backward(&mut self, layers: &[Layer], outputs: &[Buffer], gradients: &Buffer) -> Result<()> {
         let output = &outputs[outputs.len() - 1];
         let mut gradient = self.gpu.buffer("gradient", output.size())?;
         let buffers = [&self.loss.0, output, &self.truth, &gradient, &self.losses].map(|buffer| buffer.slice(..));
-        self.dispatches.push(Dispatch::Ours(own(self.gpu, LOSS, &[], &buffers, 1)));
+        self.dispatches.push(Dispatch::Example(example_dispatch(self.gpu, LOSS, &[], &buffers, 1)));
         for (number, layer) in layers.iter().enumerate().rev() {
             let input = if number > 0 { &outputs[number - 1] } else { &self.input };
             let [weight, _] = self.parameters_of(number);
-            let [to_weight, to_bias] = self.places[number].map(|place| gradients.slice(place..));
+            let [to_weight, to_bias] = self.byte_offsets[number].map(|place| gradients.slice(place..));
             let both = [input.slice(..), gradient.slice(..)];
             let (bounds, before) = match layer {
                 Layer::Conv(conv) => {
@@ -174,8 +186,8 @@ impl<'a> Trainer<'a> {
                 self.dispatches.push(Dispatch::Library(bound));
                 let groups = (before.size() / 4).div_ceil(64).min(1024) as u32;
                 let buffers = [outputs[number - 1].slice(..), before.slice(..)];
-                let relu = own(self.gpu, LEAKY_RELU_GRAD, &[("slope", SLOPE.into())], &buffers, groups);
-                self.dispatches.push(Dispatch::Ours(relu));
+                let relu = example_dispatch(self.gpu, LEAKY_RELU_GRAD, &[("slope", SLOPE.into())], &buffers, groups);
+                self.dispatches.push(Dispatch::Example(relu));
                 gradient = before;
             }
         }
@@ -184,10 +196,10 @@ impl<'a> Trainer<'a> {
 
     /// Slices of a layer's weight and bias.
     fn parameters_of(&self, number: usize) -> [BufferSlice<'_>; 2] {
-        self.places[number].map(|place| self.parameters.slice(place..))
+        self.byte_offsets[number].map(|place| self.parameters.slice(place..))
     }
 
-    /// A plan of an op bound to an output of its own.
+    /// Plans an op and binds it to a new output buffer.
     fn bind<O: GpuOp>(&self, op: &O, inputs: &[BufferSlice<'_>]) -> Result<(Buffer, Bound)> {
         let bytes = op.output()?.shape.iter().product::<usize>() as u64 * 4;
         let output = self.gpu.buffer(O::NAME, bytes)?;
@@ -198,7 +210,7 @@ impl<'a> Trainer<'a> {
         Ok((output, bound))
     }
 
-    /// The gradients of a layer's weight and bias, into their places.
+    /// Binds the gradients of a layer's weight and bias to the buffers that they are written to.
     fn bind_gradients<W: GpuOp, B: GpuOp>(
         &self,
         weight: &W,
@@ -230,7 +242,7 @@ impl<'a> Trainer<'a> {
         for dispatch in &self.dispatches {
             match dispatch {
                 Dispatch::Library(bound) => bound.encode(&mut pass),
-                Dispatch::Ours(own) => {
+                Dispatch::Example(own) => {
                     pass.set_pipeline(&own.pipeline);
                     pass.set_bind_group(0, &own.group, &[]);
                     pass.dispatch_workgroups(own.workgroups, 1, 1);
@@ -249,7 +261,7 @@ impl<'a> Trainer<'a> {
     /// The parameters as they are now.
     pub fn network(&self) -> Result<Network> {
         let mut network = self.network.clone();
-        for (layer, [weight, bias]) in network.layers.iter_mut().zip(&self.places) {
+        for (layer, [weight, bias]) in network.layers.iter_mut().zip(&self.byte_offsets) {
             let values = self.gpu.download(&self.parameters, *weight, layer.weight.len() as u64 * 4)?;
             layer.weight = Array4::from_shape_vec(layer.weight.dim(), values).expect("as many as were uploaded");
             layer.bias = self.gpu.download(&self.parameters, *bias, layer.bias.len() as u64 * 4)?;
@@ -262,16 +274,17 @@ const LOSS: &str = include_str!("shaders/loss.wgsl");
 const LEAKY_RELU_GRAD: &str = include_str!("shaders/leaky_relu_grad.wgsl");
 const ADAM: &str = include_str!("shaders/adam.wgsl");
 
-/// Where each weight and bias lies, and the bytes of all.
-fn places(network: &Network) -> (Vec<[u64; 2]>, u64) {
+/// Where each layer's weight and bias begin, and the size of all parameters, in bytes.
+fn byte_offsets(network: &Network) -> (Vec<[u64; 2]>, u64) {
     let mut end = 0;
     let mut place = |count: usize| {
         let begin = end;
         end += (count as u64 * 4).next_multiple_of(ALIGNMENT);
         begin
     };
-    let places = network.layers.iter().map(|layer| [place(layer.weight.len()), place(layer.bias.len())]).collect();
-    (places, end)
+    let byte_offsets =
+        network.layers.iter().map(|layer| [place(layer.weight.len()), place(layer.bias.len())]).collect();
+    (byte_offsets, end)
 }
 
 fn uniform(gpu: &Gpu, contents: &[u8]) -> Buffer {
@@ -287,7 +300,13 @@ fn resource<'a>(slice: &BufferSlice<'a>) -> wgpu::BindingResource<'a> {
     wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size })
 }
 
-fn own(gpu: &Gpu, text: &str, constants: &[(&str, f64)], buffers: &[BufferSlice<'_>], workgroups: u32) -> Own {
+fn example_dispatch(
+    gpu: &Gpu,
+    text: &str,
+    constants: &[(&str, f64)],
+    buffers: &[BufferSlice<'_>],
+    workgroups: u32,
+) -> ExampleDispatch {
     let device = gpu.device();
     let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
         label: Some("train::shader"),
@@ -308,5 +327,5 @@ fn own(gpu: &Gpu, text: &str, constants: &[(&str, f64)], buffers: &[BufferSlice<
         layout: &pipeline.get_bind_group_layout(0),
         entries: &entries.collect::<Vec<_>>(),
     });
-    Own { pipeline, group, workgroups }
+    ExampleDispatch { pipeline, group, workgroups }
 }

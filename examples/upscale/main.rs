@@ -1,5 +1,5 @@
-//! Upsamples a picture by every method that the library has, on the GPU, checks each against the CPU reference, and
-//! writes the pictures with a labelled contact sheet.
+//! Upsamples a picture by seven methods on the GPU, and by a trained network if one is given, checks each against the
+//! CPU reference, and writes the pictures with a labelled contact sheet.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -24,22 +24,22 @@ use upconv::{Error, Gpu};
 
 const USAGE: &str = "usage: upscale [IN.png] [--factor N] [--weights FILE.safetensors] [--out DIR]";
 
-/// The picture that is taken where none is named: Eileen Collins, NASA, public domain.
+/// The picture that is taken if none is named: Eileen Collins, NASA, public domain.
 const PHOTOGRAPH: &[u8] = include_bytes!("astronaut.png");
 
-/// A larger factor makes the longest kernel, six times the factor on each axis, a matter of gigabytes too.
+/// Largest factor. The longest kernel has 6 * factor + 1 taps on each axis: without a limit it takes gigabytes.
 const MAX_FACTOR: usize = 64;
 
-/// More output pixels than this make the pictures and the reference a matter of gigabytes.
+/// Most output pixels. With more, the pictures and the reference would take gigabytes.
 const MAX_PIXELS: u64 = 1 << 26;
 
-/// The same of a network's features, which are many to a pixel.
+/// Most output pixels of a network, which has many features for each pixel.
 const MAX_PIXELS_OF_NETWORK: u64 = 1 << 22;
 
 struct Arguments {
     input: Option<PathBuf>,
     factor: usize,
-    /// Of a network that `examples/train` taught.
+    /// Weights of a network that `examples/train` trained.
     weights: Option<PathBuf>,
     out: PathBuf,
 }
@@ -109,7 +109,7 @@ fn milliseconds(time: Option<Duration>) -> String {
     time.map_or("-".into(), |time| format!("{:.2}", time.as_secs_f64() * 1e3))
 }
 
-/// A table's line: method, output size, largest error, GPU and reference time.
+/// A row of the table: method, output size, largest error, GPU and reference time.
 fn line(method: &Method, computed: &Computed) -> [String; 5] {
     let (_, _, height, width) = computed.output.dim();
     let error = match &computed.agreement {
@@ -151,7 +151,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     let bar = progress(2 * methods.len() + 1);
     let mut table = Table::new();
     table.load_preset(ASCII_MARKDOWN);
-    table.set_header(["method", "size", "largest error, ulps of the bound", "GPU ms", "reference ms"]);
+    table.set_header(["method", "size", "largest error of the allowed, in ulps", "GPU ms", "reference ms"]);
     let mut pictures = Vec::new();
     for method in &methods {
         bar.set_message(method.name);

@@ -1,5 +1,5 @@
-//! The methods: three interpolations and four transposed convolutions, each channel by itself; and a network, if there
-//! is one.
+//! The methods: three interpolations and four transposed convolutions, each channel by itself; and a trained network,
+//! if one is given.
 
 use std::f64::consts::PI;
 use std::time::{Duration, Instant};
@@ -25,9 +25,9 @@ pub struct Method {
 /// A method's result.
 pub struct Computed {
     pub output: Array4<f32>,
-    /// How close the GPU came; none without one.
+    /// How close the GPU's output is to the reference; none without a GPU.
     pub agreement: Option<Agreement>,
-    /// By timestamps; none where the device has none.
+    /// By timestamp queries; none without a GPU that has them.
     pub gpu_time: Option<Duration>,
     pub reference_time: Duration,
 }
@@ -46,7 +46,7 @@ pub fn all(shape: &[usize], factor: usize) -> upconv::Result<Vec<Method>> {
     let caffe = ConvTranspose2d::caffe_bilinear(caffe, factor)?;
     let caffe_weight = caffe.bilinear_filler()?;
     let (lanczos, pad) = lanczos(factor, 3.0);
-    // A box one tap wider than the stride: outputs under two taps are brighter than those under one.
+    // A box one tap wider than the stride: outputs that sum two taps are brighter than outputs that sum one.
     let uneven = vec![factor as f64 / (factor + 1) as f64; factor + 1];
     let methods = [
         ("nearest", upsample(PytorchInterpolate::Nearest)?),
@@ -80,8 +80,8 @@ fn depthwise(shape: &[usize], factor: usize, taps: &[f64], before: i64) -> upcon
     Ok(Kind::ConvTranspose(up, weight))
 }
 
-/// The taps of a Lanczos kernel of `lobes` lobes stretched by `factor`, and the padding before that puts pixel centres
-/// on pixel centres. Each phase's taps sum to 1, so that flat areas stay flat.
+/// The taps of a Lanczos kernel of `lobes` lobes stretched by `factor`, and the padding before the first output that
+/// aligns pixel centres. Each phase's taps sum to 1, so that flat areas stay flat.
 fn lanczos(factor: usize, lobes: f64) -> (Vec<f64>, i64) {
     let sinc = |x: f64| if x == 0.0 { 1.0 } else { (PI * x).sin() / (PI * x) };
     let kernel = |x: f64| if x.abs() < lobes { sinc(x) * sinc(x / lobes) } else { 0.0 };
@@ -98,7 +98,7 @@ fn lanczos(factor: usize, lobes: f64) -> (Vec<f64>, i64) {
 }
 
 impl Method {
-    /// What a network of `examples/train` makes of it.
+    /// Doubling the size by a network that `examples/train` trained.
     pub fn learned(network: Network) -> Self {
         Self { name: "learned", kind: Kind::Learned(network) }
     }
@@ -115,7 +115,7 @@ impl Method {
     }
 }
 
-/// Layer by layer: the errors are those of the worst one, the times those of all.
+/// Runs the network layer by layer. The agreement is that of the worst layer, the times are sums over all layers.
 fn learned(name: &str, gpu: Option<&Gpu>, network: &Network, picture: &Array4<f32>) -> Result<Computed, String> {
     let mut layers: Vec<Computed> = Vec::new();
     let output = network.double(&picture.mapv(|code| code / 255.0), |layer, operands| {
@@ -155,7 +155,7 @@ fn compute<O: GpuOp>(
     Ok(Computed { output, agreement: Some(agreement), gpu_time, reference_time })
 }
 
-/// Uploads, runs and measures once to warm up and once to count, and reads back.
+/// Uploads the inputs, runs the op twice, takes the time of the second run, and reads the output back.
 fn run<O: GpuOp>(
     gpu: &Gpu,
     op: &O,

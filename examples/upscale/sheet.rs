@@ -8,7 +8,7 @@ use embedded_graphics::text::Text;
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
 
-/// Side of a tile's picture, height of its label, and the space around.
+/// Side of a tile's picture, height of its label, and the space around, in pixels.
 const TILE: u32 = 320;
 const LABEL: u32 = 28;
 const GAP: u32 = 12;
@@ -18,14 +18,14 @@ const PAPER: Rgb<u8> = Rgb([24, 24, 28]);
 /// Source pixels that a tile shows, if the picture has as many.
 const DETAIL: u32 = 80;
 
-/// A picture that is so many times as large as the smallest.
+/// A picture whose sides are `scale` times those of its source.
 pub struct Tile<'a> {
     pub name: &'a str,
     pub picture: &'a RgbImage,
     pub scale: u32,
 }
 
-/// The same detail of each, enlarged by repeating pixels.
+/// Draws the same detail of each picture, enlarged by repeating pixels.
 pub fn draw(tiles: &[Tile]) -> RgbImage {
     let sides = tiles.iter().flat_map(|tile| [tile.picture.width() / tile.scale, tile.picture.height() / tile.scale]);
     let side = sides.fold(DETAIL, u32::min);
@@ -50,7 +50,7 @@ pub fn draw(tiles: &[Tile]) -> RgbImage {
 
 fn label(sheet: &mut RgbImage, text: &str, x: u32, y: u32) {
     let style = MonoTextStyle::new(&FONT_10X20, Rgb888::WHITE);
-    // A canvas cannot fail.
+    // Drawing on a canvas cannot fail.
     let _ = Text::new(text, Point::new(x as i32, y as i32 + 18), style).draw(&mut Canvas(sheet));
 }
 

@@ -1,13 +1,13 @@
 // Gradient of a layer with respect to its bias: one thread for each channel and each slice of the sum over images and
 // samples.
 //
-// Samples are numbered row-major over (image, depth, height, width) and always added in that order, so that neither
-// windows nor workgroups change a bit.
+// Samples are numbered row-major over (image, depth, height, width) and always added in that order, so that neither the
+// number of dispatches nor the workgroup size changes a bit of the result.
 
 struct Axis {
     size: u32,     // samples of the input
-    x_stride: u32, // elements, modulo 2^32 like every address here
-    unused_0: u32,
+    x_stride: u32, // elements from one sample to the next, modulo 2^32 like every address here
+    unused_0: u32, // fills the struct to a multiple of 16 bytes
     unused_1: u32,
 }
 
@@ -15,21 +15,21 @@ struct Params {
     d: Axis,
     h: Axis,
     w: Axis,
-    first_channel: u32, // channels of this dispatch
-    channel_count: u32,
-    first: u32,      // this dispatch's first sample, from the image at the base
-    count: u32,      // samples that it adds
+    first_channel: u32, // this dispatch's first channel
+    channel_count: u32, // and how many channels it computes
+    first: u32,      // this dispatch's first sample, counted from the start of its first image
+    count: u32,      // and how many samples of each channel it sums
     slice: u32,      // samples in a slice of the sum
-    slices: u32,     // slices that this dispatch takes part in
-    lead: u32,       // samples of the first slice that were added before
-    accumulate: u32, // 1: the first slice goes on from the sum that is in the output
-    x_base: u32,
-    x_batch: u32,
-    x_channel: u32,
-    y_base: u32,
-    y_channel: u32,
-    y_slice: u32,
-    row_threads: u32, // threads in one row of workgroups; rows are folded into y
+    slices: u32,     // slices that this dispatch sums, whole or in part
+    lead: u32,       // samples of its first slice that earlier dispatches have summed
+    accumulate: u32, // 1: the first slice goes on from the sum that an earlier dispatch left in y
+    x_base: u32,     // address of channel 0, sample 0 in this dispatch's first image
+    x_batch: u32,    // from one image to the next
+    x_channel: u32,  // from one channel to the next
+    y_base: u32,     // address of channel 0's sum in this dispatch's first slice
+    y_channel: u32,  // from one channel's sum to the next
+    y_slice: u32,    // from one slice's partial sum to the next
+    row_threads: u32, // threads of one row of workgroups: thread = id.y * row_threads + id.x
 }
 
 override workgroup_size: u32 = 64;
@@ -51,11 +51,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if (slice_number == 0u && params.accumulate != 0u) {
         sum = f32(y[y_at]);
     }
-    // This slice's part of the dispatch: samples lead.. of the first slice, and count in all.
+    // The samples of this slice that the dispatch sums, counted from the dispatch's first sample. The first slice
+    // begins at its sample `lead`.
     var at = max(slice_number * params.slice, params.lead) - params.lead;
     let end = min((slice_number + 1u) * params.slice - params.lead, params.count);
     while (at < end) {
-        // One row, or what the range has of it.
+        // One row of samples, or the part of it that is in the range.
         let sample = params.first + at;
         let column = sample % params.w.size;
         var outer = sample / params.w.size;

@@ -62,7 +62,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         x_plane += params.x_channel;
         w_plane += params.w_in;
     }
-    if (params.finish != 0u) {
+    if (params.sum_is_complete != 0u) {
         sum = activate(vec4(sum)).x;
     }
     y[y_at] = Out(sum);

@@ -1,13 +1,13 @@
-// Convolution or transposed convolution as an implicit matrix product by cooperative matrices: weights and samples are
-// staged in workgroup memory, and each of four subgroups sums a square of 2 by 2 matrices of SIDE rows and columns.
-// The products are exact where the inputs are f16, the sums f32 as the device rounds them.
+// Convolution or transposed convolution as an implicit GEMM by cooperative matrices: weights and samples are staged in
+// workgroup memory, and each of four subgroups sums a square of 2 by 2 matrices of SIDE rows and columns. Products of
+// f16 inputs are exact; sums are f32, rounded as the device rounds them.
 
 override workgroup_size: u32 = 128; // four subgroups
 
 const EDGE = 4u * SIDE; // the tile's rows, and its columns
 
-var<workgroup> weights: array<In, EDGE * SIDE>; // of SIDE input channels, one after the other
-var<workgroup> samples: array<In, EDGE * SIDE>;
+var<workgroup> weights: array<In, EDGE * SIDE>; // the tile's rows, for each of SIDE input channels
+var<workgroup> samples: array<In, EDGE * SIDE>; // the tile's columns, for each of SIDE input channels
 var<workgroup> squares: array<f32, 4u * SIDE * SIDE>; // the sums of one matrix of each subgroup, row by row
 
 // Columns that lie side by side are in different quads, so that neighbouring threads read neighbouring samples.
@@ -34,7 +34,7 @@ fn square_row(at: u32) -> vec4<f32> {
     return vec4(squares[at], squares[at + 1u], squares[at + 2u], squares[at + 3u]);
 }
 
-// Stores a subgroup's matrix whose first row and column are these.
+// Stores a subgroup's matrix, which begins at this row and column of the tile.
 fn store_square(work: Work, first_row: u32, first_column: u32, subgroup: u32, thread: u32) {
     const QUADS = SIDE / 4u;
     for (var quad = thread; quad < QUADS * QUADS; quad += workgroup_size / 4u) {
@@ -71,11 +71,11 @@ fn main(
         let end = min(first + CHANNELS, work.count_in);
         for (var d = 0; d < work.taps.x; d++) {
             for (var h = 0; h < work.taps.y; h++) {
-                for (var v = 0; v < work.taps.z; v++) {
+                for (var w_tap = 0; w_tap < work.taps.z; w_tap++) {
                     for (var channel = first; channel < end; channel += SIDE) {
-                        let weight_reads = weights_at(rows, vec3(d, h, v), channel);
-                        let sample_reads = samples_at(columns, vec3(d, h, v), channel);
-                        // Channels past the end are zeros on both sides.
+                        let weight_reads = weights_at(rows, vec3(d, h, w_tap), channel);
+                        let sample_reads = samples_at(columns, vec3(d, h, w_tap), channel);
+                        // Channels past the end are zeros in both matrices.
                         for (var at = thread; at < SIDE * SIDE; at += workgroup_size) {
                             let number = at / SIDE;
                             let there = channel + number < end;

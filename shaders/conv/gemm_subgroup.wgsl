@@ -1,12 +1,12 @@
-// Convolution or transposed convolution as an implicit matrix product, shared within subgroups: a thread sums four
-// columns for every row of the tile. The lanes of a subgroup each read four of the rows' weights and hand them to all
-// the others, so that 8 loads serve 128 products. Needs subgroups of `quads` threads or more.
+// Convolution or transposed convolution as an implicit GEMM, shared within subgroups: a thread sums four columns for
+// every row of the tile. The lanes of a subgroup each read four of the rows' weights and hand them to all the others,
+// so that 8 loads serve 128 products. Needs subgroups of `quads` threads or more.
 
 override workgroup_size: u32 = 32;
-override quads: u32 = 8; // the tile's rows, by four: 1, 2, 4 or 8
-override split: bool = false; // whether sums go on from one dispatch to the next; most programs are shorter without
+override quads: u32 = 8; // quads of rows in the tile: 1, 2, 4 or 8
+override split: bool = false; // whether sums continue from one dispatch to the next; if not, their loads are left out
 
-// What a lane knows of its four rows.
+// The outputs of the four rows that a lane of the subgroup holds.
 fn outputs_of_lane(lane: u32, outputs: Outputs) -> Outputs {
     return Outputs(
         subgroupShuffle(outputs.y_at, lane),
@@ -58,9 +58,9 @@ fn main(
         let count = min(CHANNELS, work.count_in - first);
         for (var d = 0; d < work.taps.x; d++) {
             for (var h = 0; h < work.taps.y; h++) {
-                for (var v = 0; v < work.taps.z; v++) {
-                    var weights = weights_at(rows, vec3(d, h, v), first);
-                    var samples = samples_at(columns, vec3(d, h, v), first);
+                for (var w_tap = 0; w_tap < work.taps.z; w_tap++) {
+                    var weights = weights_at(rows, vec3(d, h, w_tap), first);
+                    var samples = samples_at(columns, vec3(d, h, w_tap), first);
                     for (var c = 0u; c < count; c++) {
                         let s = read_samples(samples);
                         let r = read_weights(weights);

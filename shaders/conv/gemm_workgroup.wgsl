@@ -1,13 +1,13 @@
-// Convolution or transposed convolution as an implicit matrix product, shared within workgroups: weights and samples of
-// a few input channels are staged in workgroup memory, and each thread sums a square of 4 or 8 rows and columns.
+// Convolution or transposed convolution as an implicit GEMM, shared within workgroups: weights and samples of a few
+// input channels are staged in workgroup memory, and each thread sums a square of 4 or 8 rows and columns.
 
 override workgroup_size: u32 = 64;
-override staged_rows: u32 = 128; // the tile's rows, by four, of all channels that are staged
-override staged_columns: u32 = 128;
-override quads: u32 = 2; // a thread's rows, and its columns, by four: 1 or 2
-override split: bool = false; // whether sums go on from one dispatch to the next; most programs are shorter without
+override staged_rows: u32 = 128; // quads of rows in the tile, times STAGED: vectors of weights that are staged
+override staged_columns: u32 = 128; // quads of columns in the tile, times STAGED
+override quads: u32 = 2; // quads of rows, and of columns, that a thread sums: 1 or 2
+override split: bool = false; // whether sums continue from one dispatch to the next; if not, their loads are left out
 
-const STAGED = 8u; // input channels
+const STAGED = 8u; // input channels that are staged at a time
 
 var<workgroup> weights: array<vec4<f32>, staged_rows>;
 var<workgroup> samples: array<vec4<f32>, staged_columns>;
@@ -52,17 +52,17 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         let end = min(first + CHANNELS, work.count_in);
         for (var d = 0; d < work.taps.x; d++) {
             for (var h = 0; h < work.taps.y; h++) {
-                for (var v = 0; v < work.taps.z; v++) {
+                for (var w_tap = 0; w_tap < work.taps.z; w_tap++) {
                     for (var channel = first; channel < end; channel += STAGED) {
                         let count = min(STAGED, end - channel);
-                        let weight_reads = weights_at(rows, vec3(d, h, v), channel);
+                        let weight_reads = weights_at(rows, vec3(d, h, w_tap), channel);
                         for (var at = thread; at < row_quads * count; at += workgroup_size) {
                             weights[at] = read_weights(Reads(
                                 weight_reads.at + at / row_quads * weight_reads.step,
                                 weight_reads.step,
                                 weight_reads.there));
                         }
-                        let sample_reads = samples_at(columns, vec3(d, h, v), channel);
+                        let sample_reads = samples_at(columns, vec3(d, h, w_tap), channel);
                         for (var at = thread; at < column_quads * count; at += workgroup_size) {
                             samples[at] = read_samples(Reads(
                                 sample_reads.at + at / column_quads * sample_reads.step,

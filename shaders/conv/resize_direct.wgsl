@@ -1,51 +1,51 @@
-// Resize-convolution: one thread per output element sums over channels and taps, and makes each sample that a tap meets
-// of the input, by the rows of three tables, as the upsampling does.
+// Resize-convolution: one thread per output element sums over channels and taps. It computes each upsampled sample that
+// a tap reads from the input, by the rows of three tap tables, as the resampling shaders do.
 //
-// Output o and tap t meet the upsampled sample  base + t * dilation  with  base = o * stride - pad.
+// Output o reads at tap t the upsampled sample  base + t * dilation  with  base = o * stride - pad.
 
 struct Axis {
     input: i32,      // upsampled samples
     kernel: i32,     // taps
-    stride: i32,
-    pad: i32,        // may be negative: cropping
-    dilation: i32,
+    stride: i32,     // of the equation above
+    pad: i32,        // of the equation above; may be negative: cropping
+    dilation: i32,   // of the equation above
     row: u32,        // entries in a row of the table
-    table: u32,      // where the row of upsampled sample 0 would lie in its table, modulo 2^32
-    x_stride: u32,   // elements, modulo 2^32 like every address here
-    w_stride: u32,
-    y_stride: u32,
+    table: u32,      // where the row of upsampled sample 0 would lie in the bound part of the table, modulo 2^32
+    x_stride: u32,   // elements from one input sample to the next, modulo 2^32 like every address here
+    w_stride: u32,   // elements from one tap to the next
+    y_stride: u32,   // elements from one output to the next
     first: u32,      // this dispatch's first output index
-    count: u32,      // and how many it computes
+    count: u32,      // and how many output indices it computes
 }
 
 struct Params {
     d: Axis,
     h: Axis,
     w: Axis,
-    batch_count: u32,
-    first_channel: u32, // output channels of this dispatch
-    channel_count: u32,
-    in_per_group: u32,
-    out_per_group: u32,
-    first_in: u32,      // input channels of each group that this dispatch sums
-    count_in: u32,
-    accumulate: u32,    // 1: go on from the sum that is in the output
-    x_base: u32,
-    x_batch: u32,
-    x_channel: u32,
-    w_base: u32,
-    w_out: u32,
-    w_in: u32,
-    b_base: u32,
-    b_stride: u32,
-    y_base: u32,
-    y_batch: u32,
-    y_channel: u32,
-    row_threads: u32,   // threads in one row of workgroups; rows are folded into y
-    finish: u32,        // 1: the sum is whole, and the activation is due
-    alpha: f32,         // slope, or the clip's lower end
-    beta: f32,          // the clip's upper end
-    extrapolation: f32,
+    batch_count: u32,   // images of this dispatch
+    first_channel: u32, // this dispatch's first output channel
+    channel_count: u32, // and how many output channels it computes
+    in_per_group: u32,  // input channels of a group
+    out_per_group: u32, // output channels of a group
+    first_in: u32,      // in each group, the first input channel that this dispatch sums
+    count_in: u32,      // and how many input channels it sums
+    accumulate: u32,    // 1: go on from the sum that an earlier dispatch left in y; 0: from the bias, or 0
+    x_base: u32,        // address of channel 0, sample 0 in this dispatch's first image
+    x_batch: u32,       // from one image to the next
+    x_channel: u32,     // from one channel to the next
+    w_base: u32,        // address of the first weight
+    w_out: u32,         // from one output channel to the next
+    w_in: u32,          // from one input channel of a group to the next
+    b_base: u32,        // address of channel 0's bias
+    b_stride: u32,      // from one channel's bias to the next
+    y_base: u32,        // address of channel 0, output 0 in this dispatch's first image
+    y_batch: u32,       // from one image to the next
+    y_channel: u32,     // from one channel to the next
+    row_threads: u32,   // threads of one row of workgroups: thread = id.y * row_threads + id.x
+    sum_is_complete: u32, // 1: this dispatch ends the sums, and applies the activation
+    alpha: f32,         // the leaky ReLU's slope, or the clip's lower bound
+    beta: f32,          // the clip's upper bound
+    extrapolation: f32, // the upsampled sample where a table says OUTSIDE
 }
 
 override workgroup_size: u32 = 64;
@@ -62,8 +62,8 @@ override has_bias: bool = false;
 
 struct Taps {
     first: i32, // first tap that lands in the upsampled image
-    index: i32, // the sample it reads; the next tap's is a dilation higher
-    count: i32,
+    index: i32, // the sample that this tap reads; the next tap's is a dilation higher
+    count: i32, // taps from the first on; 0 or less: none
 }
 
 fn taps_of(o: u32, axis: Axis) -> Taps {
@@ -76,11 +76,11 @@ fn taps_of(o: u32, axis: Axis) -> Taps {
         return Taps(0, 0, 0);
     }
     let last = min(room / axis.dilation, axis.kernel - 1);
-    // The count may be negative, which is no tap either.
+    // A negative count means no tap, as 0 does.
     return Taps(first, base + first * axis.dilation, last - first + 1);
 }
 
-// The upsampled sample of these coordinates in the plane that begins at this address.
+// The upsampled sample at these coordinates, from the input plane that begins at the address `plane`.
 fn upsampled(plane: u32, d: i32, h: i32, w: i32) -> f32 {
     let at_d = params.d.table + u32(d) * params.d.row;
     let at_h = params.h.table + u32(h) * params.h.row;
@@ -162,7 +162,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         x_plane += params.x_channel;
         w_plane += params.w_in;
     }
-    if (params.finish != 0u) {
+    if (params.sum_is_complete != 0u) {
         sum = activate(vec4(sum)).x;
     }
     y[y_at] = Out(sum);

@@ -6,7 +6,7 @@ override workgroup_size: u32 = 64;
 const ROWS = 2u;
 const COLUMNS = 8u;
 
-// Four samples of a row, or 0 beside it and where there is no such row.
+// Four samples of a row from `first` on; 0 outside the row, and if the row does not exist.
 fn samples(line: u32, row: bool, first: i32) -> vec4<f32> {
     let i = first + vec4<i32>(0, 1, 2, 3);
     let inside = (i >= vec4(0)) & (i < vec4(params.w.input)) & vec4(row);
@@ -43,11 +43,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         + u32(taps_d.first) * params.d.w_stride;
     let y_at = params.y_base + n * params.y_batch + channel * params.y_channel
         + slice * params.d.y_stride + row * params.h.y_stride + column * params.w.y_stride;
-    // Of the second row and of each column, whether there is one.
+    // Whether the block has a second row, and how many columns the dispatch has from the block's first on.
     let second = row + 1u < params.h.first + params.h.count;
     let end = params.w.first + params.w.count - column;
 
-    // Two rows, each of four columns and the next four.
+    // The sums of the first row (a) and the second (b): of four columns, and of the next four.
     var a0 = vec4(0.0);
     var a1 = vec4(0.0);
     var b0 = vec4(0.0);
@@ -71,7 +71,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         for (var d = 0; d < taps_d.count; d++) {
             let x_slice = x_plane + u32(d * params.d.index_step) * params.d.x_stride;
             let w_slice = w_plane + u32(d) * params.d.w_stride;
-            // Sample row r is met by tap r of the first row of outputs, and by tap r - 1 of the second.
+            // The first row of outputs reads sample row r at tap r, the second row at tap r - 1.
             for (var r = 0; r <= params.h.kernel; r++) {
                 let i_h = i32(row) - params.h.pad + r;
                 let is_row = i_h >= 0 && i_h < params.h.input;
@@ -103,7 +103,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
 }
 
-// Up to four outputs of a row that an earlier dispatch left.
+// Up to four sums of a row that an earlier dispatch left.
 fn load(at: u32, count: u32) -> vec4<f32> {
     let step = vec4<u32>(0u, 1u, 2u, 3u) * params.w.y_stride;
     let there = vec4<u32>(0u, 1u, 2u, 3u) < vec4(count);
@@ -113,7 +113,7 @@ fn load(at: u32, count: u32) -> vec4<f32> {
 
 fn store(at: u32, count: u32, sums: vec4<f32>) {
     var values = sums;
-    if (params.finish != 0u) {
+    if (params.sum_is_complete != 0u) {
         values = activate(sums);
     }
     if (count > 0u) { y[at] = Out(values.x); }

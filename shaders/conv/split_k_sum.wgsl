@@ -1,11 +1,11 @@
-// The second pass of a sum: one thread per output element adds its partial sums in their order, and a bias for each
-// index of the second axis.
+// The second pass of split-K: one thread per output element adds its partial sums in their order and the bias of its
+// channel, which is the second axis, and applies the activation.
 
 struct Axis {
     first: u32,    // this dispatch's first output index
     count: u32,    // output indices of this dispatch
-    x_stride: u32, // elements, modulo 2^32 like every address here
-    y_stride: u32,
+    x_stride: u32, // elements from one index to the next, modulo 2^32 like every address here
+    y_stride: u32, // elements from one index to the next
 }
 
 struct Params {
@@ -14,14 +14,14 @@ struct Params {
     d: Axis,
     h: Axis,
     w: Axis,
-    x_base: u32,
-    y_base: u32,
-    slices: u32,      // partial sums of an element, one after the other
-    row_threads: u32, // threads in one row of workgroups; rows are folded into y
-    b_base: u32,
-    b_stride: u32,
-    alpha: f32,       // slope, or the clip's lower end
-    beta: f32,        // the clip's upper end
+    x_base: u32,      // address of element 0's first partial sum
+    y_base: u32,      // address of output element 0
+    slices: u32,      // partial sums of an element, which lie one after the other in x
+    row_threads: u32, // threads of one row of workgroups: thread = id.y * row_threads + id.x
+    b_base: u32,      // address of channel 0's bias
+    b_stride: u32,    // from one channel's bias to the next
+    alpha: f32,       // the leaky ReLU's slope, or the clip's lower bound
+    beta: f32,        // the clip's upper bound
 }
 
 override workgroup_size: u32 = 64;

@@ -1,10 +1,11 @@
-// Convolution of a texture into a texture, or its transpose: one thread sums the channels of a texel.
-// Which of the two it is, is said by the taps: the next one reads the sample index_step above, or below.
+// Convolution of a texture into a texture, or its transpose: one thread computes all channels of an output texel.
+// Which of the two it is depends on the file that defines the taps: by DIRECTION, the next tap reads the sample
+// index_step above or below.
 
 override workgroup_width: u32 = 8;
 override workgroup_height: u32 = 8;
-override in_per_group: u32 = 4;
-override out_per_group: u32 = 4;
+override in_per_group: u32 = 4;  // input channels of a group
+override out_per_group: u32 = 4; // output channels of a group
 
 @compute @workgroup_size(workgroup_width, workgroup_height)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {

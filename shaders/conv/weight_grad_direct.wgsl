@@ -1,9 +1,9 @@
 // Gradient of a convolution, or of its transpose, with respect to the weight: one thread for each weight element and
 // each slice of the sum over images and narrow positions.
 //
-// Position i, tap t and wide sample q meet when  q = i * stride + t * dilation - pad.  Positions are numbered row-major
-// over (image, depth, height, width) and always added in that order, so that neither windows nor workgroups change a
-// bit.
+// Narrow position i reads wide sample q at tap t when  q = i * stride + t * dilation - pad.  Positions are numbered
+// row-major over (image, depth, height, width) and always added in that order, so that neither the number of dispatches
+// nor the workgroup size changes a bit of the result.
 
 override workgroup_size: u32 = 64;
 
@@ -29,8 +29,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let y_at = params.y_base + narrow_c * params.y_narrow + wide_c * params.y_wide
         + tap_d * params.d.y_stride + tap_h * params.h.y_stride + tap_w * params.w.y_stride + slice * params.y_slice;
 
-    // Of the columns of a row, those that meet a wide sample: 0 <= origin + i * stride <= wide - 1, rounded inwards.
-    // The numerators are kept from going below 0, where a division would round towards zero.
+    // The columns i of a row that read a wide sample: 0 <= origin + i * stride <= wide - 1, rounded inwards. The
+    // numerators are kept from going below 0, where a division would round towards zero.
     let base = vec3<i32>(origin(tap_d, params.d), origin(tap_h, params.h), origin(tap_w, params.w));
     let first_column = (max(-base.z, 0) + params.w.stride - 1) / params.w.stride;
     let room = params.w.wide - 1 - base.z;
@@ -41,11 +41,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if (slice == 0u && params.accumulate != 0u) {
         sum = f32(y[y_at]);
     }
-    // This slice's part of the dispatch: positions lead.. of the first slice, and count in all.
+    // The positions of this slice that the dispatch sums, counted from the dispatch's first position. The first slice
+    // begins at its position `lead`.
     var at = max(slice * params.slice, params.lead) - params.lead;
     let end = min((slice + 1u) * params.slice - params.lead, params.count);
     while (at < end) {
-        // One row, or what the range has of it.
+        // One row of positions, or the part of it that is in the range.
         let position = params.first + at;
         let column = i32(position % u32(params.w.narrow));
         var outer = position / u32(params.w.narrow);

@@ -1,9 +1,9 @@
-// Gradient of a convolution, or of its transpose, with respect to the weight, as an implicit matrix product shared
-// within subgroups: a thread sums four columns for every row of the tile. The lanes of a subgroup each read four rows
-// and hand them to all the others. Needs subgroups of `quads` threads or more.
+// Gradient of a convolution, or of its transpose, with respect to the weight, as an implicit GEMM shared within
+// subgroups: a thread sums four columns for every row of the tile. The lanes of a subgroup each read four rows and hand
+// them to all the others. Needs subgroups of `quads` threads or more.
 
 override workgroup_size: u32 = 32;
-override quads: u32 = 8; // the tile's rows, by four: 1, 2, 4 or 8
+override quads: u32 = 8; // quads of rows in the tile: 1, 2, 4 or 8
 
 @compute @workgroup_size(workgroup_size)
 fn main(
@@ -42,7 +42,7 @@ fn main(
     let range = range_of(work.slice);
     var at = range.x;
     while (at < range.y) {
-        // One row, or what the range has of it.
+        // One row of positions, or the part of it that is in the range.
         let place = place_of(at);
         let end = place.column + i32(min(range.y - at, u32(params.w.narrow - place.column)));
         at += u32(end - place.column);

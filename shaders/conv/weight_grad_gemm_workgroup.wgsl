@@ -1,13 +1,13 @@
-// Gradient of a convolution, or of its transpose, with respect to the weight, as an implicit matrix product shared
-// within workgroups: both sides' samples of a few positions are staged in workgroup memory, and each thread sums a
+// Gradient of a convolution, or of its transpose, with respect to the weight, as an implicit GEMM shared within
+// workgroups: the narrow and the wide samples of a few positions are staged in workgroup memory, and each thread sums a
 // square of 4 or 8 rows and columns.
 
 override workgroup_size: u32 = 64;
-override staged_rows: u32 = 128; // the tile's rows, by four, of all positions that are staged
-override staged_columns: u32 = 128;
-override quads: u32 = 2; // a thread's rows, and its columns, by four: 1 or 2
+override staged_rows: u32 = 128; // quads of rows in the tile, times STAGED: vectors of narrow samples that are staged
+override staged_columns: u32 = 128; // quads of columns in the tile, times STAGED
+override quads: u32 = 2; // quads of rows, and of columns, that a thread sums: 1 or 2
 
-const STAGED = 8u; // positions
+const STAGED = 8u; // positions that are staged at a time
 
 var<workgroup> narrows: array<vec4<f32>, staged_rows>;
 var<workgroup> wides: array<vec4<f32>, staged_columns>;

@@ -4,40 +4,41 @@
 // are not flushed.
 
 struct Axis {
-    count_in: i32, // input samples
+    count_in: i32, // samples of the input
     kernel: i32,   // samples of a window
-    stride: i32,
-    dilation: i32,
-    pad: i32,
-    x_stride: u32, // elements, modulo 2^32 like every address here
-    y_stride: u32,
-    i_stride: u32, // of the indices
-    number: u32,   // from one sample's index to the next's
+    stride: i32,   // input samples from one window to the next
+    dilation: i32, // input samples from one sample of a window to the next
+    pad: i32,      // padding before the input
+    x_stride: u32, // elements from one sample to the next, modulo 2^32 like every address here
+    y_stride: u32, // elements from one output to the next
+    i_stride: u32, // elements from one output's index to the next, in `indices`
+    number: u32,   // increase of the index from one sample to the next
     first: u32,    // this dispatch's first output index
-    count: u32,    // and how many it computes
-    unused: u32,
+    count: u32,    // and how many output indices it computes
+    unused: u32,   // fills the struct to a multiple of 16 bytes
 }
 
 struct Params {
     d: Axis,
     h: Axis,
     w: Axis,
-    batch_count: u32,
-    first_batch: u32,
-    first_channel: u32, // channels of this dispatch
-    channel_count: u32,
-    x_base: u32,
-    x_batch: u32,
-    x_channel: u32,
-    y_base: u32,
-    y_batch: u32,
-    y_channel: u32,
-    i_base: u32,
-    i_batch: u32,
-    i_channel: u32,
-    number_batch: u32, // from one image's indices to the next's
+    batch_count: u32,   // images of this dispatch
+    first_batch: u32,   // this dispatch's first image
+    first_channel: u32, // this dispatch's first channel
+    channel_count: u32, // and how many channels it computes
+    x_base: u32,        // address of channel 0, sample 0 in this dispatch's first image
+    x_batch: u32,       // from one image to the next
+    x_channel: u32,     // from one channel to the next
+    y_base: u32,        // address of channel 0, output 0 in this dispatch's first image
+    y_batch: u32,       // from one image to the next
+    y_channel: u32,     // from one channel to the next
+    i_base: u32,        // address in `indices` of channel 0, output 0 in this dispatch's first image
+    i_batch: u32,       // from one image to the next
+    i_channel: u32,     // from one channel to the next
+    // The index of a sample is image * number_batch + channel * number_channel + the sum of its d, h and w * number.
+    number_batch: u32,
     number_channel: u32,
-    row_threads: u32, // threads in one row of workgroups; rows are folded into y
+    row_threads: u32,   // threads of one row of workgroups: thread = id.y * row_threads + id.x
 }
 
 override workgroup_size: u32 = 64;
@@ -50,19 +51,19 @@ override has_indices: bool = false;
 
 struct Taps {
     first: i32, // input index of the first sample that lies in the input
-    count: i32, // samples that do, a dilation apart
+    count: i32, // samples that lie in the input; neighbours are a dilation apart
 }
 
 fn taps_of(o: u32, axis: Axis) -> Taps {
     let base = i32(o) * axis.stride - axis.pad;
     // base + t * dilation >= 0, rounding up: a plain division of a negative number would round towards zero.
     let first = (max(-base, 0) + axis.dilation - 1) / axis.dilation;
-    // base + t * dilation <= input - 1; the host has made sure that a window meets a sample, so there is room.
+    // base + t * dilation <= input - 1; the host has made sure that every window holds a sample, so base < input.
     let last = min((axis.count_in - 1 - base) / axis.dilation, axis.kernel - 1);
     return Taps(base + first * axis.dilation, last - first + 1);
 }
 
-// Integers in the order of the numbers: both zeros are 0, and a NaN is larger than all.
+// An integer for the bits of an f32, ordered as the numbers are: both zeros give 0, and a NaN is the largest.
 fn rank_of(bits: u32) -> i32 {
     let magnitude = i32(bits & 0x7fffffffu);
     if (magnitude > 0x7f800000) {

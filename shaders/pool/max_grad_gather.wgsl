@@ -2,40 +2,41 @@
 // chose it.
 
 struct Axis {
-    count_in: i32, // windows
+    count_in: i32, // windows, whose gradients are the input
     kernel: i32,   // samples of a window
-    stride: i32,
-    dilation: i32,
-    pad: i32,
-    x_stride: u32, // elements, modulo 2^32 like every address here
-    y_stride: u32,
-    i_stride: u32, // of the indices
-    number: u32,   // from one sample's index to the next's
+    stride: i32,   // samples from one window to the next
+    dilation: i32, // samples from one sample of a window to the next
+    pad: i32,      // padding before the samples
+    x_stride: u32, // elements from one window's gradient to the next, modulo 2^32 like every address here
+    y_stride: u32, // elements from one sample to the next
+    i_stride: u32, // elements from one window's index to the next, in `indices`
+    number: u32,   // increase of the index from one sample to the next
     first: u32,    // this dispatch's first sample
-    count: u32,    // and how many it computes
-    unused: u32,
+    count: u32,    // and how many samples it computes
+    unused: u32,   // fills the struct to a multiple of 16 bytes
 }
 
 struct Params {
     d: Axis,
     h: Axis,
     w: Axis,
-    batch_count: u32,
-    first_batch: u32,
-    first_channel: u32, // channels of this dispatch
-    channel_count: u32,
-    x_base: u32,
-    x_batch: u32,
-    x_channel: u32,
-    y_base: u32,
-    y_batch: u32,
-    y_channel: u32,
-    i_base: u32,
-    i_batch: u32,
-    i_channel: u32,
-    number_batch: u32, // from one image's indices to the next's
+    batch_count: u32,   // images of this dispatch
+    first_batch: u32,   // this dispatch's first image
+    first_channel: u32, // this dispatch's first channel
+    channel_count: u32, // and how many channels it computes
+    x_base: u32,        // address of channel 0, window 0 in this dispatch's first image
+    x_batch: u32,       // from one image to the next
+    x_channel: u32,     // from one channel to the next
+    y_base: u32,        // address of channel 0, sample 0 in this dispatch's first image
+    y_batch: u32,       // from one image to the next
+    y_channel: u32,     // from one channel to the next
+    i_base: u32,        // address in `indices` of channel 0, window 0 in this dispatch's first image
+    i_batch: u32,       // from one image to the next
+    i_channel: u32,     // from one channel to the next
+    // The index of a sample is image * number_batch + channel * number_channel + the sum of its d, h and w * number.
+    number_batch: u32,
     number_channel: u32,
-    row_threads: u32, // threads in one row of workgroups; rows are folded into y
+    row_threads: u32,   // threads of one row of workgroups: thread = id.y * row_threads + id.x
 }
 
 override workgroup_size: u32 = 64;
@@ -60,7 +61,7 @@ fn windows_of(q: u32, axis: Axis) -> Windows {
     return Windows((below + axis.stride - 1) / axis.stride, min(a / axis.stride + 1, axis.count_in));
 }
 
-// Whether q is a sample of window o, and does not only lie between two.
+// Whether q is a sample of window o; with a dilation it may lie between two samples.
 fn holds(o: i32, q: u32, axis: Axis) -> bool {
     return (i32(q) + axis.pad - o * axis.stride) % axis.dilation == 0;
 }

@@ -1,13 +1,13 @@
-// Max unpooling, then: one thread per output element copies the sample that its mark names, or writes 0.
+// Max unpooling, second step: one thread per output element copies the sample that its mark names, or writes 0.
 
 struct Axis {
     first: u32,    // this dispatch's first output index
     count: u32,    // output indices of this dispatch
     size: u32,     // samples of the input
-    x_stride: u32, // elements, modulo 2^32 like every address here
-    m_stride: u32,
-    y_stride: u32,
-    unused_0: u32,
+    x_stride: u32, // elements from one sample to the next, modulo 2^32 like every address here
+    m_stride: u32, // elements from one output's mark to the next
+    y_stride: u32, // elements from one output to the next
+    unused_0: u32, // fills the struct to a multiple of 16 bytes
     unused_1: u32,
 }
 
@@ -15,22 +15,22 @@ struct Params {
     d: Axis,
     h: Axis,
     w: Axis,
-    batch_count: u32,
-    first_channel: u32,
-    channel_count: u32,
-    first_sample: u32, // samples of a plane that this dispatch has at hand
-    count_samples: u32,
-    accumulate: u32,   // 1: an output whose sample is not at hand stays as it is
-    x_base: u32,
-    x_batch: u32,
-    x_channel: u32,
-    m_base: u32,
-    m_batch: u32,
-    m_channel: u32,
-    y_base: u32,
-    y_batch: u32,
-    y_channel: u32,
-    row_threads: u32, // threads in one row of workgroups; rows are folded into y
+    batch_count: u32,   // images of this dispatch
+    first_channel: u32, // this dispatch's first channel
+    channel_count: u32, // and how many channels it computes
+    first_sample: u32,  // this dispatch's first sample in each plane of the input, row-major
+    count_samples: u32, // and how many samples of each plane it may read
+    accumulate: u32,    // 1: an output whose mark names none of these samples stays as it is; 0: it becomes 0
+    x_base: u32,        // address of channel 0, sample 0 in this dispatch's first image
+    x_batch: u32,       // from one image to the next
+    x_channel: u32,     // from one channel to the next
+    m_base: u32,        // address of channel 0, mark 0 in this dispatch's first image
+    m_batch: u32,       // from one image to the next
+    m_channel: u32,     // from one channel to the next
+    y_base: u32,        // address of channel 0, output 0 in this dispatch's first image
+    y_batch: u32,       // from one image to the next
+    y_channel: u32,     // from one channel to the next
+    row_threads: u32,   // threads of one row of workgroups: thread = id.y * row_threads + id.x
 }
 
 override workgroup_size: u32 = 64;
@@ -58,7 +58,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         + slice * params.d.m_stride + row * params.h.m_stride + column * params.w.m_stride];
     let y_at = params.y_base + n * params.y_batch + channel * params.y_channel
         + slice * params.d.y_stride + row * params.h.y_stride + column * params.w.y_stride;
-    // No mark is 0, and wraps; so does a sample before those at hand.
+    // A mark is a sample's number plus 1; 0 is no mark. A sample before first_sample wraps, and is past every count.
     let sample = mark - 1u;
     if (mark != 0u && sample - params.first_sample < params.count_samples) {
         let at = vec3<u32>(sample / (params.h.size * params.w.size), sample / params.w.size % params.h.size,

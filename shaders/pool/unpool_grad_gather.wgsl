@@ -1,40 +1,41 @@
-// Gradient of a max unpooling: one thread per index copies the gradient of the place that it names, or writes 0.
+// Gradient of a max unpooling: one thread per index copies the gradient of the place that the index names, or writes 0.
 
 struct Axis {
     first: u32,    // this dispatch's first sample of the forward input
-    count: u32,    // samples of this dispatch
-    index: u32,    // samples of the planes that indices count in
+    count: u32,    // and how many samples it computes
+    index: u32,    // samples of the planes in which indices count
     output: u32,   // samples of the forward output
-    x_stride: u32, // elements, modulo 2^32 like every address here
-    i_stride: u32,
-    y_stride: u32,
-    unused: u32,
+    x_stride: u32, // elements from one gradient to the next, modulo 2^32 like every address here
+    i_stride: u32, // elements from one index to the next
+    y_stride: u32, // elements from one sample to the next
+    unused: u32,   // fills the struct to a multiple of 16 bytes
 }
 
 struct Params {
     d: Axis,
     h: Axis,
     w: Axis,
-    batch_count: u32,
-    first_batch: u32,
-    first_channel: u32,
-    channel_count: u32,
-    number_batch: u32, // from one image's indices to the next's
+    batch_count: u32,   // images of this dispatch
+    first_batch: u32,   // this dispatch's first image
+    first_channel: u32, // this dispatch's first channel
+    channel_count: u32, // and how many channels it computes
+    // A valid index is image * number_batch + channel * number_channel + unit * the place's number in its plane.
+    number_batch: u32,
     number_channel: u32,
-    unit: u32,         // from one sample's index to the next's
-    first_place: u32,  // places of a plane that this dispatch has at hand
-    count_places: u32,
-    accumulate: u32,   // 1: an output whose place is not at hand stays as it is
-    x_base: u32,
-    x_batch: u32,
-    x_channel: u32,
-    i_base: u32,
-    i_batch: u32,
-    i_channel: u32,
-    y_base: u32,
-    y_batch: u32,
-    y_channel: u32,
-    row_threads: u32, // threads in one row of workgroups; rows are folded into y
+    unit: u32,
+    first_place: u32,   // this dispatch's first place in each plane of the forward output, row-major
+    count_places: u32,  // and how many places of each plane it may read
+    accumulate: u32,    // 1: an output whose index names none of these places stays as it is; 0: it becomes 0
+    x_base: u32,        // address of channel 0, place 0 in this dispatch's first image
+    x_batch: u32,       // from one image to the next
+    x_channel: u32,     // from one channel to the next
+    i_base: u32,        // address of channel 0, index 0 in this dispatch's first image
+    i_batch: u32,       // from one image to the next
+    i_channel: u32,     // from one channel to the next
+    y_base: u32,        // address of channel 0, sample 0 in this dispatch's first image
+    y_batch: u32,       // from one image to the next
+    y_channel: u32,     // from one channel to the next
+    row_threads: u32,   // threads of one row of workgroups: thread = id.y * row_threads + id.x
 }
 
 override workgroup_size: u32 = 64;

@@ -1,14 +1,15 @@
-// Max unpooling, first: one thread per index marks the place that it names with its own number, the largest of those
-// that name one place; indices that name none are counted. Only integers, so that the order of threads changes nothing.
+// Max unpooling, first step: one thread per index marks the place that the index names with the number of its sample
+// plus 1. Where several indices name one place, the largest mark stays; indices that name no place are counted. Marks
+// and counts are integers, so the order of threads changes nothing.
 
 struct Axis {
     first: u32,    // this dispatch's first sample of the input
-    count: u32,    // samples of this dispatch
+    count: u32,    // and how many samples' indices it reads
     size: u32,     // samples of the input
-    index: u32,    // samples of the planes that indices count in
+    index: u32,    // samples of the planes in which indices count
     output: u32,   // samples of the output
-    i_stride: u32, // elements, modulo 2^32 like every address here
-    unused_0: u32,
+    i_stride: u32, // elements from one index to the next, modulo 2^32 like every address here
+    unused_0: u32, // fills the struct to a multiple of 16 bytes
     unused_1: u32,
 }
 
@@ -16,22 +17,23 @@ struct Params {
     d: Axis,
     h: Axis,
     w: Axis,
-    batch_count: u32,
-    first_batch: u32,
-    first_channel: u32,
-    channel_count: u32,
-    channels: u32, // of the whole tensor
-    i_base: u32,
-    i_batch: u32,
-    i_channel: u32,
-    number_batch: u32, // from one image's indices to the next's
+    batch_count: u32,   // images of this dispatch
+    first_batch: u32,   // this dispatch's first image
+    first_channel: u32, // this dispatch's first channel
+    channel_count: u32, // and how many channels it computes
+    channels: u32,      // channels of the whole tensor
+    i_base: u32,        // address of channel 0, index 0 in this dispatch's first image
+    i_batch: u32,       // from one image to the next
+    i_channel: u32,     // from one channel to the next
+    // A valid index is image * number_batch + channel * number_channel + unit * the place's number in its plane.
+    number_batch: u32,
     number_channel: u32,
-    unit: u32,         // from one sample's index to the next's
-    first_place: u32,  // places of a plane that this dispatch marks
-    count_places: u32,
-    marks_base: u32,
-    invalid_base: u32,
-    row_threads: u32, // threads in one row of workgroups; rows are folded into y
+    unit: u32,
+    first_place: u32,   // this dispatch's first place in each plane of the output, row-major
+    count_places: u32,  // and how many places of each plane it marks
+    marks_base: u32,    // address of image 0, channel 0, mark 0; marks have no gaps
+    invalid_base: u32,  // address of the count of indices that name no place
+    row_threads: u32,   // threads of one row of workgroups: thread = id.y * row_threads + id.x
 }
 
 override workgroup_size: u32 = 64;

@@ -1,9 +1,9 @@
-// Zeros, one thread per word.
+// Writes zeros: one thread per word of 4 bytes.
 
 struct Params {
-    base: u32,
-    count: u32,
-    row_threads: u32, // threads in one row of workgroups; rows are folded into y
+    base: u32,        // address of this dispatch's first word
+    count: u32,       // words of this dispatch
+    row_threads: u32, // threads of one row of workgroups: thread = id.y * row_threads + id.x
 }
 
 override workgroup_size: u32 = 64;

@@ -1,3 +1,3 @@
 enable f16;
-alias In = f32; // what the inputs are stored as
-alias Out = f16; // and the output
+alias In = f32; // the storage type of the inputs
+alias Out = f16; // the storage type of the output

@@ -1,2 +1,2 @@
-alias In = f32; // what the inputs are stored as
-alias Out = f32; // and the output
+alias In = f32; // the storage type of the inputs
+alias Out = f32; // the storage type of the output

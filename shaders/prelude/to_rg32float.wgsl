@@ -1,4 +1,4 @@
 alias Output = texture_storage_2d<rg32float, write>;
-const LEVELS = 0.0; // it stores no codes
-const LOWEST = 0.0;
-const HALVES = false; // whether it stores f16
+const LEVELS = 0.0; // the format stores floats, not integer codes
+const LOWEST = 0.0; // used with codes only
+const HALVES = false; // whether the format stores f16

@@ -1,8 +1,8 @@
-// Nearest-neighbour upsampling, four rows of one column in several channels a thread, which reads the tables once for
-// all of them.
+// Nearest-neighbour upsampling: a thread copies four rows of one column in several channels, and reads the tables once
+// for all of them.
 
 override workgroup_size: u32 = 64;
-override channels: u32 = 4; // of a thread
+override channels: u32 = 4; // channels of a thread: 1 to 4
 
 @compute @workgroup_size(workgroup_size)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -12,7 +12,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let d = table_d[params.d.table + block.slice].x;
     let w = table_w[params.w.table + block.column].x;
-    // A row past the last is the last.
+    // Rows past the last repeat the last; they are not stored.
     let at = params.h.table + min(block.row + vec4<u32>(0u, 1u, 2u, 3u), vec4(block.end - 1u));
     let h = vec4(table_h[at.x].x, table_h[at.y].x, table_h[at.z].x, table_h[at.w].x);
     let inside = vec4(d != OUTSIDE && w != OUTSIDE) & (h != vec4(OUTSIDE));

@@ -1,5 +1,5 @@
-// Linear, cubic or any other separable resize, and the gradient of each: one thread per output element sums the product
-// of the axes' taps.
+// Linear, cubic or any other separable resize, and the gradient of each: one thread per output element sums over all
+// combinations of the three axes' taps.
 
 override workgroup_size: u32 = 64;
 

@@ -1,11 +1,11 @@
-// Linear, cubic or any other separable resize of few taps, and the gradient of each: four rows of one column in several
-// channels a thread. The tables are read once for all of them, and a row of samples once for all rows of outputs.
+// Linear, cubic or any other separable resize of few taps, and the gradient of each: a thread computes four rows of one
+// column in several channels. It reads the tables once for all of them, and a row of samples once for all four rows.
 
 override workgroup_size: u32 = 64;
-override channels: u32 = 4; // of a thread: 1 to 4
-override taps: u32 = 2;     // the most that a row or a column has: 1 to 4
+override channels: u32 = 4; // channels of a thread: 1 to 4
+override taps: u32 = 2;     // the most taps of an output along h or w, rounded up to 1, 2 or 4
 
-// A column's samples in their row, with their weights.
+// The taps of an output column: offsets of samples in their row, and weights.
 struct Column {
     at: vec4<u32>,
     weight: vec4<f32>,
@@ -33,7 +33,7 @@ fn column_of(at: u32) -> Column {
     return Column(select(vec4(nearest), index * params.w.x_stride, there), bitcast<vec4<f32>>(weight), there);
 }
 
-// One tap of four rows.
+// One tap of each of four output rows: the sample row that it reads, and its weight.
 struct Tap {
     index: vec4<u32>,
     weight: vec4<f32>,
@@ -49,7 +49,7 @@ fn tap_of(rows: vec4<u32>, number: u32) -> Tap {
     return Tap(select(vec4(END), index, number < params.h.taps), bitcast<vec4<f32>>(vec4(e0.y, e1.y, e2.y, e3.y)));
 }
 
-// What a tap gives to a row of samples' weight in each of the four rows.
+// The weight that a tap gives to a row of samples in each of the four output rows.
 fn share(tap: Tap, row: u32) -> vec4<f32> {
     return select(vec4(0.0), tap.weight, tap.index == vec4(row));
 }
@@ -59,14 +59,15 @@ fn smallest(v: vec4<u32>) -> u32 {
     return min(pair.x, pair.y);
 }
 
-// The largest of those that are indices.
+// The largest of the values that are indices, not marks.
 fn largest(v: vec4<u32>) -> u32 {
     let indices = select(vec4(0u), v, v < vec4(END));
     let pair = max(indices.xy, indices.zw);
     return max(pair.x, pair.y);
 }
 
-// A missing tap is read where the first is, and takes no part.
+// The sum of a row of samples by a column's taps. A tap that does not exist reads the first tap's sample, but adds
+// nothing.
 fn row_sum(line: u32, column: Column) -> f32 {
     var sum = select(0.0, column.weight.x * f32(x[line + column.at.x]), column.there.x);
     if (taps > 1u) {
@@ -79,7 +80,7 @@ fn row_sum(line: u32, column: Column) -> f32 {
     return sum;
 }
 
-// A sample of weight 0 takes no part, whatever it is.
+// Adds a sample times its weight in each of four rows. Where the weight is 0, nothing is added, not even for a NaN.
 fn add(sums: vec4<f32>, weights: vec4<f32>, sample: f32) -> vec4<f32> {
     return select(sums, sums + weights * sample, weights != vec4(0.0));
 }
@@ -93,7 +94,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let at_d = params.d.table + block.slice * params.d.taps;
     let at_w = params.w.table + block.column * params.w.taps;
     let column = column_of(at_w);
-    // A row past the last is the last.
+    // Rows past the last repeat the last; they are not stored.
     let rows = params.h.table
         + min(block.row + vec4<u32>(0u, 1u, 2u, 3u), vec4(block.end - 1u)) * params.h.taps;
     let tap0 = tap_of(rows, 0u);
@@ -115,7 +116,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let outside = vec4(table_d[at_d].x == OUTSIDE || table_w[at_w].x == OUTSIDE) | (tap0.index == vec4(OUTSIDE));
 
-    // A channel past the last is the last.
+    // Channels past the last repeat the last; they are not stored.
     let more = params.channel_count - 1u - block.channel;
     let step1 = min(1u, more) * params.x_channel;
     let step2 = min(2u, more) * params.x_channel;

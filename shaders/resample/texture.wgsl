@@ -1,11 +1,11 @@
 // Any separable resize of a texture into a texture: one thread sums a texel's taps, row by row.
 
 struct Params {
-    width: u32, // of the output
-    height: u32,
-    taps_h: u32, // entries in a row of each table
-    taps_w: u32,
-    extrapolation: f32,
+    width: u32,  // columns of the output
+    height: u32, // rows of the output
+    taps_h: u32, // entries in a row of table_h
+    taps_w: u32, // entries in a row of table_w
+    extrapolation: f32, // the output where a table says OUTSIDE
 }
 
 override workgroup_width: u32 = 8;

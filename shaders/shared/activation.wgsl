@@ -1,7 +1,8 @@
 
-// What is applied to a whole sum: the end of every convolution's text, whose `params` have alpha and beta.
+// The activation, which is applied to finished sums. This file is appended to shaders whose `params` have the fields
+// alpha and beta.
 
-override activation: u32 = 0u;
+override activation: u32 = 0u; // as numbered below; 0: none
 
 fn activate(value: vec4<f32>) -> vec4<f32> {
     switch (activation) {
@@ -11,7 +12,7 @@ fn activate(value: vec4<f32>) -> vec4<f32> {
         case 2u: { // leaky ReLU
             return select(value, params.alpha * value, value < vec4(0.0));
         }
-        case 3u: { // sigmoid; past 80 the exponential would come near overflow, and 1 / it is 0 to any purpose
+        case 3u: { // sigmoid; clamped because exp overflows past 88; 1 / exp(80) is below 2e-35
             return 1.0 / (1.0 + exp(min(-value, vec4(80.0))));
         }
         case 4u: { // tanh; 1 to the last bit past 10

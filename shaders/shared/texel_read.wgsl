@@ -1,4 +1,4 @@
-// What a texel stands for, as linear values.
+// The conversion of a texel that is read to linear values.
 
 override decode_srgb: bool = false; // the texture holds sRGB-encoded values in a format that does not say so
 
@@ -9,7 +9,7 @@ fn value_of(texel: vec4<f32>) -> vec4<f32> {
     return texel;
 }
 
-// IEC 61966-2-1, odd about 0 for what a filter puts below it.
+// The sRGB decoding of IEC 61966-2-1, continued as an odd function below 0, since filters can make negative values.
 fn decoded(code: vec3<f32>) -> vec3<f32> {
     let size = abs(code);
     let light = select(pow((size + 0.055) / 1.055, vec3(2.4)), size / 12.92, size <= vec3(0.04045));

@@ -1,4 +1,4 @@
-// A texel of linear values, as its format stores them.
+// The conversion of linear values to a texel, rounded as the texture's format stores it.
 
 override encode_srgb: bool = false; // the texture is to hold sRGB-encoded values
 
@@ -7,7 +7,7 @@ fn texel_of(value: vec4<f32>) -> vec4<f32> {
     if (encode_srgb) {
         texel = vec4(encoded(texel.rgb), texel.a);
     }
-    // Rounded to the nearest here, since devices may round by themselves a little off the middle, or towards zero.
+    // Rounded to nearest here, because a device's own rounding may be a little off at midpoints, or go towards zero.
     if (LEVELS > 0.0) {
         texel = round(clamp(texel, vec4(LOWEST), vec4(1.0)) * LEVELS) / max(LEVELS, 1.0);
     } else if (HALVES) {
@@ -16,19 +16,20 @@ fn texel_of(value: vec4<f32>) -> vec4<f32> {
     return texel;
 }
 
-// The nearest number that an f16 holds, of two equally near ones the even. Devices differ past the largest.
+// The nearest f16 number; ties go to even. Finite numbers past the largest f16 become the largest, as devices differ
+// there.
 fn nearest_half(number: vec4<f32>) -> vec4<f32> {
     let value = clamp(number, vec4(-65504.0), vec4(65504.0));
     let bits = bitcast<vec4<u32>>(value);
     let rounded = (bits + 0xfffu + ((bits >> vec4(13u)) & vec4(1u))) & vec4(0xffffe000u);
-    // Below the smallest normal one they are a step of 2^-24 apart. Infinities and NaNs stay.
+    // Below the smallest normal f16, 2^-14, f16 numbers are 2^-24 apart. Infinities and NaNs stay as they are.
     let even = round(value * 16777216.0) / 16777216.0;
     let small = abs(value) < vec4(6.103515625e-5);
     let finite = (bitcast<vec4<u32>>(number) & vec4(0x7f800000u)) != vec4(0x7f800000u);
     return select(number, select(bitcast<vec4<f32>>(rounded), even, small), finite);
 }
 
-// IEC 61966-2-1, odd about 0 for what a filter puts below it.
+// The sRGB encoding of IEC 61966-2-1, continued as an odd function below 0, since filters can make negative values.
 fn encoded(light: vec3<f32>) -> vec3<f32> {
     let size = abs(light);
     let code = select(1.055 * pow(size, vec3(1.0 / 2.4)) - 0.055, size * 12.92, size <= vec3(0.0031308));

@@ -1,6 +1,6 @@
-// The textures at both ends of an op that goes from texel to texel.
+// The input and output textures of an op that reads texels and writes texels in one dispatch.
 
-override channels: u32 = 4u; // that the op computes
+override channels: u32 = 4u; // channels that the op computes: 1 to 4
 
 @group(0) @binding(1) var x: texture_2d<f32>;
 @group(0) @binding(4) var y: Output;
@@ -10,7 +10,7 @@ fn load_texel(column: u32, row: u32) -> vec4<f32> {
 }
 
 fn store_texel(column: u32, row: u32, value: vec4<f32>) {
-    // Components that the op has no channel for: 0, and alpha 1.
+    // A component without a channel of the op becomes 0, alpha 1.
     let whole = select(vec4(0.0, 0.0, 0.0, 1.0), value, vec4(0u, 1u, 2u, 3u) < vec4(channels));
     textureStore(y, vec2(column, row), texel_of(whole));
 }

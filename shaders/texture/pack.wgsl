@@ -1,4 +1,5 @@
-// A tensor as a texture: one thread per texel reads the channels that the tensor has. Other colours become 0, alpha 1.
+// Packs a tensor into a texture: one thread per texel reads the tensor's channels. A component that no channel stands
+// for becomes 0, alpha 1.
 
 override workgroup_size: u32 = 64;
 

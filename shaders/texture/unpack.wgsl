@@ -1,4 +1,4 @@
-// A texture as a tensor: one thread per texel writes the channels that the tensor has.
+// Unpacks a texture into a tensor: one thread per texel writes the tensor's channels.
 
 override workgroup_size: u32 = 64;
 

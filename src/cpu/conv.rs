@@ -1,5 +1,5 @@
-//! Convolution on the CPU: a matrix product of the weights and the samples that each output meets, a slab of rows at a
-//! time; or, where a group has few output channels, each output row sums products itself.
+//! Convolution on the CPU by im2col: a matrix product of the weights and the samples that each output reads, a slab of
+//! rows at a time. Where a group has few output channels, each output row sums its products directly.
 
 use std::ops::Range;
 
@@ -14,18 +14,18 @@ use crate::error::Result;
 use crate::geometry::Axis;
 use crate::ops::conv::conv::Conv;
 
-/// Output channels of a group from which on a matrix product pays.
-const FEW: usize = 4;
+/// The fewest output channels of a group for which a matrix product pays.
+const MIN_OUTPUTS_FOR_GEMM: usize = 4;
 
-/// Positions that a product should have, if there are as many.
-const LEAST: usize = 64;
+/// The fewest positions that a product should have, if a row has as many.
+const MIN_POSITIONS: usize = 64;
 
 impl<const R: usize> CpuOp for Conv<R> {
     fn compute(&self, inputs: &[ArrayViewD<f32>]) -> Result<ArrayD<f32>> {
         let layer = Layer::new(&self.geometry()?);
         layer::run(self, self.activation, inputs, |input, weight, output| {
             let problem = Problem::new(layer);
-            if problem.layer.narrows < FEW {
+            if problem.layer.narrow_per_group < MIN_OUTPUTS_FOR_GEMM {
                 problem.sum_rows(input, weight, output);
                 return Ok(());
             }
@@ -36,7 +36,7 @@ impl<const R: usize> CpuOp for Conv<R> {
 
 pub(super) struct Problem {
     pub(super) layer: Layer,
-    /// For each tap of the last axis: the narrow samples that meet a wide one, and the first of those.
+    /// For each tap of the last axis: the narrow samples for which it reads a wide sample, and the first sample read.
     taps: Vec<(Range<usize>, usize)>,
 }
 
@@ -73,13 +73,13 @@ impl Problem {
         [row / self.layer.axes[1].narrow, row % self.layer.axes[1].narrow]
     }
 
-    /// Every output row by itself.
+    /// Computes every output row by itself.
     fn sum_rows(&self, input: &[f32], weight: &[f32], output: &mut [f32]) {
         let width = self.layer.axes[2].narrow;
         let rows = output
             .par_chunks_mut(width)
             .enumerate()
-            .with_min_len(least_rows(width * self.layer.wides * self.layer.taps()));
+            .with_min_len(least_rows(width * self.layer.wide_per_group * self.layer.taps()));
         rows.for_each(|(row, sums)| vectorized(|| self.sum_row(row, input, weight, sums)));
     }
 
@@ -87,10 +87,11 @@ impl Problem {
     fn sum_row(&self, row: usize, input: &[f32], weight: &[f32], sums: &mut [f32]) {
         let w = &self.layer.axes[2];
         let (plane, place) = (row / self.rows(), self.place(row % self.rows()));
-        let (group, channel) = (plane / self.layer.narrows, plane % (self.layer.narrows * self.layer.groups));
-        for c in 0..self.layer.wides {
-            let weights = &weight[(channel * self.layer.wides + c) * self.layer.taps()..][..self.layer.taps()];
-            let plane = &input[(group * self.layer.wides + c) * self.layer.wide()..][..self.layer.wide()];
+        let (group, channel) =
+            (plane / self.layer.narrow_per_group, plane % (self.layer.narrow_per_group * self.layer.groups));
+        for c in 0..self.layer.wide_per_group {
+            let weights = &weight[(channel * self.layer.wide_per_group + c) * self.layer.taps()..][..self.layer.taps()];
+            let plane = &input[(group * self.layer.wide_per_group + c) * self.layer.wide()..][..self.layer.wide()];
             for (outer, weights) in weights.chunks(w.kernel).enumerate() {
                 let Some(from) = self.wide_row(place, outer) else { continue };
                 let samples = &plane[from * w.wide..][..w.wide];
@@ -111,20 +112,21 @@ impl Problem {
 
     fn multiply(&self, input: &[f32], weight: &[f32], output: &mut [f32]) -> Result<()> {
         let (narrow, terms, width) =
-            (self.layer.narrow(), self.layer.wides * self.layer.taps(), self.layer.axes[2].narrow);
+            (self.layer.narrow(), self.layer.wide_per_group * self.layer.taps(), self.layer.axes[2].narrow);
         let same = |axis: &Axis| (axis.kernel, axis.stride, axis.pad, axis.wide) == (1, 1, 0, axis.narrow);
-        let as_it_is = self.layer.axes.iter().all(same);
-        // Whole rows, or parts of one.
+        let is_pointwise = self.layer.axes.iter().all(same);
+        // A slab is whole rows, or a part of one.
         let slab = (SLAB / 4 / (terms * width)).min(self.rows()) * width;
-        let slab = if slab > 0 { slab } else { (SLAB / 4 / terms).clamp(LEAST.min(width), width) };
-        let parts =
-            output.chunks_mut(self.layer.narrows * narrow).zip(input.chunks(self.layer.wides * self.layer.wide()));
+        let slab = if slab > 0 { slab } else { (SLAB / 4 / terms).clamp(MIN_POSITIONS.min(width), width) };
+        let parts = output
+            .chunks_mut(self.layer.narrow_per_group * narrow)
+            .zip(input.chunks(self.layer.wide_per_group * self.layer.wide()));
         for (number, (output, input)) in parts.enumerate() {
-            let weights = &weight[number % self.layer.groups * self.layer.narrows * terms..];
-            let weights = Matrix { elements: weights, rows: terms, columns: 1 };
-            if as_it_is {
-                let samples = Matrix { elements: input, rows: narrow, columns: 1 };
-                multiply([self.layer.narrows, narrow, terms], weights, samples, output, narrow, true);
+            let weights = &weight[number % self.layer.groups * self.layer.narrow_per_group * terms..];
+            let weights = Matrix { elements: weights, row_stride: terms, column_stride: 1 };
+            if is_pointwise {
+                let samples = Matrix { elements: input, row_stride: narrow, column_stride: 1 };
+                multiply([self.layer.narrow_per_group, narrow, terms], weights, samples, output, narrow, true);
             } else {
                 self.by_slabs(slab, weights, input, output)?;
             }
@@ -132,10 +134,10 @@ impl Problem {
         Ok(())
     }
 
-    /// Some positions after the others: by all threads together, or where there are many, each by one.
+    /// Multiplies slab by slab: all threads work on one slab together, or, if there are many slabs, each on its own.
     fn by_slabs(&self, slab: usize, weights: Matrix, input: &[f32], output: &mut [f32]) -> Result<()> {
-        let (terms, width) = (self.layer.wides * self.layer.taps(), self.layer.axes[2].narrow);
-        // For each slab: where it begins, and its part of every channel. One that is shorter than a row ends with it.
+        let (terms, width) = (self.layer.wide_per_group * self.layer.taps(), self.layer.axes[2].narrow);
+        // For each slab: its first position, and its part of every channel. A slab shorter than a row ends with it.
         let lines = if slab < width { width } else { self.layer.narrow() };
         let mut targets: Vec<(usize, Vec<&mut [f32]>)> = Vec::new();
         for plane in output.chunks_mut(self.layer.narrow()) {
@@ -150,55 +152,56 @@ impl Problem {
             }
         }
         let together = targets.len() < 2 * rayon::current_num_threads();
-        let run = |met: &mut Vec<f32>, sums: &mut Vec<f32>, first: usize, mut target: Vec<&mut [f32]>| {
+        let run = |im2col: &mut Vec<f32>, sums: &mut Vec<f32>, first: usize, mut target: Vec<&mut [f32]>| {
             let positions = target[0].len();
-            resize(met, terms * positions)?;
-            resize(sums, self.layer.narrows * positions)?;
-            let collect = |(term, line): (usize, &mut [f32])| self.collect(term, first, input, line);
+            resize(im2col, terms * positions)?;
+            resize(sums, self.layer.narrow_per_group * positions)?;
+            let fill_row = |(term, line): (usize, &mut [f32])| self.im2col_row(term, first, input, line);
             if together {
-                met.par_chunks_mut(positions).enumerate().with_min_len(least_rows(positions)).for_each(collect);
+                im2col.par_chunks_mut(positions).enumerate().with_min_len(least_rows(positions)).for_each(fill_row);
             } else {
-                met.chunks_mut(positions).enumerate().for_each(collect);
+                im2col.chunks_mut(positions).enumerate().for_each(fill_row);
             }
-            let samples = Matrix { elements: met, rows: positions, columns: 1 };
-            multiply([self.layer.narrows, positions, terms], weights, samples, sums, positions, together);
+            let samples = Matrix { elements: im2col, row_stride: positions, column_stride: 1 };
+            multiply([self.layer.narrow_per_group, positions, terms], weights, samples, sums, positions, together);
             target.iter_mut().zip(sums.chunks(positions)).for_each(|(to, sums)| to.copy_from_slice(sums));
             Ok(())
         };
         if together {
-            let (mut met, mut sums) = (Vec::new(), Vec::new());
-            return targets.into_iter().try_for_each(|(first, target)| run(&mut met, &mut sums, first, target));
+            let (mut im2col, mut sums) = (Vec::new(), Vec::new());
+            return targets.into_iter().try_for_each(|(first, target)| run(&mut im2col, &mut sums, first, target));
         }
         let buffers = || (Vec::new(), Vec::new());
         targets
             .into_par_iter()
-            .map_init(buffers, |(met, sums), (first, target)| run(met, sums, first, target))
+            .map_init(buffers, |(im2col, sums), (first, target)| run(im2col, sums, first, target))
             .collect::<Result<()>>()
     }
 
-    /// The samples of one channel that positions from `first` on meet at one tap; zeros in the padding.
-    pub(super) fn collect(&self, term: usize, first: usize, input: &[f32], line: &mut [f32]) {
+    /// One row of the im2col matrix, `term = channel * taps + tap`: the samples of that channel that the positions from
+    /// `first` on read at that tap; zeros in the padding.
+    pub(super) fn im2col_row(&self, term: usize, first: usize, input: &[f32], line: &mut [f32]) {
         let w = &self.layer.axes[2];
         let (channel, tap) = (term / self.layer.taps(), term % self.layer.taps());
         let (range, start) = &self.taps[tap % w.kernel];
         let plane = &input[channel * self.layer.wide()..][..self.layer.wide()];
         let (row, skipped) = (first / w.narrow, first % w.narrow);
         let length = line.len().min(w.narrow);
-        // Of these columns, those that are met.
+        // The columns that are wanted, and those of them that read a sample and not padding.
         let columns = skipped..skipped + length;
-        let met = range.start.clamp(columns.start, columns.end)..range.end.clamp(columns.start, columns.end);
+        let inside = range.start.clamp(columns.start, columns.end)..range.end.clamp(columns.start, columns.end);
         for (number, line) in line.chunks_mut(length).enumerate() {
-            let from = self.wide_row(self.place(row + number), tap / w.kernel).filter(|_| !met.is_empty());
+            let from = self.wide_row(self.place(row + number), tap / w.kernel).filter(|_| !inside.is_empty());
             let Some(from) = from else {
                 line.fill(0.0);
                 continue;
             };
-            line[..met.start - skipped].fill(0.0);
-            line[met.end - skipped..].fill(0.0);
-            let samples = &plane[from * w.wide + start + (met.start - range.start) * w.stride..];
-            let line = &mut line[met.start - skipped..met.end - skipped];
+            line[..inside.start - skipped].fill(0.0);
+            line[inside.end - skipped..].fill(0.0);
+            let samples = &plane[from * w.wide + start + (inside.start - range.start) * w.stride..];
+            let line = &mut line[inside.start - skipped..inside.end - skipped];
             if w.stride == 1 {
-                line.copy_from_slice(&samples[..met.len()]);
+                line.copy_from_slice(&samples[..inside.len()]);
             } else {
                 line.iter_mut().zip(samples.iter().step_by(w.stride)).for_each(|(to, sample)| *to = *sample);
             }

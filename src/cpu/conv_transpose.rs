@@ -1,6 +1,6 @@
-//! Transposed convolution on the CPU. Where a group has many input channels, a matrix product gives what every input
-//! position adds to the outputs, a slab of rows at a time, and each output row gathers its share; else each output row
-//! gathers products itself.
+//! Transposed convolution on the CPU. Where a group has many input channels, a matrix product computes what every input
+//! position adds to the outputs, a slab of rows at a time, and each output row gathers its shares (col2im). Otherwise
+//! each output row sums its products directly.
 
 use std::ops::Range;
 
@@ -9,20 +9,20 @@ use rayon::prelude::*;
 
 use super::gemm::{Matrix, multiply};
 use super::layer::{self, Layer};
-use super::simd::{Meetings, Phase, add, add_scaled, vectorized};
+use super::simd::{Contributions, Phase, add, add_scaled, vectorized};
 use super::{CpuOp, SLAB, least_rows, resize};
 use crate::error::Result;
 use crate::ops::conv::conv_transpose::ConvTranspose;
 
-/// Input channels of a group from which on a matrix product pays.
-const FEW: usize = 8;
+/// The most input channels of a group for which a matrix product does not pay.
+const MAX_INPUTS_FOR_DIRECT: usize = 8;
 
-/// Channels of all groups and images from which on each thread has its own. It is no number of threads, so that those
-/// change no sum.
-const MANY: usize = 8;
+/// From this many output channels on, counted over all groups and images, each thread has channels of its own. It does
+/// not depend on the number of threads.
+const MIN_CHANNELS_TO_SPLIT: usize = 8;
 
-/// Strides from which on a row of taps makes longer vectors than the samples of one phase, as these have to be put
-/// apart.
+/// The least stride for which a sample's row of taps, whose outputs lie side by side, makes longer vectors than the
+/// samples of one phase, whose outputs have to be put `stride` apart.
 const WIDE_STRIDE: usize = 4;
 
 /// Input positions that a product takes at a time.
@@ -33,17 +33,21 @@ impl<const R: usize> CpuOp for ConvTranspose<R> {
         let layer = Layer::new(&self.geometry()?);
         layer::run(self, self.activation, inputs, |input, weight, output| {
             let [d, h, w] = layer.axes;
-            Problem { met: [Meetings::new(d), Meetings::new(h)], phases: Phase::all(&w), layer }
-                .run(input, weight, output)
+            Problem {
+                outer_contributions: [Contributions::new(d), Contributions::new(h)],
+                phases: Phase::all(&w),
+                layer,
+            }
+            .run(input, weight, output)
         })
     }
 }
 
 struct Problem {
     layer: Layer,
-    /// Of the axes before it.
-    met: [Meetings; 2],
-    /// Of the last axis.
+    /// For depth and height.
+    outer_contributions: [Contributions; 2],
+    /// For the last axis, the width.
     phases: Vec<Phase>,
 }
 
@@ -53,16 +57,16 @@ impl Problem {
         self.layer.axes[0].wide * self.layer.axes[1].wide
     }
 
-    /// The narrow rows that a wide row of a plane meets, each with its tap over depth and height.
-    fn meetings(&self, row: usize) -> impl Iterator<Item = (usize, usize)> {
-        let [d, h] = &self.met;
+    /// The narrow rows that add to a wide row of a plane, each with its tap over depth and height.
+    fn contributing_rows(&self, row: usize) -> impl Iterator<Item = (usize, usize)> {
+        let [d, h] = &self.outer_contributions;
         let [_, height, _] = self.layer.axes;
-        d.of(row / height.wide).flat_map(move |(i, t)| {
-            h.of(row % height.wide).map(move |(j, u)| (i * height.narrow + j, t * height.kernel + u))
+        d.of_wide(row / height.wide).flat_map(move |(i, t)| {
+            h.of_wide(row % height.wide).map(move |(j, u)| (i * height.narrow + j, t * height.kernel + u))
         })
     }
 
-    /// Wide rows that a range of narrow rows may meet.
+    /// The wide rows to which a range of narrow rows may add.
     fn reach(&self, narrow: &Range<usize>) -> Range<usize> {
         let [d, h, _] = &self.layer.axes;
         if d.narrow == 1 && d.wide == 1 { h.wide_window(narrow, &(0..h.kernel)) } else { 0..self.rows() }
@@ -70,24 +74,26 @@ impl Problem {
 
     fn run(&self, input: &[f32], weight: &[f32], output: &mut [f32]) -> Result<()> {
         let width = self.layer.axes[2].wide;
-        if self.layer.narrows <= FEW {
-            let work = width * self.layer.narrows * self.layer.taps();
+        if self.layer.narrow_per_group <= MAX_INPUTS_FOR_DIRECT {
+            let work = width * self.layer.narrow_per_group * self.layer.taps();
             let rows = output.par_chunks_mut(width).enumerate().with_min_len(least_rows(work));
-            rows.for_each_init(Vec::new, |one, (row, sums)| {
-                vectorized(|| self.gather_products(row, input, weight, one, sums));
+            rows.for_each_init(Vec::new, |phase_sums, (row, sums)| {
+                vectorized(|| self.gather_products(row, input, weight, phase_sums, sums));
             });
             return Ok(());
         }
-        // Each thread has channels of its own; where there are too few, the threads share in each.
-        let apart = output.len() / self.layer.wide() >= MANY;
-        let share = self.layer.wides.div_ceil(2 * rayon::current_num_threads()).min(self.channels_at_once());
-        for (number, group) in output.chunks_mut(self.layer.wides * self.layer.wide()).enumerate() {
-            let samples =
-                &input[number * self.layer.narrows * self.layer.narrow()..][..self.layer.narrows * self.layer.narrow()];
-            let weights =
-                &weight[number % self.layer.groups * self.layer.narrows * self.layer.wides * self.layer.taps()..];
+        // Each thread has channels of its own; where there are too few channels, all threads work on each product.
+        let split_by_channel = output.len() / self.layer.wide() >= MIN_CHANNELS_TO_SPLIT;
+        let share = self.layer.wide_per_group.div_ceil(2 * rayon::current_num_threads()).min(self.channels_at_once());
+        for (number, group) in output.chunks_mut(self.layer.wide_per_group * self.layer.wide()).enumerate() {
+            let samples = &input[number * self.layer.narrow_per_group * self.layer.narrow()..]
+                [..self.layer.narrow_per_group * self.layer.narrow()];
+            let weights = &weight[number % self.layer.groups
+                * self.layer.narrow_per_group
+                * self.layer.wide_per_group
+                * self.layer.taps()..];
             let parts = group.par_chunks_mut(share * self.layer.wide()).enumerate();
-            if apart {
+            if split_by_channel {
                 parts.try_for_each(|(part, planes)| self.multiply(part * share, samples, weights, planes, false))?;
             } else {
                 self.multiply(0, samples, weights, group, true)?;
@@ -96,31 +102,37 @@ impl Problem {
         Ok(())
     }
 
-    /// Narrow rows of a slab, and output channels whose shares of it stay in a core's cache.
+    /// Narrow rows of a slab.
     fn rows_at_once(&self) -> usize {
         let [d, h, w] = self.layer.axes.each_ref().map(|axis| axis.narrow);
         POSITIONS.div_ceil(w).min(d * h)
     }
 
+    /// Output channels whose shares of a slab stay in a core's cache.
     fn channels_at_once(&self) -> usize {
         (SLAB / 4 / (self.layer.taps() * self.rows_at_once() * self.layer.axes[2].narrow)).max(1)
     }
 
-    /// Some channels of one group of one image.
+    /// Computes some channels of one group and image: those of `planes`, from channel `first` of the group on.
     fn multiply(&self, first: usize, input: &[f32], weight: &[f32], planes: &mut [f32], threads: bool) -> Result<()> {
         let (width, terms, taps) = (self.layer.axes[2].wide, self.layer.axes[2].narrow, self.layer.taps());
         let (columns, rows) = (planes.len() / self.layer.wide() * taps, self.layer.narrow() / terms);
-        // Where all threads work on one slab, it should be worth calling them together.
+        // A slab on which all threads work is larger, to be worth waking them.
         let slab = if threads { (4 * SLAB / 4 / (columns * terms)).clamp(1, rows) } else { self.rows_at_once() };
         let mut shares = Vec::new();
         resize(&mut shares, columns * slab * terms)?;
-        let mut one = Vec::new();
+        let mut phase_sums = Vec::new();
         for start in (0..rows).step_by(slab) {
             let count = slab.min(rows - start);
-            let samples = Matrix { elements: &input[start * terms..], rows: self.layer.narrow(), columns: 1 };
-            let weights = Matrix { elements: &weight[first * taps..], rows: 1, columns: self.layer.wides * taps };
+            let samples =
+                Matrix { elements: &input[start * terms..], row_stride: self.layer.narrow(), column_stride: 1 };
+            let weights = Matrix {
+                elements: &weight[first * taps..],
+                row_stride: 1,
+                column_stride: self.layer.wide_per_group * taps,
+            };
             multiply(
-                [columns, count * terms, self.layer.narrows],
+                [columns, count * terms, self.layer.narrow_per_group],
                 weights,
                 samples,
                 &mut shares,
@@ -130,52 +142,56 @@ impl Problem {
             let slab = Slab { rows: start..start + count, shares: &shares[..columns * count * terms] };
             let reach = self.reach(&slab.rows);
             if threads {
-                // All planes at once: calling the threads together costs as much as some rows.
+                // All planes in one parallel loop: waking the threads costs as much as some rows.
                 let all = planes.par_chunks_mut(self.layer.wide()).enumerate();
                 let all = all.with_min_len(least_rows(reach.len() * width));
                 let reached = all.flat_map(|(channel, plane)| {
                     let rows = plane[reach.start * width..reach.end * width].par_chunks_mut(width).enumerate();
                     rows.with_min_len(least_rows(width)).map(move |(row, sums)| (channel, row, sums))
                 });
-                reached.for_each_init(Vec::new, |one, (channel, row, sums)| {
-                    vectorized(|| self.gather_shares(channel, reach.start + row, &slab, one, sums));
+                reached.for_each_init(Vec::new, |phase_sums, (channel, row, sums)| {
+                    vectorized(|| self.gather_shares(channel, reach.start + row, &slab, phase_sums, sums));
                 });
                 continue;
             }
             for (channel, plane) in planes.chunks_mut(self.layer.wide()).enumerate() {
                 let rows = plane[reach.start * width..reach.end * width].chunks_mut(width).enumerate();
                 vectorized(|| {
-                    rows.for_each(|(row, sums)| self.gather_shares(channel, reach.start + row, &slab, &mut one, sums));
+                    rows.for_each(|(row, sums)| {
+                        self.gather_shares(channel, reach.start + row, &slab, &mut phase_sums, sums)
+                    });
                 });
             }
         }
         Ok(())
     }
 
-    /// What the products with the samples of a few channels add to an output row.
+    /// Adds to an output row the products of samples and weights of all input channels of its group.
     #[inline(always)]
-    fn gather_products(&self, row: usize, input: &[f32], weight: &[f32], one: &mut Vec<f32>, sums: &mut [f32]) {
+    fn gather_products(&self, row: usize, input: &[f32], weight: &[f32], phase_sums: &mut Vec<f32>, sums: &mut [f32]) {
         let (taps, width, terms) = (self.layer.taps(), self.layer.axes[2].kernel, self.layer.axes[2].narrow);
         let (plane, row) = (row / self.rows(), row % self.rows());
-        let (group, channel) = (plane / self.layer.wides, plane % self.layer.wides);
-        let first = group % self.layer.groups * self.layer.narrows;
+        let (group, channel) = (plane / self.layer.wide_per_group, plane % self.layer.wide_per_group);
+        let first = group % self.layer.groups * self.layer.narrow_per_group;
         if self.layer.axes[2].dilation == 1 && self.layer.axes[2].stride >= WIDE_STRIDE {
-            for (from, outer) in self.meetings(row) {
-                for c in 0..self.layer.narrows {
-                    let samples =
-                        &input[(group * self.layer.narrows + c) * self.layer.narrow() + from * terms..][..terms];
-                    let weights = &weight[((first + c) * self.layer.wides + channel) * taps + outer * width..][..width];
+            for (from, outer) in self.contributing_rows(row) {
+                for c in 0..self.layer.narrow_per_group {
+                    let samples = &input
+                        [(group * self.layer.narrow_per_group + c) * self.layer.narrow() + from * terms..][..terms];
+                    let weights =
+                        &weight[((first + c) * self.layer.wide_per_group + channel) * taps + outer * width..][..width];
                     self.scatter(samples, weights, sums);
                 }
             }
             return;
         }
-        self.by_phases(one, sums, |phase, sums| {
-            for (from, outer) in self.meetings(row) {
-                for c in 0..self.layer.narrows {
-                    let samples =
-                        &input[(group * self.layer.narrows + c) * self.layer.narrow() + from * terms..][..terms];
-                    let weights = &weight[((first + c) * self.layer.wides + channel) * taps + outer * width..][..width];
+        self.by_phases(phase_sums, sums, |phase, sums| {
+            for (from, outer) in self.contributing_rows(row) {
+                for c in 0..self.layer.narrow_per_group {
+                    let samples = &input
+                        [(group * self.layer.narrow_per_group + c) * self.layer.narrow() + from * terms..][..terms];
+                    let weights =
+                        &weight[((first + c) * self.layer.wide_per_group + channel) * taps + outer * width..][..width];
                     for tap in &phase.taps {
                         add_scaled(&mut sums[tap.range.clone()], &samples[tap.narrow..], weights[tap.tap]);
                     }
@@ -204,14 +220,14 @@ impl Problem {
         }
     }
 
-    /// What a slab adds to an output row.
+    /// Adds a slab's shares to an output row.
     #[inline(always)]
-    fn gather_shares(&self, channel: usize, row: usize, slab: &Slab, one: &mut Vec<f32>, sums: &mut [f32]) {
+    fn gather_shares(&self, channel: usize, row: usize, slab: &Slab, phase_sums: &mut Vec<f32>, sums: &mut [f32]) {
         let (taps, width, terms) = (self.layer.taps(), self.layer.axes[2].kernel, self.layer.axes[2].narrow);
         let mine = |(from, _): &(usize, usize)| slab.rows.contains(from);
         let pitch = slab.rows.len() * terms;
-        self.by_phases(one, sums, |phase, sums| {
-            for (from, outer) in self.meetings(row).filter(mine) {
+        self.by_phases(phase_sums, sums, |phase, sums| {
+            for (from, outer) in self.contributing_rows(row).filter(mine) {
                 for tap in &phase.taps {
                     let line = (channel * taps + outer * width + tap.tap) * pitch + (from - slab.rows.start) * terms;
                     add(&mut sums[tap.range.clone()], &slab.shares[line + tap.narrow..]);
@@ -220,18 +236,22 @@ impl Problem {
         });
     }
 
-    /// Adds to a row what `sum` adds to each of its phases.
+    /// Lets `sum` add to each phase of a row by itself, and adds the phases to the row.
     #[inline(always)]
-    fn by_phases(&self, one: &mut Vec<f32>, sums: &mut [f32], sum: impl Fn(&Phase, &mut [f32])) {
+    fn by_phases(&self, phase_sums: &mut Vec<f32>, sums: &mut [f32], sum: impl Fn(&Phase, &mut [f32])) {
         let stride = self.layer.axes[2].stride;
         if stride == 1 {
             return sum(&self.phases[0], sums);
         }
         for phase in self.phases.iter().filter(|phase| !phase.taps.is_empty()) {
-            one.clear();
-            one.resize(phase.count, 0.0);
-            sum(phase, one);
-            sums[phase.first..].iter_mut().step_by(stride).zip(&*one).for_each(|(sum, one)| *sum += *one);
+            phase_sums.clear();
+            phase_sums.resize(phase.count, 0.0);
+            sum(phase, phase_sums);
+            sums[phase.first..]
+                .iter_mut()
+                .step_by(stride)
+                .zip(&*phase_sums)
+                .for_each(|(sum, phase_sum)| *sum += phase_sum);
         }
     }
 }

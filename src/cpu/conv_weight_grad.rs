@@ -1,5 +1,5 @@
-//! The weight's gradient on the CPU: for each group a matrix product of the narrow samples and the wide ones that they
-//! meet, some positions after the others.
+//! The weight's gradient on the CPU: for each group a matrix product of the narrow samples and the im2col matrix of the
+//! wide ones, some positions at a time.
 
 use crate::ops::op::Op;
 use ndarray::{ArrayD, ArrayViewD};
@@ -12,8 +12,9 @@ use super::{CpuOp, SLAB, least_rows, resize, row_major, shaped, zeros};
 use crate::error::Result;
 use crate::ops::conv::weight_grad::{ConvWeightGrad, ForwardInput};
 
-/// Groups from which on each thread has its own. It is no number of threads, so that those change no sum.
-const MANY: usize = 8;
+/// From this many groups on, each thread has groups of its own. It does not depend on the number of threads, so that
+/// this number changes no sum.
+const MIN_GROUPS_TO_SPLIT: usize = 8;
 
 impl<const R: usize> CpuOp for ConvWeightGrad<R> {
     fn compute(&self, inputs: &[ArrayViewD<f32>]) -> Result<ArrayD<f32>> {
@@ -25,16 +26,17 @@ impl<const R: usize> CpuOp for ConvWeightGrad<R> {
             if self.forward_input() == ForwardInput::Wide { (gradient, input) } else { (input, gradient) };
         let problem = Problem::new(Layer::new(self.geometry()));
         let layer = &problem.layer;
-        let together = layer.groups < MANY;
+        let together = layer.groups < MIN_GROUPS_TO_SPLIT;
         let group = |(group, output): (usize, &mut [f32])| -> Result<()> {
-            let narrows = narrow.chunks(layer.narrows * layer.narrow()).skip(group).step_by(layer.groups);
-            let wides = wide.chunks(layer.wides * layer.wide()).skip(group).step_by(layer.groups);
-            let mut met = Vec::new();
-            narrows
-                .zip(wides)
-                .try_for_each(|(narrow, wide)| add_image(&problem, narrow, wide, &mut met, output, together))
+            let narrow_per_group =
+                narrow.chunks(layer.narrow_per_group * layer.narrow()).skip(group).step_by(layer.groups);
+            let wide_per_group = wide.chunks(layer.wide_per_group * layer.wide()).skip(group).step_by(layer.groups);
+            let mut im2col = Vec::new();
+            narrow_per_group
+                .zip(wide_per_group)
+                .try_for_each(|(narrow, wide)| add_image(&problem, narrow, wide, &mut im2col, output, together))
         };
-        let size = layer.narrows * layer.wides * layer.taps();
+        let size = layer.narrow_per_group * layer.wide_per_group * layer.taps();
         if together {
             output.chunks_mut(size).enumerate().try_for_each(group)?;
         } else {
@@ -44,33 +46,33 @@ impl<const R: usize> CpuOp for ConvWeightGrad<R> {
     }
 }
 
-/// Adds what one image gives to a group's weights.
+/// Adds one image's share to the gradient of a group's weights.
 fn add_image(
     problem: &Problem,
     narrow: &[f32],
     wide: &[f32],
-    met: &mut Vec<f32>,
+    im2col: &mut Vec<f32>,
     output: &mut [f32],
     together: bool,
 ) -> Result<()> {
     let layer = &problem.layer;
-    let (plane, width, terms) = (layer.narrow(), layer.axes[2].narrow, layer.wides * layer.taps());
+    let (plane, width, terms) = (layer.narrow(), layer.axes[2].narrow, layer.wide_per_group * layer.taps());
     let most = (SLAB / 4 / terms).max(1);
     let mut first = 0;
     while first < plane {
-        // Whole rows, or a part of one.
+        // The positions of one step are whole rows, or a part of one.
         let rest = if most < width { width - first % width } else { plane - first };
         let positions = if most < width { most.min(rest) } else { (most / width * width).min(rest) };
-        resize(met, terms * positions)?;
-        let collect = |(term, line): (usize, &mut [f32])| problem.collect(term, first, wide, line);
+        resize(im2col, terms * positions)?;
+        let fill_row = |(term, line): (usize, &mut [f32])| problem.im2col_row(term, first, wide, line);
         if together {
-            met.par_chunks_mut(positions).enumerate().with_min_len(least_rows(positions)).for_each(collect);
+            im2col.par_chunks_mut(positions).enumerate().with_min_len(least_rows(positions)).for_each(fill_row);
         } else {
-            met.chunks_mut(positions).enumerate().for_each(collect);
+            im2col.chunks_mut(positions).enumerate().for_each(fill_row);
         }
-        let samples = Matrix { elements: &narrow[first..], rows: plane, columns: 1 };
-        let met = Matrix { elements: met, rows: 1, columns: positions };
-        multiply_add([layer.narrows, terms, positions], samples, met, output, terms, together);
+        let samples = Matrix { elements: &narrow[first..], row_stride: plane, column_stride: 1 };
+        let im2col = Matrix { elements: im2col, row_stride: 1, column_stride: positions };
+        multiply_add([layer.narrow_per_group, terms, positions], samples, im2col, output, terms, together);
         first += positions;
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayD, ArrayViewD};
 
-use super::{finish, row_major, shaped, zeros};
+use super::{apply_epilogue, row_major, shaped, zeros};
 use crate::error::Result;
 use crate::geometry::{Axis, Geometry};
 use crate::ops::activation::Activation;
@@ -12,15 +12,16 @@ use crate::ops::op::Op;
 pub(super) struct Layer {
     pub(super) axes: [Axis; 3],
     pub(super) groups: usize,
-    /// Wide and narrow channels of a group.
-    pub(super) wides: usize,
-    pub(super) narrows: usize,
+    /// Wide channels of a group.
+    pub(super) wide_per_group: usize,
+    /// Narrow channels of a group.
+    pub(super) narrow_per_group: usize,
 }
 
 impl Layer {
     pub(super) fn new<const R: usize>(geometry: &Geometry<R>) -> Self {
-        let (wides, narrows) = (geometry.wide_per_group(), geometry.narrow_per_group());
-        Self { axes: geometry.axes3(), groups: geometry.groups, wides, narrows }
+        let (wide_per_group, narrow_per_group) = (geometry.wide_per_group(), geometry.narrow_per_group());
+        Self { axes: geometry.axes3(), groups: geometry.groups, wide_per_group, narrow_per_group }
     }
 
     /// Samples of a narrow plane.
@@ -38,7 +39,7 @@ impl Layer {
     }
 }
 
-/// Runs a layer: `sum` adds to an output of zeros what input and weight give; bias and activation follow.
+/// Runs a layer: `sum` adds the products of input and weight to an output of zeros; bias and activation follow.
 pub(super) fn run<O: Op>(
     op: &O,
     activation: Activation,
@@ -53,6 +54,6 @@ pub(super) fn run<O: Op>(
     let tensors: Vec<_> = inputs.iter().map(row_major).collect();
     let slices: Vec<&[f32]> = tensors.iter().map(|tensor| tensor.as_slice().unwrap_or_default()).collect();
     sum(slices[0], slices[1], &mut output)?;
-    finish(&mut output, shape[2..].iter().product(), shape[1], slices.get(2).copied(), activation);
+    apply_epilogue(&mut output, shape[2..].iter().product(), shape[1], slices.get(2).copied(), activation);
     shaped(shape, output)
 }

@@ -1,10 +1,10 @@
-//! The ops on the CPU, fast: a matrix product for convolutions, row by row for the rest, on all cores.
+//! The ops on all cores of the CPU: convolutions by matrix products, upsampling by sums of rows.
 //!
-//! It is there for machines without an adapter ([`AnyDevice`](crate::AnyDevice)) and for the benchmark. Results keep
-//! the bound that [`Reference`](crate::Reference) states; the reference stays the oracle. Ops without a fast path here
-//! are computed by the reference.
+//! This engine is for machines without an adapter ([`AnyDevice`](crate::AnyDevice)) and for the benchmark. Its results
+//! keep the error bound that [`Reference`](crate::Reference) states and are tested against it. Ops that have no fast
+//! implementation here are computed by the reference.
 //!
-//! Threads are rayon's: `RAYON_NUM_THREADS`, or the pool that the caller installs, says how many.
+//! Threads are rayon's: `RAYON_NUM_THREADS`, or the pool that the caller installs, sets their number.
 //!
 //! ```
 //! # use upconv::{ConvTranspose2d, cpu, ndarray::Array4};
@@ -39,7 +39,8 @@ mod layer;
 mod separable;
 mod simd;
 
-/// An op that the CPU engine runs. Implemented by the descriptors of this crate.
+/// An op that the CPU engine runs. Implemented by this crate's descriptors, except those that read indices, such as
+/// [`MaxUnpool`](crate::MaxUnpool).
 pub trait CpuOp: Op {
     /// The first output for inputs of the op's shapes; see [`run`].
     #[doc(hidden)]
@@ -48,13 +49,22 @@ pub trait CpuOp: Op {
     }
 }
 
-/// By the definition, where there is no faster way.
+/// Computes an op by its definition, for ops that have no faster implementation here.
 fn by_reference<O: Op + ?Sized>(op: &O, inputs: &[ArrayViewD<f32>]) -> Result<ArrayD<f32>> {
     let views: Vec<TensorView> = inputs.iter().map(|input| input.view().into()).collect();
     Ok(op.define(&views)?.values.mapv(|value| value as f32))
 }
 
-/// Computes the op's (first) output from inputs of f32, those of [`Op::inputs`], of any strides; it is row-major.
+/// Computes the op's first output, row-major, from its inputs in f32.
+///
+/// `inputs` have the order and the shapes of [`Op::inputs`], and any strides: activations are (N, C, spatial...),
+/// weights (Cout, Cin/g, k...) or, transposed, (Cin, Cout/g, k...). Where ranks differ, as with a bias, pass views
+/// made `into_dyn()`.
+///
+/// # Errors
+///
+/// The errors of the descriptor; [`Error::OperandCount`] and [`Error::Shape`] where the inputs are not the op's;
+/// [`Error::Rank`] where the output does not have the rank of `D`; [`Error::NoMemory`].
 pub fn run<O: CpuOp, D: Dimension>(op: &O, inputs: &[ArrayView<f32, D>]) -> Result<Array<f32, D>> {
     let views: Vec<_> = inputs.iter().map(|input| input.view().into_dyn()).collect();
     op.check_inputs(&views.iter().map(|view| view.view().into()).collect::<Vec<TensorView>>())?;
@@ -71,13 +81,13 @@ impl<const R: usize> CpuOp for PixelShuffle<R> {}
 impl<const R: usize> CpuOp for ResizeConv<R> {}
 impl<T: Separable> CpuOp for SeparableGrad<T> {}
 
-/// Numbers below this many, a loop is not worth another thread.
+/// The fewest numbers in a loop that are worth another thread.
 const LEAST_WORK: usize = 1 << 14;
 
-/// Bytes of a product's intermediate result, to stay in a core's own cache.
+/// Bytes of a matrix product's intermediate matrix, few enough for it to stay in a core's own cache.
 const SLAB: usize = 1 << 20;
 
-/// How many rows a thread should take at least, if each takes so many operations.
+/// The fewest rows that a thread should take, if each row takes `work` operations.
 fn least_rows(work: usize) -> usize {
     LEAST_WORK.div_ceil(work.max(1))
 }
@@ -96,7 +106,7 @@ fn zeros(shape: &[usize]) -> Result<Vec<f32>> {
     Ok(values)
 }
 
-/// Makes a buffer hold so many numbers, whichever; an error where they do not fit into memory.
+/// Gives a buffer `length` numbers, of any value; an error where they do not fit into memory.
 fn resize(buffer: &mut Vec<f32>, length: usize) -> Result<()> {
     if buffer.capacity() < length {
         *buffer = reserve("a tensor of the CPU engine", length)?;
@@ -105,7 +115,7 @@ fn resize(buffer: &mut Vec<f32>, length: usize) -> Result<()> {
     Ok(())
 }
 
-/// A row-major output.
+/// The row-major output of a shape.
 fn shaped(shape: Vec<usize>, values: Vec<f32>) -> Result<ArrayD<f32>> {
     let actual = vec![values.len()];
     ArrayD::from_shape_vec(IxDyn(&shape), values).map_err(|_| Error::Shape {
@@ -115,8 +125,8 @@ fn shaped(shape: Vec<usize>, values: Vec<f32>) -> Result<ArrayD<f32>> {
     })
 }
 
-/// Adds the bias of each channel and applies the activation, to planes of (image, channel).
-fn finish(output: &mut [f32], plane: usize, channels: usize, bias: Option<&[f32]>, activation: Activation) {
+/// Adds each channel's bias to an output of planes (image, channel) of `plane` samples, and applies the activation.
+fn apply_epilogue(output: &mut [f32], plane: usize, channels: usize, bias: Option<&[f32]>, activation: Activation) {
     use rayon::prelude::*;
     if (bias.is_none() && activation == Activation::None) || plane == 0 {
         return;

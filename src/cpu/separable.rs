@@ -1,4 +1,4 @@
-//! Upsampling on the CPU, axis by axis, those that grow least first.
+//! Upsampling on the CPU: one axis after the other, the axis that grows least first.
 
 use crate::ops::op::Op;
 use crate::ops::resample::separable::Separable;
@@ -20,7 +20,7 @@ impl<const R: usize> CpuOp for Upsample<R> {
         let tensor = row_major(&inputs[0]);
         let mut shape = tensor.shape().to_vec();
         let mut values = std::borrow::Cow::Borrowed(tensor.as_slice().unwrap_or_default());
-        // Those that shrink come first, so that no more is held between than need be.
+        // Axes that shrink come first, so that the intermediate tensors are as small as possible.
         let mut axes: Vec<usize> = (0..R).rev().collect();
         let growth = |&axis: &usize| (tables[axis].len() << 20) / tensor.shape()[axis + 2].max(1);
         axes.sort_by_key(growth);
@@ -30,9 +30,9 @@ impl<const R: usize> CpuOp for Upsample<R> {
             next[axis + 2] = tables[axis].len();
             let mut resampled = zeros(&next)?;
             if inner == 1 {
-                along(&values, shape[axis + 2], &mut resampled, &tables[axis]);
+                resample_rows(&values, shape[axis + 2], &mut resampled, &tables[axis]);
             } else {
-                across(&values, shape[axis + 2], inner, &mut resampled, &tables[axis]);
+                resample_outer_axis(&values, shape[axis + 2], inner, &mut resampled, &tables[axis]);
             }
             (values, shape) = (resampled.into(), next);
         }
@@ -46,8 +46,8 @@ impl<const R: usize> CpuOp for Upsample<R> {
     }
 }
 
-/// Resamples each row by itself.
-fn along(input: &[f32], samples: usize, output: &mut [f32], table: &TapTable) {
+/// Resamples the innermost axis: each row by itself.
+fn resample_rows(input: &[f32], samples: usize, output: &mut [f32], table: &TapTable) {
     let taps: Vec<(usize, f32)> = table.entries().iter().map(|tap| (tap.index, tap.weight as f32)).collect();
     let starts: Vec<usize> = (0..=table.len()).map(|q| table.start(q)).collect();
     let rows = output.par_chunks_mut(table.len()).zip(input.par_chunks(samples));
@@ -58,8 +58,8 @@ fn along(input: &[f32], samples: usize, output: &mut [f32], table: &TapTable) {
     });
 }
 
-/// Sums whole rows of `inner` numbers.
-fn across(input: &[f32], samples: usize, inner: usize, output: &mut [f32], table: &TapTable) {
+/// Resamples another axis: sums whole rows of `inner` numbers.
+fn resample_outer_axis(input: &[f32], samples: usize, inner: usize, output: &mut [f32], table: &TapTable) {
     let rows = output.par_chunks_mut(inner).enumerate();
     rows.with_min_len(least_rows(inner * table.longest())).for_each(|(row, sums)| {
         let plane = &input[row / table.len() * samples * inner..][..samples * inner];

@@ -1,8 +1,9 @@
-//! Sums along one row, in whatever vectors the machine has.
+//! Sums along one row with the machine's vector instructions, and the samples that belong to each output of a
+//! transposed convolution.
 
 use crate::geometry::Axis;
 
-/// Runs a loop compiled for the machine's vectors.
+/// Runs a loop that is compiled for the machine's vector instructions.
 pub(super) fn vectorized<T>(work: impl FnOnce() -> T) -> T {
     struct Work<F>(F);
     impl<T, F: FnOnce() -> T> pulp::WithSimd for Work<F> {
@@ -33,14 +34,15 @@ pub(super) fn add_scaled(sums: &mut [f32], terms: &[f32], weight: f32) {
     sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += weight * term);
 }
 
-/// The narrow samples of an axis that each wide one meets, found without a table of all.
-pub(super) struct Meetings {
+/// Finds, for a wide sample of an axis, every narrow sample and tap with
+/// `wide = narrow * stride + tap * dilation - pad`, without a table of all wide samples.
+pub(super) struct Contributions {
     axis: Axis,
-    /// The first tap of each remainder of `wide + pad` by the stride, if there is one.
+    /// For each remainder of `wide + pad` by the stride, the first tap that belongs to it, if any does.
     first: Vec<Option<usize>>,
 }
 
-impl Meetings {
+impl Contributions {
     pub(super) fn new(axis: Axis) -> Self {
         let mut first = vec![None; axis.stride];
         for tap in (0..axis.tap_step().min(axis.kernel)).rev() {
@@ -49,8 +51,8 @@ impl Meetings {
         Self { axis, first }
     }
 
-    /// Narrow samples with their taps.
-    pub(super) fn of(&self, wide: usize) -> impl Iterator<Item = (usize, usize)> {
+    /// The pairs of a narrow sample and a tap that belong to a wide sample.
+    pub(super) fn of_wide(&self, wide: usize) -> impl Iterator<Item = (usize, usize)> {
         let axis = self.axis;
         let ahead = wide as i64 + axis.pad;
         let first = self.first[ahead.rem_euclid(axis.stride as i64) as usize];
@@ -63,18 +65,20 @@ impl Meetings {
     }
 }
 
-/// The wide samples of an axis that lie `stride` apart, from `first` on: narrow sample `j + offset` meets the `j`-th of
-/// them at each of these taps.
+/// One phase of an axis: the wide samples `first + j * stride`. Each of its taps has an offset, and adds narrow sample
+/// `j + offset` to the `j`-th wide sample.
 pub(super) struct Phase {
     pub(super) first: usize,
+    /// Wide samples of the phase.
     pub(super) count: usize,
-    /// Tap, and the range of j for which there is a narrow sample, with the first of those samples.
     pub(super) taps: Vec<PhaseTap>,
 }
 
 pub(super) struct PhaseTap {
     pub(super) tap: usize,
+    /// The range of `j` for which there is a narrow sample.
     pub(super) range: std::ops::Range<usize>,
+    /// The narrow sample of the range's start.
     pub(super) narrow: usize,
 }
 
@@ -95,7 +99,7 @@ impl Phase {
 }
 
 impl PhaseTap {
-    /// None where no narrow sample is met: 0 <= j + offset < narrow.
+    /// `None` if no `j` below `count` has 0 <= j + offset < narrow.
     fn new(axis: &Axis, tap: usize, offset: i64, count: usize) -> Option<Self> {
         let start = (-offset).clamp(0, count as i64) as usize;
         let end = (axis.narrow as i64 - offset).clamp(start as i64, count as i64) as usize;
@@ -114,27 +118,27 @@ mod tests {
             for dilation in 1..4 {
                 for pad in [-2, 0, 1, 5] {
                     let axis = Axis { wide: 9, narrow: 4, kernel: 3, stride, dilation, pad };
-                    let meetings = Meetings::new(axis);
+                    let contributions = Contributions::new(axis);
                     for wide in 0..9 {
-                        let met: Vec<_> = meetings.of(wide).collect();
+                        let pairs: Vec<_> = contributions.of_wide(wide).collect();
                         let meets = |&(i, t): &(usize, usize)| {
                             axis.narrow_range(t).contains(&i) && axis.wide_index(i, t) == wide
                         };
                         let all = (0..3).flat_map(|t| (0..4).map(move |i| (i, t))).filter(meets);
-                        assert_eq!(met, all.collect::<Vec<_>>(), "{axis:?} {wide}");
+                        assert_eq!(pairs, all.collect::<Vec<_>>(), "{axis:?} {wide}");
                     }
-                    let mut met = Vec::new();
+                    let mut pairs = Vec::new();
                     for phase in Phase::all(&axis) {
                         for tap in &phase.taps {
-                            met.extend(tap.range.clone().zip(tap.narrow..).map(|(j, i)| {
+                            pairs.extend(tap.range.clone().zip(tap.narrow..).map(|(j, i)| {
                                 assert_eq!(axis.wide_index(i, tap.tap), phase.first + j * stride);
                                 (i, tap.tap)
                             }));
                         }
                     }
-                    met.sort_unstable();
+                    pairs.sort_unstable();
                     let taps = |i| (0..3).filter(move |&t| axis.narrow_range(t).contains(&i)).map(move |t| (i, t));
-                    assert_eq!(met, (0..4).flat_map(taps).collect::<Vec<_>>(), "{axis:?}");
+                    assert_eq!(pairs, (0..4).flat_map(taps).collect::<Vec<_>>(), "{axis:?}");
                 }
             }
         }

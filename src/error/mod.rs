@@ -1,11 +1,13 @@
 //! Every way in which a call can be refused: one variant per broken rule, each with its numbers.
 
 pub(crate) mod mismatch;
+pub(crate) mod recipe;
 pub(crate) mod texture;
 pub(crate) mod tuned;
 pub(crate) mod words;
 
 use mismatch::Mismatch;
+use recipe::RecipeError;
 use texture::TextureError;
 use tuned::TunedError;
 
@@ -13,9 +15,9 @@ use crate::dtype::{DataType, FloatType};
 
 /// Why a descriptor, a layout, a binding or a run was refused.
 ///
-/// Most variants are mistakes of the caller, found before any GPU object exists. [`Error::Mismatch`] says that a
-/// result is wrong; [`Error::NoAdapter`] and the variants after it are what the host
-/// ([`Gpu`](crate::gpu::Gpu)) met at run time.
+/// Most variants are mistakes of the caller, found before any GPU work is recorded. [`Error::Mismatch`] says that a
+/// result is wrong; [`Error::NoAdapter`] and the variants after it are failures of the device at run time, which
+/// [`Gpu`](crate::gpu::Gpu) reports.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -43,14 +45,14 @@ pub enum Error {
         /// That field's value.
         channels: usize,
     },
-    /// A size is not a multiple of what it is to be divided by.
+    /// A size is not a multiple of the number that must divide it.
     #[error("{what} {value} is not a multiple of {by}")]
     NotDivisible {
         /// The size.
         what: &'static str,
         /// Its value.
         value: usize,
-        /// What must divide it.
+        /// The number that must divide it.
         by: usize,
     },
     /// The kernel reaches further than the padded input.
@@ -63,12 +65,12 @@ pub enum Error {
         /// Input size plus padding on both sides.
         padded: i128,
     },
-    /// A window of a max pooling meets no sample, only padding.
+    /// A window of a max pooling covers no sample of the input, only padding.
     #[error("window {output} on spatial axis {axis} lies in the padding; a max pooling has nothing to choose there")]
     EmptyWindow {
         /// The spatial axis, from 0.
         axis: usize,
-        /// The output index.
+        /// The window's number on this axis: the index of its output.
         output: usize,
     },
     /// The sizes leave no output.
@@ -102,10 +104,10 @@ pub enum Error {
         min: i128,
         /// The largest size that the convention allows.
         max: i128,
-        /// Whose rule it is.
+        /// The convention whose rule is broken.
         convention: &'static str,
     },
-    /// A number is past what the shaders' 32-bit coordinates, or this machine's memory, can hold.
+    /// A number is past its limit: of 32-bit coordinates, of this machine's memory, of the device, or of another field.
     #[error("{what} is {value}, past the limit of {limit}")]
     TooLarge {
         /// What is too large.
@@ -122,7 +124,7 @@ pub enum Error {
         what: &'static str,
         /// Its value.
         value: f64,
-        /// The rule.
+        /// What it must be.
         must: &'static str,
     },
     /// A tensor's shape is not the one that the descriptor gives.
@@ -150,17 +152,27 @@ pub enum Error {
     Rank {
         /// Which tensor.
         operand: &'static str,
-        /// Batch, channels and spatial axes.
+        /// The number of axes expected, batch and channels included.
         expected: usize,
-        /// The shape's length.
+        /// The number of axes of the shape.
         actual: usize,
     },
-    /// The number of tensors is not the op's.
+    /// The number of input tensors is not the one that the op takes.
     #[error("{op} takes {expected} input tensors, {actual} were given")]
     OperandCount {
         /// The op.
         op: &'static str,
         /// How many it takes.
+        expected: usize,
+        /// How many were given.
+        actual: usize,
+    },
+    /// The number of workspaces is not the plan's.
+    #[error("the plan of {op} takes {expected} workspaces, {actual} were given")]
+    WorkspaceCount {
+        /// The op.
+        op: &'static str,
+        /// How many the plan takes.
         expected: usize,
         /// How many were given.
         actual: usize,
@@ -198,7 +210,7 @@ pub enum Error {
         /// Length of the strides.
         strides: usize,
     },
-    /// Two elements of an output layout share an address.
+    /// Two elements of an output layout may share an address.
     #[error("the output layout (shape {shape:?}, strides {strides:?}) puts two elements at one address")]
     LayoutOverlap {
         /// The layout's shape.
@@ -206,7 +218,7 @@ pub enum Error {
         /// The layout's strides, in elements.
         strides: Vec<usize>,
     },
-    /// A buffer slice is smaller than its layout reaches.
+    /// A buffer slice ends before its layout does.
     #[error("{operand}: the layout reaches {needed} bytes, the buffer slice has {available}")]
     BufferTooSmall {
         /// Which tensor.
@@ -216,7 +228,7 @@ pub enum Error {
         /// Bytes in the slice.
         available: u64,
     },
-    /// A buffer slice does not start where the device lets a storage binding start.
+    /// A buffer slice starts at an offset that the device does not allow for a storage binding.
     #[error(
         "{operand}: the slice starts at byte {offset}, not a multiple of min_storage_buffer_offset_alignment = \
          {alignment}; put the rest into the layout's offset"
@@ -237,18 +249,18 @@ pub enum Error {
         /// The usage's name in wgpu.
         usage: &'static str,
     },
-    /// Two tensors, of which one is written, lie in the same buffer.
+    /// A tensor that is written is in the same buffer as another one.
     #[error(
         "{operand} and {output} lie in the same buffer; a dispatch that writes a buffer may not use it twice, at any \
          offset"
     )]
     Aliased {
-        /// The one.
+        /// The other tensor.
         operand: &'static str,
-        /// The one that is written.
+        /// The tensor that is written.
         output: &'static str,
     },
-    /// A texture that a plan cannot have at this end.
+    /// A texture cannot be the input or the output of this plan.
     #[error("{operand}: {error}")]
     Texture {
         /// Which texture.
@@ -256,15 +268,15 @@ pub enum Error {
         /// What is wrong with it.
         error: TextureError,
     },
-    /// Input and output are one picture, or through OpenGL one texture.
+    /// Input and output are the same level and layer of a texture or, through OpenGL, any two of one texture.
     #[error("input and output are the same texture; the input is its mip level {level} of array layer {layer}")]
     SameTexture {
-        /// The mip level.
+        /// The mip level of the input.
         level: u32,
-        /// The array layer.
+        /// The array layer of the input.
         layer: u32,
     },
-    /// One output element alone needs more of a tensor than a binding can hold.
+    /// The smallest part of the work that can be dispatched needs more of a tensor than a binding can hold.
     #[error(
         "{operand}: the smallest part that can be dispatched binds {needed} bytes, more than {limit_name} = {limit}"
     )]
@@ -288,50 +300,35 @@ pub enum Error {
         /// The largest number of dispatches that one plan may hold.
         max: usize,
     },
-    /// A word that no convention has for this.
+    /// The value of a framework's attribute is a word that is not known.
     #[error("{what} \"{word}\" is unknown: {} are known", .known.join(", "))]
     UnknownWord {
-        /// The framework's name for it.
+        /// The attribute's name in the framework, such as `auto_pad`.
         what: &'static str,
         /// The word.
         word: String,
-        /// The words that it can be.
+        /// The words that are known.
         known: Vec<String>,
     },
     /// A result differs from the reference by more than its error bound.
     #[error(transparent)]
     Mismatch(Mismatch),
-    /// A recipe that this problem cannot be run by on this device.
-    #[error("{op} has no recipe \"{recipe}\" for this problem; it has {}", .offered.join(", "))]
-    RecipeUnknown {
-        /// The op.
-        op: &'static str,
-        /// The recipe asked for.
-        recipe: String,
-        /// The recipes that there are, best first, one workgroup size of each kind.
-        offered: Vec<String>,
-    },
-    /// A text that is no recipe.
-    #[error("\"{text}\" is no recipe: {reason}")]
-    RecipeText {
-        /// The text.
-        text: String,
-        /// What is wrong with it.
-        reason: String,
-    },
+    /// A recipe cannot be used.
+    #[error(transparent)]
+    Recipe(RecipeError),
     /// A text of tuned recipes cannot be used.
     #[error(transparent)]
     Tuned(TunedError),
-    /// A forced recipe that the problem or the device cannot run.
-    #[error("recipe \"{recipe}\" is refused: it wants {what} {wanted}, there is {available}")]
-    RecipeRefused {
-        /// The recipe asked for.
-        recipe: String,
-        /// The limit or property.
+    /// The device has less of a limit than the op or one of its tensors needs by any recipe.
+    #[error("{what} needs {limit} of at least {needed}, the device has {available}")]
+    LimitTooLow {
+        /// The op, or its tensor.
         what: &'static str,
-        /// What the recipe wants.
-        wanted: u64,
-        /// What there is.
+        /// The limit's name in wgpu.
+        limit: &'static str,
+        /// How much is needed.
+        needed: u64,
+        /// How much the device has.
         available: u64,
     },
     /// The device was made without a feature that the plan needs.
@@ -342,7 +339,7 @@ pub enum Error {
         /// The feature's name in wgpu.
         feature: &'static str,
     },
-    /// The op has no shader for tensors stored so.
+    /// The op has no shader for this storage type.
     #[error("{op} takes no tensors stored as {storage:?}")]
     StorageUnsupported {
         /// The op.
@@ -353,23 +350,23 @@ pub enum Error {
     /// Some of an op's inputs are stored as f32, some as f16.
     #[error("{singles} inputs hold f32 and {halves} f16; one op's numbers are stored alike")]
     MixedStorage {
-        /// Inputs of f32.
+        /// The number of inputs stored as f32.
         singles: usize,
-        /// Inputs of f16.
+        /// The number of inputs stored as f16.
         halves: usize,
     },
-    /// This machine has no memory for a result.
+    /// This machine has too little memory for a tensor or a table.
     #[error("{what} would take {bytes} bytes, more than this machine gives")]
     NoMemory {
         /// What is too large.
         what: &'static str,
-        /// Its size.
+        /// Its size in bytes.
         bytes: u128,
     },
-    /// Indices that lie outside the tensor that they are to be written to.
+    /// Indices of a max unpooling are outside the plane of their image and channel, or outside the output.
     #[error("{count} indices lie outside their plane; their samples were left out")]
     IndexOutOfRange {
-        /// How many.
+        /// The number of these indices.
         count: u32,
     },
     /// No adapter answers.

@@ -4,15 +4,15 @@
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TextureError {
-    /// A format that cannot be used so.
+    /// The format cannot be used in this way.
     #[error("a texture of {format} cannot be {what}")]
     Unusable {
-        /// Its format.
+        /// The texture's format.
         format: String,
-        /// What is to be done with it.
+        /// How it was to be used, such as `"read as floats"`.
         what: &'static str,
     },
-    /// The tensor is not one picture.
+    /// The tensor is not one image.
     #[error("a tensor of shape {shape:?} is no picture; it must be of shape (1, channels, height, width)")]
     NoPicture {
         /// The tensor's shape.
@@ -24,7 +24,7 @@ pub enum TextureError {
         /// 0 is red, 1 green, 2 blue, 3 alpha.
         component: u8,
     },
-    /// It has another format than the plan was made for.
+    /// The texture has another format than the plan was made for.
     #[error("the texture is of {actual}, the plan was made for {expected}")]
     Format {
         /// The plan's format.
@@ -35,14 +35,14 @@ pub enum TextureError {
     /// The op has more channels than a texel.
     #[error("the op has {channels} channels, a texel of {format} has {available}")]
     Channels {
-        /// The op's channels.
+        /// The op's channels, or one more than the largest component that a channel is mapped to.
         channels: usize,
         /// The format.
         format: String,
         /// The format's channels.
         available: usize,
     },
-    /// It has another size than the descriptor gives.
+    /// The texture has another size than the descriptor gives.
     #[error(
         "the texture is {} texels wide and {} high, the descriptor says {} and {}",
         .actual[0], .actual[1], .expected[0], .expected[1]
@@ -53,28 +53,28 @@ pub enum TextureError {
         /// The texture's width and height, at that mip level.
         actual: [u32; 2],
     },
-    /// It is no plain picture.
+    /// The texture is not two-dimensional, or has several samples per texel.
     #[error("the texture is of dimension {dimension} with {samples} samples; it must be of D2 with 1")]
     Kind {
-        /// Its dimension.
+        /// The texture's dimension.
         dimension: String,
-        /// Its samples.
+        /// The samples of each of its texels.
         samples: u32,
     },
-    /// It has no such level or layer.
+    /// The texture has no such mip level or array layer.
     #[error("{what} {number} of a texture that has {count}")]
     Part {
-        /// A mip level or an array layer.
+        /// `"mip level"` or `"array layer"`.
         what: &'static str,
         /// Its number, from 0.
         number: u32,
-        /// How many there are.
+        /// How many the texture has.
         count: u32,
     },
-    /// One layer of several cannot be read by this device.
+    /// Through OpenGL, one array layer of several cannot be read.
     #[error("through OpenGL no layer of a texture of {layers} can be read by itself")]
     Layers {
-        /// How many it has.
+        /// How many array layers the texture has.
         layers: u32,
     },
 }

@@ -9,7 +9,7 @@ pub enum TunedError {
     Elsewhere {
         /// This adapter and driver.
         expected: String,
-        /// Those in the text.
+        /// The adapter and driver that the text names.
         actual: String,
     },
     /// A text that does not hold tuned recipes of this version.
@@ -17,7 +17,7 @@ pub enum TunedError {
     Text {
         /// The line, counted from 1.
         line: usize,
-        /// What the line says; nothing where the text ends before it.
+        /// What the line says; empty if the text ends before it.
         found: String,
         /// What it should say.
         expected: String,

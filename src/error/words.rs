@@ -1,9 +1,9 @@
-//! Words of the frameworks' attributes, read.
+//! Parsing of the words that frameworks use as values of attributes.
 
 use super::{Error, Result};
 
-/// The value that this word stands for among those known.
-pub(crate) fn one_of<T: Copy>(what: &'static str, word: &str, known: &[(impl ToString, T)]) -> Result<T> {
+/// The value of `word` in the table `known`, or [`Error::UnknownWord`]. `what` names the attribute.
+pub(crate) fn parse_word<T: Copy>(what: &'static str, word: &str, known: &[(impl ToString, T)]) -> Result<T> {
     match known.iter().find(|(known, _)| known.to_string() == word) {
         Some((_, value)) => Ok(*value),
         None => {

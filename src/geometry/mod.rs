@@ -6,29 +6,30 @@
 //! wide = narrow * stride + tap * dilation - pad
 //! ```
 //!
-//! A convolution reads wide and writes narrow, a transposed convolution reads narrow and writes wide. Everything that
-//! frameworks say differently (`pe`, output padding, output shapes, SAME, VALID) only chooses the sizes and `pad`, and
-//! is resolved on the host into a [`Geometry`]; shaders and references see nothing else.
+//! A convolution reads the wide side and writes the narrow one; a transposed convolution does the reverse. What
+//! frameworks call differently (output padding, output shapes, SAME, VALID) only determines the sizes and `pad`, and is
+//! resolved on the host into a [`Geometry`]; shaders and references see nothing else.
 
 pub(crate) mod color;
 
 use std::ops::Range;
 use std::str::FromStr;
 
-use crate::error::words::one_of;
+use crate::error::words::parse_word;
 use crate::error::{Error, Result};
 
 /// Largest coordinate (index, padded size, kernel span) that the shaders' signed 32-bit arithmetic holds with room for
 /// one step of [`MAX_STEP`].
 pub const MAX_COORDINATE: usize = i32::MAX as usize - MAX_STEP - 1;
 
-/// Largest stride and largest dilation: the product of two residues must fit 32 bits.
+/// Largest stride and largest dilation: the shaders multiply two residues modulo a stride in 32 bits.
 pub const MAX_STEP: usize = u16::MAX as usize;
 
-/// Elements of a tensor whose bytes a `usize` counts.
+/// Largest number of elements of a tensor: a `usize` must count its bytes, four for each element.
 pub(crate) const MAX_ELEMENTS: usize = usize::MAX / 4 - 1;
 
-/// Explicit padding: samples `[before, after]` on each spatial axis. Negative values crop.
+/// Explicit padding: samples `[before, after]` on each spatial axis. Negative values crop a convolution's input and
+/// extend a transposed convolution's output.
 pub type Pads<const R: usize> = [[i64; 2]; R];
 
 /// The padding of a convolution, a pooling or a transposed convolution, explicitly or by rule.
@@ -46,7 +47,8 @@ pub type Pads<const R: usize> = [[i64; 2]; R];
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Padding<const R: usize> {
-    /// So many samples before and after each axis; negative values do the opposite, and cut or add.
+    /// These numbers of samples, `[before, after]` each axis; negative numbers cut samples instead of adding them, or
+    /// add samples instead of cutting them.
     Explicit(Pads<R>),
     /// No padding.
     Valid,
@@ -63,7 +65,8 @@ impl<const R: usize> Default for Padding<R> {
 }
 
 /// ONNX's `auto_pad` and TensorFlow's `padding`: `VALID`, `SAME_UPPER`, `SAME_LOWER` and `SAME`. ONNX's `NOTSET` and
-/// TensorFlow's `EXPLICIT` say that the numbers are given elsewhere: [`Padding::Explicit`].
+/// TensorFlow's `EXPLICIT` are refused like every other word ([`Error::UnknownWord`]): their numbers are in another
+/// attribute and make a [`Padding::Explicit`].
 impl<const R: usize> FromStr for Padding<R> {
     type Err = Error;
 
@@ -74,30 +77,31 @@ impl<const R: usize> FromStr for Padding<R> {
             ("SAME_LOWER", Self::SameLower),
             ("SAME", Self::SAME),
         ];
-        one_of("auto_pad", word, &known)
+        parse_word("auto_pad", word, &known)
     }
 }
 
-/// PyTorch's form: the same on both sides of an axis.
+/// PyTorch's form: the same number of samples on both sides of an axis.
 impl<const R: usize> From<[usize; R]> for Padding<R> {
     fn from(padding: [usize; R]) -> Self {
         Self::Explicit(padding.map(|pad| [i64::try_from(pad).unwrap_or(i64::MAX); 2]))
     }
 }
 
-/// ONNX's and oneDNN's form: before and after each axis.
+/// ONNX's and oneDNN's form: numbers of samples before and after each axis.
 impl<const R: usize> From<Pads<R>> for Padding<R> {
     fn from(padding: Pads<R>) -> Self {
         Self::Explicit(padding)
     }
 }
 
-/// The relation on one axis, as a [`Geometry`] holds it: sizes, kernel, stride and dilation are at least 1.
+/// The relation `wide = narrow * stride + tap * dilation - pad` on one spatial axis. Sizes, kernel, stride and dilation
+/// are at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Axis {
     /// Samples on the wide side: a convolution's input, a transposed convolution's output.
     pub wide: usize,
-    /// Samples on the narrow side.
+    /// Samples on the narrow side: a convolution's output, a transposed convolution's input.
     pub narrow: usize,
     /// Kernel taps.
     pub kernel: usize,
@@ -105,12 +109,12 @@ pub struct Axis {
     pub stride: usize,
     /// Wide samples from one tap to the next; 1 is an ordinary kernel.
     pub dilation: usize,
-    /// Zeros before the wide side; negative crops.
+    /// Samples of padding before the wide side; negative crops.
     pub pad: i64,
 }
 
 impl Axis {
-    /// An axis on which nothing happens, standing in for those that a lower-dimensional problem lacks.
+    /// An axis of one sample and one tap, which stands for each of the three axes that a 1-D or 2-D problem lacks.
     pub(crate) const UNIT: Self = Self { wide: 1, narrow: 1, kernel: 1, stride: 1, dilation: 1, pad: 0 };
 
     /// Wide samples that the kernel spans: `dilation * (kernel - 1) + 1`.
@@ -118,18 +122,18 @@ impl Axis {
         span(self.kernel, self.dilation)
     }
 
-    /// Taps from one that meets a given wide index to the next: `stride / gcd(stride, dilation)`.
+    /// Distance between the taps that belong to one wide index: `stride / gcd(stride, dilation)`.
     pub fn tap_step(&self) -> usize {
         self.stride / gcd(self.stride, self.dilation)
     }
 
-    /// The narrow indices for which `tap` meets a wide sample; consecutive ones meet samples `stride` apart.
+    /// The narrow indices whose wide index by `tap` is inside the wide side. Their wide indices are `stride` apart.
     pub fn narrow_range(&self, tap: usize) -> Range<usize> {
         let shift = self.pad - (tap * self.dilation) as i64;
         self.clip_narrow(div_ceil(shift, self.stride), (self.wide as i64 - 1 + shift).div_euclid(self.stride as i64))
     }
 
-    /// The wide index that `narrow` and `tap` meet, where `narrow` is in [`Self::narrow_range`] of that tap.
+    /// The wide index of `narrow` and `tap` by the relation; `narrow` must be in [`Self::narrow_range`] of `tap`.
     pub fn wide_index(&self, narrow: usize, tap: usize) -> usize {
         (self.relation(narrow, tap)) as usize
     }
@@ -138,21 +142,22 @@ impl Axis {
         (narrow * self.stride + tap * self.dilation) as i64 - self.pad
     }
 
-    /// The wide samples from the first to the last that any of these taps of these narrow indices meets.
+    /// A range that holds all wide indices of these narrow indices by these taps; neither range may be empty. The
+    /// result is empty if all of them are in the padding.
     pub fn wide_window(&self, narrow: &Range<usize>, taps: &Range<usize>) -> Range<usize> {
         let first = self.relation(narrow.start, taps.start).max(0);
         let last = self.relation(narrow.end - 1, taps.end - 1).min(self.wide as i64 - 1);
         if last < first { 0..0 } else { first as usize..last as usize + 1 }
     }
 
-    /// The narrow samples from the first to the last that any tap of these wide indices meets.
+    /// A range that holds all narrow indices that belong to these wide indices by any tap; `wide` must not be empty.
     pub fn narrow_window(&self, wide: &Range<usize>) -> Range<usize> {
         let reach = (self.span() - 1) as i64;
         let first = div_ceil(wide.start as i64 + self.pad - reach, self.stride);
         self.clip_narrow(first, (wide.end as i64 - 1 + self.pad).div_euclid(self.stride as i64))
     }
 
-    /// `first..=last` without what lies outside the narrow side.
+    /// `first..=last` without the indices outside the narrow side.
     fn clip_narrow(&self, first: i64, last: i64) -> Range<usize> {
         let (first, last) = (first.max(0), last.min(self.narrow as i64 - 1));
         if last < first { 0..0 } else { first as usize..last as usize + 1 }
@@ -174,7 +179,7 @@ impl Axis {
 pub struct Geometry<const R: usize> {
     /// Images.
     pub batch: usize,
-    /// Groups of channels that do not see each other.
+    /// Groups of channels: each output channel reads the input channels of its own group.
     pub groups: usize,
     /// Channels on the wide side.
     pub wide_channels: usize,
@@ -238,22 +243,23 @@ impl<const R: usize> Geometry<R> {
         Ok(())
     }
 
-    /// The three axes that the shaders and references loop over; those that the problem lacks come first.
+    /// Three axes, as the shaders and references loop over them: before the problem's own, [`Axis::UNIT`] for each that
+    /// it lacks.
     pub(crate) fn axes3(&self) -> [Axis; 3] {
-        three(Axis::UNIT, &self.axes)
+        pad_to_three_axes(Axis::UNIT, &self.axes)
     }
 }
 
-/// What is said of one to three axes, as said of three: those that a problem lacks come first.
-pub(crate) fn three<T: Copy>(lacking: T, axes: &[T]) -> [T; 3] {
-    std::array::from_fn(|i| (i + axes.len()).checked_sub(3).map_or(lacking, |axis| axes[axis]))
+/// Extends the values of one to three axes to three: `fill` comes first, for each axis that the problem lacks.
+pub(crate) fn pad_to_three_axes<T: Copy>(fill: T, axes: &[T]) -> [T; 3] {
+    std::array::from_fn(|i| (i + axes.len()).checked_sub(3).map_or(fill, |axis| axes[axis]))
 }
 
 impl<const R: usize> Padding<R> {
     /// TensorFlow's SAME: [`Padding::SameUpper`].
     pub const SAME: Self = Self::SameUpper;
 
-    /// What it comes to before and after an axis of so many samples.
+    /// The padding in samples before and after the spatial axis of this number, which has `input` samples.
     pub(crate) fn on_axis(&self, axis: usize, input: usize, span: usize, stride: usize) -> Result<[i64; 2]> {
         match self {
             Self::Explicit(pads) => Ok(pads[axis]),
@@ -276,7 +282,7 @@ pub(crate) fn check_fields<const R: usize>(fields: &[(&'static str, [usize; R], 
     Ok(())
 }
 
-/// The fields that a convolution and its transpose share.
+/// Checks the fields that a convolution and its transpose share.
 pub(crate) fn check_layer<const R: usize>(
     input_size: [usize; R],
     kernel_size: [usize; R],
@@ -316,12 +322,13 @@ pub(crate) fn conv_transpose_size(narrow: usize, pads: [i64; 2], span: usize, st
     (narrow as i128 - 1) * stride as i128 + span as i128 - i128::from(pads[0]) - i128::from(pads[1])
 }
 
-/// A convolution's SAME padding in all: `max(0, (ceil(wide / stride) - 1) * stride + span - wide)`.
+/// A convolution's SAME padding, before and after together: `max(0, (ceil(wide / stride) - 1) * stride + span - wide)`.
 pub(crate) fn same_total(wide: usize, span: usize, stride: usize) -> i128 {
     ((wide.div_ceil(stride) as i128 - 1) * stride as i128 + span as i128 - wide as i128).max(0)
 }
 
-/// `total` split into before and after, the odd sample after (`upper`) or before. A negative total crops.
+/// Splits `total` samples of padding into before and after. If it is odd, the larger number is the one after (`upper`)
+/// or before. A negative total crops.
 pub(crate) fn split_padding(total: i128, upper: bool) -> Result<[i64; 2]> {
     let limit = MAX_COORDINATE as i128;
     if total.abs() > limit {

@@ -15,20 +15,34 @@
 //! WebGPU does not let one dispatch read and write the same buffer, so the output needs a buffer of its own.
 //! Weights are read each time the pass runs: changing them needs no new plan.
 //!
+//! A plan of several passes needs workspaces for what lies between them. [`Plan::workspaces`] says how many bytes each
+//! has; [`Plan::bind`] makes them, or takes the caller's from [`Bindings::workspaces`]. Every GPU object has a label:
+//! `upconv::<op>::<algorithm>::<object>`, or `upconv::host::<object>` if [`Gpu`] made it.
+//!
+//! # Recipes
+//!
+//! The planner chooses among the recipes for a problem by a model of their cost. [`PlanOptions::recipe`] forces one; a
+//! recipe that the device cannot run is refused, and never replaced. [`Gpu::tune`] measures the recipes and keeps the
+//! fastest; [`Planner::tuned`] and [`Planner::use_tuned`] save and load what was measured, as text, for one adapter and
+//! driver. [`Planner::prewarm`] compiles ahead of the first plan, [`Planner::with_pipeline_cache`] compiles through the
+//! caller's `wgpu::PipelineCache`, and [`Planner::limited_to`] keeps to limits below the device's. Devices with
+//! `Features::SUBGROUP` have faster recipes. The cargo feature `cooperative-matrix` adds products by cooperative
+//! matrices (tensor cores), which are experimental in wgpu.
+//!
 //! # Textures
 //!
 //! The input and the output may be textures, each by itself: [`PlanOptions::input_texture`] and
 //! [`PlanOptions::output_texture`] say what their texels stand for. Such a tensor is one picture, of shape
-//! (1, C, height, width) with at most four channels. Convolutions and upsampling of two spatial axes go from texel to
-//! texel in one pass where both ends are textures whose formats stand for themselves; all other recipes, and all other
-//! ops, work on tensors, and a pass converts at each texture.
+//! (1, C, height, width) with at most four channels. Convolutions and upsampling over two spatial axes can read and
+//! write texels in one pass if both are textures, their [`PixelFormat`]s have the default channels, scale and offset,
+//! and the storage type is f32. All other recipes and ops work on tensors, and a pass converts each texture.
 //!
-//! Sampled formats of floats are read, such as rgba8unorm, its sRGB twin, bgra8unorm, rgba16float and r32float. Every
-//! storage format of floats that WebGPU guarantees is written, and the 16-bit normalised ones.
+//! An input texture may have any sampled float format, such as rgba8unorm, rgba8unorm-srgb, bgra8unorm, rgba16float and
+//! r32float. An output texture may have any float storage format that WebGPU guarantees, or a 16-bit normalised one.
 //!
-//! Alpha is a channel like the others: colours that are not multiplied by alpha bleed from where nothing is seen, so
-//! resize premultiplied ones. Padding is 0, transparent black. Results outside of what a normalised format holds are
-//! clamped, and all are rounded to the nearest value of the format.
+//! Alpha is filtered like any other channel: multiply colours by alpha before a resize, or the colours of transparent
+//! texels bleed into visible ones. Padding is 0, transparent black. Results are clamped to the range of a normalised
+//! format and rounded to the nearest value that the format holds.
 //!
 //! ```
 //! use upconv::wgpu::{self, TextureFormat::Rgba8UnormSrgb};
@@ -54,6 +68,9 @@
 //! ```
 //!
 //! [`Gpu`] does all this for those who have no device of their own.
+
+// Numbers of the host become the 32 bits of the device here, so each cast that could lose some has to say why.
+#![cfg_attr(not(test), warn(clippy::cast_possible_truncation))]
 
 pub(crate) mod conv;
 pub(crate) mod host;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::error::Result;
-use crate::geometry::three;
+use crate::geometry::pad_to_three_axes;
 use crate::gpu::program::builder::ProgramBuilder;
 use crate::gpu::program::constants::flag;
 use crate::gpu::program::context::{GpuOp, LowerContext};
@@ -20,36 +20,36 @@ use crate::ops::op::Op;
 use crate::ops::pixel_shuffle::{ChannelOrder, PixelShuffle, ShuffleDirection};
 
 uniform! {
-    /// One axis of [`ShuffleParams`]; 32 bytes.
+    /// One spatial axis of [`ShuffleParams`]; 32 bytes.
     ShuffleAxis {
-        first: u32,
-        count: u32,
-        factor: u32,
-        spacious_stride: u32,
-        deep_stride: u32,
-        unused_0: u32,
+        first: u32,           // this dispatch's first index on the spacious side
+        count: u32,           // indices of this dispatch
+        factor: u32,          // samples of a block
+        spacious_stride: u32, // elements from one spacious sample to the next, modulo 2^32
+        deep_stride: u32,     // elements from one deep sample to the next
+        unused_0: u32,        // fills the struct to a multiple of 16 bytes
         unused_1: u32,
         unused_2: u32,
     }
 }
 
 uniform! {
-    /// `Params` of the pixel shuffle's shader.
+    /// `Params` of the pixel shuffle's shader. Addresses and strides count elements, modulo 2³².
     ShuffleParams {
-        d: ShuffleAxis,
-        h: ShuffleAxis,
-        w: ShuffleAxis,
-        batch_count: u32,
-        first_channel: u32,
-        channel_count: u32,
-        spacious_base: u32,
-        spacious_batch: u32,
-        spacious_channel: u32,
-        deep_base: u32,
-        deep_batch: u32,
-        deep_channel: u32,
-        deep_phase: u32,
-        row_threads: u32,
+        d: ShuffleAxis,        // depth
+        h: ShuffleAxis,        // height
+        w: ShuffleAxis,        // width
+        batch_count: u32,      // images of this dispatch
+        first_channel: u32,    // this dispatch's first channel of the spacious side
+        channel_count: u32,    // channels of the spacious side in this dispatch
+        spacious_base: u32,    // address of channel 0, sample 0 in this dispatch's first image
+        spacious_batch: u32,   // from one image to the next
+        spacious_channel: u32, // from one channel to the next
+        deep_base: u32,        // address of channel 0, sample 0 in this dispatch's first image
+        deep_batch: u32,       // from one image to the next
+        deep_channel: u32,     // from the first deep channel of a spacious channel to that of the next
+        deep_phase: u32,       // from the deep channel of one phase to that of the next
+        row_threads: u32,      // threads in one row of workgroups: thread = id.y * row_threads + id.x
     }
 }
 
@@ -83,7 +83,7 @@ struct Shuffle {
     to_depth: bool,
     outer: [usize; 2],
     factors: [usize; 3],
-    /// Of the spacious side.
+    /// Samples of the spacious side on each axis.
     sizes: [usize; 3],
     block: usize,
     /// Deep channels from one spacious channel to the next, and from one phase to the next.
@@ -95,7 +95,7 @@ struct Shuffle {
 impl Shuffle {
     fn new<const R: usize>(op: &PixelShuffle<R>, input: LaidOutTensor, output: LaidOutTensor) -> Self {
         let to_depth = op.direction == ShuffleDirection::ToDepth;
-        let [factors, size] = [&op.factor, &op.size].map(|values| three(1, values));
+        let [factors, size] = [&op.factor, &op.size].map(|values| pad_to_three_axes(1, values));
         let [spacious, deep] = if to_depth { [input, output] } else { [output, input] };
         let block = op.block();
         Self {
@@ -117,7 +117,7 @@ impl Shuffle {
 impl Pass for Shuffle {
     type Uniform = ShuffleParams;
 
-    /// The spacious side.
+    /// The elements of the spacious side.
     fn region(&self) -> Region {
         Region::whole(self.outer, self.sizes, 1)
     }

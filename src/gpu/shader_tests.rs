@@ -10,7 +10,7 @@ use super::source_tests::files;
 use crate::gpu::program::shader::{OUTPUTS, Shader};
 use crate::gpu::program::uniform::{Field, Kind};
 
-/// One of a shader's texts. The first needs no feature.
+/// Parses one of a shader's texts, and validates it with the features that it needs.
 fn parse(shader: &Shader, text: usize) -> naga::Module {
     let source = shader.texts.all()[text];
     let module = naga::front::wgsl::parse_str(source).unwrap_or_else(|e| panic!("{}", e.emit_to_string(source)));
@@ -77,7 +77,7 @@ fn check_shader(shader: &Shader, module: &naga::Module) {
     let params = &module.types[globals[0].1.ty].inner;
     let size = check_fields(shader.name, module, params, shader.uniform.fields);
     assert_eq!(u64::from(size), shader.uniform.size, "{}", shader.name);
-    // In whatever order the functions use them.
+    // Their order does not matter: naga's depends on the functions that use them.
     let mut overrides: Vec<_> = module.overrides.iter().filter_map(|(_, item)| item.name.as_deref()).collect();
     let mut expected = shader.overrides.to_vec();
     overrides.sort_unstable();
@@ -106,7 +106,7 @@ fn every_shader_file_is_registered_by_its_path() {
     assert_eq!(names, registered);
 }
 
-/// The types that the texts name are those that a plan asks a device for.
+/// A text that writes a texture declares the format that the plan binds.
 #[test]
 fn texts_write_the_formats_that_they_are_for() {
     for shader in SHADERS.into_iter().filter(|shader| shader.writes_texture()) {

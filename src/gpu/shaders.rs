@@ -20,7 +20,7 @@ pub(crate) static SHADERS: [&Shader; 29] = [
     &conv::gemm::WORKGROUP,
     &conv::gemm::COOPERATIVE_8,
     &conv::gemm::COOPERATIVE_16,
-    &conv::row_blocks::ROWS,
+    &conv::row_blocks::ROW_BLOCKS,
     &conv::split_k::SUM,
     &pool::max_pool::DIRECT,
     &pool::max_pool::GRAD,
@@ -44,8 +44,9 @@ pub(crate) static SHADERS: [&Shader; 29] = [
 impl FromStr for Recipe {
     type Err = Error;
 
-    /// Reads what [`Recipe`] prints. Refuses a shader that the crate does not have and words that are no shape; whether
-    /// a problem can be run so is found out by planning it.
+    /// Reads what [`Recipe`] prints. [`RecipeError::Text`](crate::RecipeError::Text) refuses a shader that the crate
+    /// does not have, and words that are no shape. Whether the recipe can run a problem is checked when the problem is
+    /// planned.
     fn from_str(text: &str) -> Result<Self> {
         Self::parse(text, SHADERS.iter().map(|shader| shader.name))
     }
@@ -54,7 +55,8 @@ impl FromStr for Recipe {
 /// Every WGSL text that the crate may give to a device, with a name for it: for tools that compile, count or check
 /// shaders.
 ///
-/// A shader has a text for each combination of types that it reads and writes; their names end in a number.
+/// A shader has a text for each combination of types that it reads and writes. A name is the shader's name, the
+/// shader's number and the text's number, such as `conv_direct_0_3`.
 ///
 /// ```
 /// let texts = upconv::gpu::shader_texts();
@@ -74,6 +76,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::error::recipe::RecipeError;
     use crate::gpu::program::recipe::Shape;
 
     fn shapes() -> impl Strategy<Value = Shape> {
@@ -96,7 +99,7 @@ mod tests {
             prop_assert_eq!(recipe.to_string().parse::<Recipe>(), Ok(recipe));
         }
 
-        /// What parses prints as it was.
+        /// A text that parses prints as the same text.
         #[test]
         fn texts_parse_to_one_recipe(
             words in "conv_direct( (wg|tile|block|merged|axes|marks|splitk|[0-9x+]){1,4}){0,4}",
@@ -110,14 +113,14 @@ mod tests {
     #[test]
     fn texts_that_are_no_recipes_say_why() {
         let reason = |text: &str| match text.parse::<Recipe>() {
-            Err(Error::RecipeText { reason, .. }) => reason,
+            Err(Error::Recipe(RecipeError::Text { reason, .. })) => reason,
             other => panic!("{text}: {other:?}"),
         };
         assert!(reason("").contains("must begin with a shader"));
         assert!(reason("conv_fft wg64").contains("no such shader"));
         assert!(reason("conv_direct tile8x8").contains("second word"));
         assert!(reason("conv_direct wg+64").contains("leading zeros"));
-        // Of the version before.
+        // A recipe as the previous version printed it.
         assert!(reason("conv_gemm_subgroup wg8 tile16x32 block1x2x2 passes2").contains("mergedDxHxW"));
     }
 }

@@ -1,11 +1,12 @@
-//! The rules that keep the sources apart: floors, circles, and what only some files may do. Tests are left out.
+//! The rules of the sources: layers, no cycles of imports, and what only some files may do. Tests are exempt.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use syn::visit::{self, Visit};
 
-/// The files of a folder of the package, and of its folders, whose names end so.
+/// The files with this extension in a folder of the package and in its subfolders.
 pub(super) fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
@@ -22,9 +23,9 @@ pub(super) fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The rooms, by the beginnings of their files' names, and the floors that they are on. A file imports files of its own
-/// room and of lower floors.
-const ROOMS: [(&str, u32); 17] = [
+/// The rooms (folders or single files, by the start of their paths) and the floor, or layer, that each is on. A file
+/// may import from its own room and from lower floors.
+const LAYERS: [(&str, u32); 17] = [
     ("dtype.rs", 0),
     ("error/", 1),
     ("geometry/", 2),
@@ -44,7 +45,7 @@ const ROOMS: [(&str, u32); 17] = [
     ("lib.rs", 12),
 ];
 
-/// What an op's file may import of other ops' files, since they are parts of it: `(file, other)`.
+/// Pairs `(file, other)` of ops' files: `file` may import `other`, which is part of its op.
 const PARTS: [(&str, &str); 5] = [
     ("ops/conv/resize_conv.rs", "ops/conv/conv.rs"),
     ("ops/conv/resize_conv.rs", "ops/resample/upsample.rs"),
@@ -58,7 +59,7 @@ type Module = Vec<String>;
 
 /// A source file without its tests.
 struct Source {
-    /// With `/` between folders, from `src/`.
+    /// The path from `src/`, with `/` between folders.
     name: String,
     module: Module,
     syntax: syn::File,
@@ -79,8 +80,8 @@ impl Source {
     }
 
     fn room(&self) -> (&'static str, u32) {
-        let room = ROOMS.into_iter().find(|(start, _)| self.name.starts_with(start));
-        room.unwrap_or_else(|| panic!("{} is in no room: see ROOMS", self.name))
+        let room = LAYERS.into_iter().find(|(start, _)| self.name.starts_with(start));
+        room.unwrap_or_else(|| panic!("{} is in no room: see LAYERS", self.name))
     }
 
     /// Whether it implements the trait `Op`.
@@ -147,13 +148,13 @@ impl<'a> Visit<'a> for Paths {
     }
 }
 
-/// The sources, and for each file those that it imports.
-struct House {
+/// The sources, and for each file the files that it imports.
+struct Sources {
     sources: Vec<Source>,
     imports: BTreeMap<String, BTreeSet<String>>,
 }
 
-impl House {
+impl Sources {
     fn read() -> Self {
         let mut sources: Vec<_> = files("src", "rs").iter().map(|path| Source::read(path)).collect();
         sources.retain(|source| !source.name.ends_with("tests.rs") && source.name != "cookbook.rs");
@@ -171,12 +172,12 @@ impl House {
         self.sources.iter().find(|source| source.name == name).unwrap()
     }
 
-    fn arrows(&self) -> impl Iterator<Item = (&Source, &Source)> {
+    fn imports(&self) -> impl Iterator<Item = (&Source, &Source)> {
         let pairs = self.imports.iter().flat_map(|(from, targets)| targets.iter().map(move |to| (from, to)));
         pairs.map(|(from, to)| (self.source(from), self.source(to)))
     }
 
-    /// The files from which a file can be reached by imports, itself among them if it is part of a circle.
+    /// The files that a file imports, directly or by way of others; itself among them if it is part of a cycle.
     fn reaches(&self, name: &str) -> BTreeSet<&str> {
         let mut open: Vec<&str> = self.imports[name].iter().map(String::as_str).collect();
         let mut reached = BTreeSet::new();
@@ -189,7 +190,7 @@ impl House {
     }
 }
 
-/// The file of the module that a path leads into; none for paths into other crates and to what is at hand.
+/// The file of the module that a path leads into; `None` for paths into other crates and for names in scope.
 fn defining_file(source: &Source, path: &[String], modules: &BTreeMap<Module, String>) -> Option<String> {
     let mut module = source.module.clone();
     let rest = match path.first()?.as_str() {
@@ -220,9 +221,9 @@ fn defining_file(source: &Source, path: &[String], modules: &BTreeMap<Module, St
 /// highest.
 #[test]
 fn imports_lead_down() {
-    let house = House::read();
-    assert!(house.sources.len() > 60 && house.arrows().count() > 300);
-    let up = house.arrows().filter(|(from, to)| {
+    let house = Sources::read();
+    assert!(house.sources.len() > 60 && house.imports().count() > 300);
+    let up = house.imports().filter(|(from, to)| {
         let ((from_room, from_floor), (to_room, to_floor)) = (from.room(), to.room());
         from_room != to_room && from_floor <= to_floor
     });
@@ -232,13 +233,13 @@ fn imports_lead_down() {
 
 #[test]
 fn no_files_import_each_other() {
-    let house = House::read();
+    let house = Sources::read();
     let circle = house.sources.iter().filter(|source| house.reaches(&source.name).contains(source.name.as_str()));
     let circle: Vec<_> = circle.map(|source| source.name.as_str()).collect();
     assert!(circle.is_empty(), "files that import each other, if by way of others:\n{}", circle.join("\n"));
 }
 
-/// The checks above see what they are to refuse.
+/// Imports are found in every form that code can write them in, as the checks above presume.
 #[test]
 fn paths_are_found_wherever_they_stand() {
     let files = ["gpu", "gpu/plan", "gpu/plan/plan", "lib", "ops", "ops/op"];
@@ -253,13 +254,13 @@ fn paths_are_found_wherever_they_stand() {
     assert_eq!(found.collect::<BTreeSet<_>>(), ["gpu/plan/plan.rs", "lib.rs", "ops/op.rs"].map(String::from).into());
 }
 
-/// What an op means is said without another op, but those that it is made of.
+/// A file that defines an op imports no other op, except those that the op is made of.
 #[test]
 fn ops_name_only_their_parts() {
-    let house = House::read();
+    let house = Sources::read();
     let ops = house.sources.iter().filter(|source| source.name.starts_with("ops/") && source.is_op()).count();
     assert!(ops >= 11, "{ops}");
-    for (from, to) in house.arrows() {
+    for (from, to) in house.imports() {
         let both = from.name.starts_with("ops/") && from.is_op() && to.is_op();
         let part = PARTS.contains(&(from.name.as_str(), to.name.as_str())) || to.name == "ops/resample/separable.rs";
         assert!(!both || part, "{} is an op and imports another, {}", from.name, to.name);
@@ -268,7 +269,7 @@ fn ops_name_only_their_parts() {
 
 #[test]
 fn only_some_files_touch_the_gpu() {
-    let house = House::read();
+    let house = Sources::read();
     for source in &house.sources {
         let name = source.name.as_str();
         let names_wgpu =
@@ -289,7 +290,8 @@ fn only_some_files_touch_the_gpu() {
     }
 }
 
-/// Comments and texts too, which the formatter leaves alone. The rows of a table cannot be broken.
+/// Includes comments and texts, which rustfmt does not wrap. The rows of a Markdown table cannot be broken and are
+/// exempt.
 #[test]
 fn no_line_is_longer_than_120_columns() {
     let (root, mut files) = (Path::new(env!("CARGO_MANIFEST_DIR")), Vec::new());
@@ -309,6 +311,21 @@ fn no_line_is_longer_than_120_columns() {
     }
 }
 
+#[test]
+fn the_docs_embed_the_pictures_of_the_readme() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let linked = readme.lines().filter(|line| line.starts_with('[')).filter_map(|line| line.split_once("]: "));
+    let pictures: Vec<_> = linked.map(|(_, file)| file).filter(|file| !file.ends_with(".md")).collect();
+    assert_eq!(pictures.len(), 2, "{pictures:?}");
+    for file in pictures {
+        let embedded = std::fs::read(root.join(format!("{file}.base64"))).unwrap_or_default();
+        let same =
+            BASE64_STANDARD.decode(embedded).is_ok_and(|picture| picture == std::fs::read(root.join(file)).unwrap());
+        assert!(same, "the docs embed another picture; renew it by: base64 -w0 {file} > {file}.base64");
+    }
+}
+
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
@@ -319,7 +336,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 
 #[test]
 fn pipelines_name_no_op() {
-    let house = House::read();
+    let house = Sources::read();
     for word in ["conv", "upsample", "shuffle", "pool", "nails", "grad"] {
         let names = |line: &str| line.replace("upconv", "").contains(word);
         assert!(!house.source("gpu/plan/pipeline.rs").code_lines().any(names), "{word}");

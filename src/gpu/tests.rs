@@ -1,10 +1,11 @@
-//! What can be held of recipes, windows and programs without a GPU.
+//! Tests of recipes, bound bytes and programs, without a GPU.
 
 use wgpu::{Features, Limits};
 
 use super::shaders::SHADERS;
 use super::*;
 use crate::error::Error;
+use crate::error::recipe::RecipeError;
 use crate::error::texture::TextureError;
 use crate::geometry::Padding;
 use crate::gpu::program::context::LowerContext;
@@ -65,14 +66,14 @@ fn the_chooser_is_a_pure_function_of_problem_and_capabilities() {
     assert_eq!(recipe(&many, &half), "conv_gemm_subgroup wg8 tile16x32 merged1x2x2");
     let opengl = Capabilities { backend: wgpu::Backend::Gl, ..software };
     assert_eq!(recipe(&many, &opengl), "conv_transpose_gather wg64");
-    // Few outputs and long sums: on a device with room for many workgroups, several share in each.
+    // Few outputs and long sums: on a device that runs many workgroups at once, several share each sum (split-K).
     let few = ConvTranspose2d { in_channels: 1024, out_channels: 512, input_size: [4, 4], ..many.clone() };
     assert_eq!(recipe(&few, &gpu), "conv_gemm_workgroup wg64 tile64x64 merged1x2x2 splitk");
     assert_eq!(
         few.grad_weight().unwrap().recipes(&gpu, &PlanOptions::default())[0].to_string(),
         "conv_weight_grad_gemm_workgroup wg64 tile64x64"
     );
-    // More phases than are worth a product each.
+    // Too many phases to compute a product for each.
     let gaps = ConvTranspose2d { stride: [100, 100], ..many.clone() };
     assert_eq!(recipe(&gaps, &gpu), "conv_transpose_gather wg64");
 }
@@ -84,13 +85,16 @@ fn recipes_that_a_device_cannot_run_are_refused() {
     assert_eq!(recipe.shader, "conv_gemm_subgroup");
     let options = PlanOptions { recipe: Some(recipe), ..Default::default() };
     let refused = conv.lower(&LowerContext { capabilities: &plain(&Limits::default()), options: &options });
-    assert!(matches!(refused, Err(Error::RecipeUnknown { .. } | Error::MissingFeature { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(Error::Recipe(RecipeError::Unknown { .. }) | Error::MissingFeature { .. })),
+        "{refused:?}"
+    );
     let small = Capabilities { subgroup_sizes: [4, 8], ..software() };
     let refused = conv.lower(&LowerContext { capabilities: &small, options: &options });
-    assert!(matches!(refused, Err(Error::RecipeRefused { wanted: 8, available: 4, .. })), "{refused:?}");
+    assert!(matches!(refused, Err(Error::Recipe(RecipeError::Refused { needed: 8, available: 4, .. }))), "{refused:?}");
 }
 
-/// A sum is split at multiples of what a product sums at a time; where that does not fit, the plain shader does it.
+/// A product's sum is split at multiples of 32 input channels only; if such a part does not fit, the plain shader runs.
 #[test]
 fn products_split_sums_between_their_parts() {
     let conv = Conv2d { in_channels: 80, out_channels: 512, input_size: [128, 128], ..Default::default() };
@@ -128,7 +132,7 @@ fn a_small_problem_is_one_dispatch_over_whole_tensors() {
     assert_eq!(dispatches(&program)[0].workgroups, [2, 1]);
 }
 
-/// Every `override` of a shader is given a value; one forgotten would keep its default in silence.
+/// Every `override` of a shader is given a value; a forgotten one would silently keep its default.
 #[test]
 fn programs_set_every_override() {
     let conv = Conv2d { in_channels: 64, out_channels: 512, input_size: [40, 40], ..Default::default() };
@@ -163,7 +167,7 @@ fn programs_set_every_override() {
     assert_eq!(seen, SHADERS.iter().map(|shader| shader.name).collect());
 }
 
-/// On a device with subgroups.
+/// The programs by each recipe, on a device with subgroups.
 fn by_each_recipe<O: GpuOp>(op: &O) -> Vec<Program> {
     by_each_recipe_on(op, &software())
 }
@@ -172,7 +176,7 @@ fn conv_4() -> Conv2d {
     Conv2d { in_channels: 4, out_channels: 4, input_size: [5, 5], ..Default::default() }
 }
 
-/// By each recipe between textures: from texel to texel, and through tensors.
+/// The programs by each recipe from texture to texture: texel by texel, and through tensors.
 fn between_textures<O: GpuOp>(op: &O) -> Vec<Program> {
     let format = PixelFormat::srgb(wgpu::TextureFormat::Rgba8Unorm);
     by_each_recipe_with(op, &software(), &PlanOptions::textures(format, format))
@@ -212,8 +216,8 @@ fn by_each_recipe_with<O: GpuOp>(op: &O, capabilities: &Capabilities, options: &
     op.recipes(capabilities, options).into_iter().map(lower).collect()
 }
 
-/// Between textures an op of texels comes first, and others are offered; where formats are not plain, or an end is a
-/// tensor, only those that convert.
+/// From texture to texture the texel shader comes first, and all others are offered. If channels change their order, or
+/// the input or output is a tensor, only the others are, and they convert.
 #[test]
 fn textures_have_recipes_of_their_own_and_all_others() {
     let format = PixelFormat::from(wgpu::TextureFormat::Rgba8Unorm);
@@ -236,7 +240,7 @@ fn textures_have_recipes_of_their_own_and_all_others() {
     assert_eq!(steps(&mixed).last(), Some(&"texture_pack"));
 }
 
-/// What no tensor can be, and what no texture holds.
+/// Tensors that are no picture, and pixel formats that do not fit the tensor.
 #[test]
 fn ends_that_cannot_be_textures_are_refused() {
     let format = PixelFormat::from(wgpu::TextureFormat::Rgba8Unorm);
@@ -299,7 +303,7 @@ fn layouts_and_limits_that_cannot_be_are_refused() {
     let options = PlanOptions::default();
     let none = Limits { max_compute_workgroups_per_dimension: 0, ..Limits::default() };
     let refused = conv.lower(&LowerContext { capabilities: &plain(&none), options: &options });
-    assert!(matches!(refused, Err(Error::RecipeRefused { available: 0, .. })), "{refused:?}");
+    assert!(matches!(refused, Err(Error::LimitTooLow { needed: 1, available: 0, .. })), "{refused:?}");
     let one = Limits { max_compute_workgroups_per_dimension: 1, ..Limits::default() };
     let large = Conv2d { input_size: [4096, 4096], ..Default::default() };
     let refused = large.lower(&LowerContext { capabilities: &plain(&one), options: &options });
@@ -307,7 +311,7 @@ fn layouts_and_limits_that_cannot_be_are_refused() {
     assert_eq!(refused.err(), Some(Error::TooManyDispatches { limit_name, limit: 1, max: 4096 }));
 }
 
-/// A crop whose outputs read the whole input at first, and a part of it once they are few: not refused too early.
+/// Together the outputs of this crop read the whole input, a few of them only a part: it is split until that part fits.
 #[test]
 fn crops_are_split_until_they_fit() {
     let crop = Upsample2d {
@@ -323,10 +327,10 @@ fn crops_are_split_until_they_fit() {
     assert!(dispatches(&program).len() > 1 && largest.unwrap() <= 128 << 20);
 }
 
-/// Four rows of a column, as the resampling's blocks have them.
+/// The blocks of the resampling shaders: four rows of a column.
 const FOUR_ROWS: Shape = Shape::Blocks { block: [1, 4, 1], split_k: false };
 
-/// Axis by axis where that is cheaper, unless the device holds no such workspace; a forced recipe is refused then.
+/// A resize runs axis by axis if that is cheaper and the device holds the workspace; if not, forcing it is an error.
 #[test]
 fn passes_are_chosen_by_cost_and_room() {
     let up = Upsample2d {
@@ -342,7 +346,7 @@ fn passes_are_chosen_by_cost_and_room() {
     };
     let program = lowered(&up, &Limits::default(), &PlanOptions::default());
     assert_eq!((program.recipe.shape, &program.workspaces[..]), (Shape::AxisPasses { passes: 2 }, &[64 * 128 * 4][..]));
-    // Rows that stay as they are need no pass, and a few taps are best summed in blocks.
+    // An axis that is not resampled needs no pass, and a few taps are best summed in blocks.
     let line = Upsample2d { output_size: [64, 128], ..up.clone() };
     assert_eq!(lowered(&line, &Limits::default(), &PlanOptions::default()).recipe.shape, Shape::PLAIN);
     for mode in [UpsampleMode::Linear, UpsampleMode::Cubic { a: -0.5, exclude_outside: false }] {
@@ -357,12 +361,12 @@ fn passes_are_chosen_by_cost_and_room() {
     assert!(matches!(forced, Err(Error::TooLarge { .. })), "{forced:?}");
 }
 
-/// Sizes that only an empty batch makes legal, and sums whose sizes between two passes pass a usize.
+/// Sizes that only an empty batch makes legal, and resizes whose size between two passes overflows a usize.
 #[test]
 fn absurd_sizes_are_errors() {
     let conv = Conv3d { batch: 0, input_size: [1 << 22; 3], ..Default::default() };
     assert!(matches!(conv.grad_weight(), Err(Error::TooLarge { .. })));
-    // Its weight has more elements than an address.
+    // Its weight has more elements than a usize can count.
     let kernel = Conv3d { kernel_size: [1 << 22; 3], ..conv };
     assert!(kernel.recipes(&software(), &PlanOptions::default()).is_empty() || Op::output(&kernel).is_ok());
     let up = Upsample3d { batch: 0, output_size: [1 << 22; 3], ..Default::default() };
@@ -381,7 +385,7 @@ fn absurd_sizes_are_errors() {
     assert_eq!(Separable::taps(&pool, 0).unwrap().len(), 1_000_001);
 }
 
-/// Chunks depend on the problem alone, and not on the device.
+/// Split-K slices depend on the problem alone, and not on the device.
 #[test]
 fn sums_are_cut_where_the_problem_says() {
     let conv = Conv2d { input_size: [100, 100], kernel_size: [3, 3], ..Default::default() };
@@ -399,6 +403,6 @@ fn layouts_move_the_window() {
     let input = TensorLayout::contiguous(&[1, 1, 4, 4]).with_offset(100);
     let options = PlanOptions { input: Some(input), ..Default::default() };
     let program = lowered(&conv, &Limits::default(), &options);
-    // Byte 400 lies in the window that begins at byte 256.
+    // The input begins at byte 400; its binding begins at byte 256, a multiple of the alignment.
     assert_eq!(dispatches(&program)[0].bound_bytes[0], 256..464);
 }

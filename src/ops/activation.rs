@@ -7,14 +7,14 @@ use crate::error::{Error, Result};
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Activation {
-    /// The sample as it is.
+    /// The sample unchanged.
     #[default]
     None,
     /// `max(x, 0)`.
     Relu,
     /// `x` where it is positive, else `slope * x`: leaky ReLU, and PReLU with one parameter.
     LeakyRelu {
-        /// The factor of negative samples; finite.
+        /// The factor of negative samples; must be finite.
         slope: f32,
     },
     /// `1 / (1 + exp(-x))`.
@@ -23,16 +23,16 @@ pub enum Activation {
     Tanh,
     /// `min(max(x, min), max)`: ONNX's `Clip`; 0 and 6 make ReLU6.
     Clip {
-        /// The smallest output; finite.
+        /// The smallest output; must be finite.
         min: f32,
-        /// The largest output; finite, not less than `min`.
+        /// The largest output; must be finite, and not less than `min`.
         max: f32,
     },
 }
 
-/// Error that a device may add where an exponential is taken: WGSL allows `exp(x)` 3 + 2|x| ulps and a division 2.5,
-/// which comes to less than this on outputs between -1 and 1.
-const TRANSCENDENTAL: f64 = 1e-6;
+/// Absolute error that a device may add in the sigmoid and the hyperbolic tangent: WGSL allows `exp(x)` 3 + 2|x| ulps
+/// and a division 2.5, which together are less than this for outputs between -1 and 1.
+const EXP_ERROR: f64 = 1e-6;
 
 impl Activation {
     pub(crate) fn check(&self) -> Result<()> {
@@ -67,13 +67,13 @@ impl Activation {
         }
     }
 
-    /// The reference of the op with this activation, given the one without. An error grows by the function's steepest
-    /// slope at most, and by the function's own.
-    pub(crate) fn finish(&self, reference: Reference) -> Reference {
+    /// The reference of the op with this activation, given the reference without it. The activation multiplies an error
+    /// by its steepest slope at most, and adds an error of its own.
+    pub(crate) fn apply_to(&self, reference: Reference) -> Reference {
         let (steepest, slack) = match *self {
             Self::None => return reference,
             Self::LeakyRelu { slope } => (f64::from(slope).abs().max(1.0), 0.0),
-            Self::Sigmoid | Self::Tanh => (1.0, TRANSCENDENTAL),
+            Self::Sigmoid | Self::Tanh => (1.0, EXP_ERROR),
             Self::Relu | Self::Clip { .. } => (1.0, 0.0),
         };
         Reference {

@@ -7,13 +7,13 @@ use crate::error::{Error, Result};
 use crate::tensor::element::TensorView;
 use crate::tensor::operand::{Operand, check_shape};
 
-/// What an op must do and move, whatever the recipe.
+/// The arithmetic and the memory traffic that an op needs, whatever the recipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Cost {
     /// Floating-point operations: two for each product that is summed, taps in the padding not counted.
     pub flops: u64,
-    /// Bytes, each tensor read or written once.
+    /// Bytes if each tensor is read or written once, four for each element.
     pub bytes: u64,
 }
 
@@ -33,11 +33,12 @@ pub trait Op {
         Ok(vec![self.output()?])
     }
 
-    /// The problem as one line of text, such as `conv:ic64_oc64_i224x224_k3x3_p1x1 relu`: what the benchmark calls it,
-    /// and the key of tuned recipes. What is left out is the descriptor's default.
+    /// The problem as one line of text, such as `conv:ic64_oc64_i224x224_k3x3_p1x1 relu`: its name in benchmarks, and
+    /// the key of tuned recipes. Fields that have the descriptor's default are left out.
     fn problem(&self) -> String;
 
-    /// Products that are summed.
+    /// The number of products that are summed; 0 for an op that only moves, compares or adds samples. Refuses a
+    /// descriptor that breaks a rule.
     fn multiply_adds(&self) -> Result<u128>;
 
     /// The definition on the CPU, summed in f64; see [`Op::reference`].
@@ -53,7 +54,7 @@ pub trait Op {
     /// Computes the op on the CPU in f64, with the bound that an f32 sum in any order must keep.
     ///
     /// `inputs` are those of [`Op::inputs`], of any strides. Where their ranks or types differ, as with a bias, pass
-    /// views made `into_dyn()`, or [`TensorView`]s.
+    /// views made `into_dyn()`, or [`TensorView`]s. Refuses inputs that [`Op::check_inputs`] refuses.
     fn reference<'a, V: Into<TensorView<'a>> + Clone>(&self, inputs: &[V]) -> Result<Reference> {
         self.define(&self.views(inputs)?)
     }
@@ -63,7 +64,7 @@ pub trait Op {
         self.define_integers(&self.views(inputs)?)
     }
 
-    /// What the outputs after the first say of the inputs' values, as far as that is an error.
+    /// The error that the outputs after the first report about the inputs' values, such as [`Error::IndexOutOfRange`].
     #[doc(hidden)]
     fn check_integers(&self, _integers: &[&ArrayD<i32>]) -> Result<()> {
         Ok(())
@@ -76,7 +77,7 @@ pub trait Op {
         Ok(views)
     }
 
-    /// FLOPs and bytes.
+    /// The op's FLOPs and bytes. Refuses a descriptor that breaks a rule.
     fn cost(&self) -> Result<Cost> {
         let count = |operand: &Operand| operand.shape.iter().fold(4u64, |n, &axis| n.saturating_mul(axis as u64));
         let reads = self.inputs()?.iter().map(count).fold(0u64, u64::saturating_add);
@@ -86,7 +87,8 @@ pub trait Op {
         })
     }
 
-    /// Refuses a list of tensors whose number, shapes or types are not the op's.
+    /// Refuses a list of tensors whose number, types or shapes are not the op's ([`Error::OperandCount`],
+    /// [`Error::DataType`], [`Error::Shape`]).
     fn check_inputs(&self, views: &[TensorView]) -> Result<()> {
         let expected = self.inputs()?;
         if views.len() != expected.len() {

@@ -24,7 +24,7 @@ pub enum ShuffleDirection {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ChannelOrder {
-    /// Channel, row, column: `c * block + phase`. PyTorch's, and ONNX's mode `CRD`.
+    /// Channel, row, column: `c * Π factor + phase`. PyTorch's, and ONNX's mode `CRD`.
     ColumnRowDepth,
     /// Row, column, channel: `phase * channels + c`. TensorFlow's, ONNX's `SpaceToDepth`, and its default mode `DCR`.
     DepthColumnRow,
@@ -80,7 +80,8 @@ impl<const R: usize> Default for PixelShuffle<R> {
 
 impl<const R: usize> PixelShuffle<R> {
     /// A shuffle of an `input` of this shape, (N, C, spatial...), in PyTorch's order of channels:
-    /// `torch.nn.PixelShuffle`, or with [`ShuffleDirection::ToDepth`] `torch.nn.PixelUnshuffle`.
+    /// `torch.nn.PixelShuffle`, or with [`ShuffleDirection::ToDepth`] `torch.nn.PixelUnshuffle`. Refuses channels or
+    /// sizes that the factors do not divide ([`Error::NotDivisible`]).
     ///
     /// ```
     /// use upconv::{ChannelOrder, PixelShuffle2d, ShuffleDirection};
@@ -106,9 +107,11 @@ impl<const R: usize> PixelShuffle<R> {
         Self { batch, channels, size, factor, order: ChannelOrder::ColumnRowDepth, direction }.checked()
     }
 
-    /// ICNR: the weight of a convolution before this shuffle (to space), from that of a convolution with `channels`
-    /// outputs: each kernel is repeated for every phase, so that the two together start as that convolution followed by
-    /// nearest-neighbour upsampling, without a checkerboard.
+    /// ICNR initialisation of the convolution before a shuffle to space. `kernel` is the weight of a convolution with
+    /// [`Self::channels`] outputs, (channels, Cin/groups, kernel...); another shape is refused ([`Error::Shape`]). The
+    /// returned weight, (channels · Π factor, Cin/groups, kernel...), repeats each kernel for every phase, so that
+    /// convolution and shuffle start as the small convolution followed by nearest-neighbour upsampling, without a
+    /// checkerboard.
     pub fn icnr<D: Dimension>(&self, kernel: ArrayView<f32, D>) -> Result<ArrayD<f32>> {
         self.check()?;
         let kernel = kernel.into_dyn();
@@ -204,39 +207,40 @@ impl<const R: usize> Op for PixelShuffle<R> {
             .finish()
     }
 
-    /// None: samples are only moved.
+    /// 0: samples are only moved.
     fn multiply_adds(&self) -> Result<u128> {
         Ok(0)
     }
 
     /// The textbooks' reshape, transpose, reshape, where the shader works out one address for each sample.
     fn define(&self, inputs: &[TensorView]) -> Result<Reference> {
-        // The deep side with its channels taken apart, and for each axis of that its place in the spacious side taken
-        // apart: (batch, channel, size, factor, size, factor, ...).
+        // `parts` is the deep side's shape with the channels split into channel and phases; `spacious_axis_of` has the
+        // position of each of these axes in the spacious side's shape, split likewise: (batch, channel, size, factor,
+        // size, factor, ...).
         let phases = self.factor.iter().copied();
-        let (mut parts, mut places) = (vec![self.batch], vec![0]);
+        let (mut parts, mut spacious_axis_of) = (vec![self.batch], vec![0]);
         let place_of_phase = (0..R).map(|axis| 3 + 2 * axis);
         match self.order {
             ChannelOrder::ColumnRowDepth => {
                 parts.extend([self.channels].into_iter().chain(phases));
-                places.extend([1].into_iter().chain(place_of_phase));
+                spacious_axis_of.extend([1].into_iter().chain(place_of_phase));
             }
             ChannelOrder::DepthColumnRow => {
                 parts.extend(phases.chain([self.channels]));
-                places.extend(place_of_phase.chain([1]));
+                spacious_axis_of.extend(place_of_phase.chain([1]));
             }
         }
         parts.extend(self.size);
-        places.extend((0..R).map(|axis| 2 + 2 * axis));
-        let mut order = vec![0; places.len()];
-        places.iter().enumerate().for_each(|(from, &to)| order[to] = from);
+        spacious_axis_of.extend((0..R).map(|axis| 2 + 2 * axis));
+        let mut order = vec![0; spacious_axis_of.len()];
+        spacious_axis_of.iter().enumerate().for_each(|(from, &to)| order[to] = from);
 
         let input = ArrayD::from_shape_vec(inputs[0].shape(), inputs[0].widen()).expect("as many as its shape has");
         let values = match self.direction {
             ShuffleDirection::ToSpace => rearrange(input, &parts, &order, &self.spacious_shape()),
             ShuffleDirection::ToDepth => {
                 let apart: Vec<_> = order.iter().map(|&from| parts[from]).collect();
-                rearrange(input, &apart, &places, &self.deep_shape())
+                rearrange(input, &apart, &spacious_axis_of, &self.deep_shape())
             }
         };
         let magnitudes = values.mapv(f64::abs);

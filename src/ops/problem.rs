@@ -1,11 +1,11 @@
-//! A problem as one line of text: the key of tuned recipes, and what tests, benchmarks and logs call a problem.
+//! A problem as one line of text: the key of tuned recipes, and the problem's name in tests, benchmarks and logs.
 
 use std::fmt::{Display, Write};
 
 use crate::geometry::{Axis, Geometry, Padding};
 use crate::ops::activation::Activation;
 
-/// The text of a gradient's problem: that of its forward op, under its own name.
+/// The text of a gradient's problem: that of its forward op, with the name of the gradient instead.
 pub(crate) fn of_gradient(name: &str, forward: &str) -> String {
     forward.split_once(':').map_or_else(|| name.into(), |(_, numbers)| format!("{name}:{numbers}"))
 }
@@ -55,7 +55,7 @@ impl ProblemText {
         if none { self } else { self.number("p", pads.iter().map(pad).collect::<Vec<_>>().join("x")) }
     }
 
-    /// Explicit padding as numbers, a rule as a word, which must come after the numbers: see [`Self::padding_rule`].
+    /// Explicit padding as numbers. A rule is a word and must come after all numbers: see [`Self::padding_rule`].
     pub(crate) fn padding<const R: usize>(self, padding: &Padding<R>) -> Self {
         if let Padding::Explicit(pads) = padding { self.pads(pads) } else { self }
     }
@@ -76,7 +76,7 @@ impl ProblemText {
         self
     }
 
-    /// A word, if this is so.
+    /// A word, if `so` is true.
     pub(crate) fn flag(self, word: &str, so: bool) -> Self {
         if so { self.word(word) } else { self }
     }
@@ -92,7 +92,8 @@ impl ProblemText {
         }
     }
 
-    /// The numbers of a layer by its canonical form, of which `i` is the side that its forward op reads.
+    /// The numbers of a layer's canonical form; `reads_wide` says which side its forward op reads, which `i` stands
+    /// for.
     pub(crate) fn layer<const R: usize>(self, geometry: &Geometry<R>, reads_wide: bool) -> Self {
         let side = |pick: fn(&Axis) -> usize| geometry.axes.each_ref().map(pick);
         let wide = (geometry.wide_channels, side(|axis| axis.wide));

@@ -17,19 +17,20 @@ pub(crate) const UNIT: f64 = 1.0 / (1u64 << 24) as f64;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Reference {
-    /// Σ x·w for each output element.
+    /// Σ x·w for each output element, after bias and activation.
     pub values: ArrayD<f64>,
-    /// Σ |x·w| for each output element; a term with a subnormal factor counts 2²⁴ times, as a GPU may take that for 0.
+    /// Σ |x·w| for each output element; a term with a subnormal factor counts 2²⁴ times, as a GPU may take that factor
+    /// for 0.
     pub magnitudes: ArrayD<f64>,
-    /// Roundings on the way from the inputs to an element, at most.
+    /// The largest number of roundings from the inputs to an element.
     pub roundings: usize,
-    /// Error allowed besides, for functions that devices compute with an error of their own.
+    /// Absolute error allowed in addition, for functions that devices compute with an error of their own.
     pub slack: f64,
-    /// What the result is stored as.
+    /// The storage type of the result.
     pub storage: FloatType,
 }
 
-/// How close an f32 result came.
+/// How close a result is to its reference.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Agreement {
@@ -44,20 +45,24 @@ impl Reference {
         Self { values, magnitudes, roundings, slack: 0.0, storage: FloatType::F32 }
     }
 
-    /// The reference of the same op with its result stored as f16: rounded once more, up or down, subnormals perhaps
-    /// flushed to 0.
+    /// The reference of the same op with its result stored as f16: the result is rounded once more, up or down, and
+    /// subnormals may be flushed to 0.
     pub fn stored_as_f16(self) -> Self {
         Self { storage: FloatType::F16, ..self }
     }
 
     /// Largest error that a plain f32 sum of an element's terms may have, in whatever order it is summed:
-    /// `roundings · 2⁻²⁴ · Σ|x·w|`, and the smallest normal f32 for each rounding, as a GPU may flush subnormals;
-    /// [`Self::slack`] besides.
+    /// `roundings · 2⁻²⁴ · Σ|x·w|`, plus the smallest normal f32 for each rounding, as a GPU may flush subnormals, plus
+    /// [`Self::slack`].
     ///
-    /// Infinite where Σ|x·w| passes half of f32's range, so that a partial sum may overflow, and where a NaN or an
-    /// infinity takes part: WGSL makes no promise there.
+    /// The bound is infinite if Σ|x·w| passes half of f32's range, so that a partial sum may overflow, or if a NaN or
+    /// an infinity is among the terms: WGSL makes no promise then.
     ///
-    /// Stored as f16 a result may be off by another 2⁻¹⁰ of its value, or 2⁻¹⁴; past 65504 it may be infinite.
+    /// A result stored as f16 may be off by another 2⁻¹⁰ of its value plus 2⁻¹⁴; past 65504 it may be infinite.
+    ///
+    /// # Panics
+    ///
+    /// If `index` is not an index of the output.
     pub fn bound(&self, index: &[usize]) -> f64 {
         self.bound_of(self.values[index], self.magnitudes[index])
     }
@@ -71,13 +76,14 @@ impl Reference {
         }
     }
 
-    /// Compares an f32 result with the bound, element by element. [`Error::Mismatch`] names the element furthest
-    /// outside.
+    /// Compares a result with the bound, element by element. [`Error::Mismatch`] names the element furthest outside;
+    /// another shape is an [`Error::Shape`].
     pub fn check<D: Dimension>(&self, actual: ArrayView<f32, D>) -> Result<Agreement> {
         self.compare(actual.into_dyn(), |value, magnitude| self.bound_of(value, magnitude))
     }
 
-    /// Compares with `==`: for integers with Σ|x·w| < 2²⁴, whose f32 sum is exact in any order.
+    /// Compares with `==`, for integers with Σ|x·w| < 2²⁴, whose f32 sum is exact in any order. Errors are those of
+    /// [`Self::check`].
     pub fn check_exact<D: Dimension>(&self, actual: ArrayView<f32, D>) -> Result<Agreement> {
         self.compare(actual.into_dyn(), |_, _| 0.0)
     }
@@ -124,38 +130,40 @@ fn bound(roundings: f64, magnitude: f64) -> f64 {
     roundings * (UNIT * magnitude + f64::from(f32::MIN_POSITIVE))
 }
 
-/// How often a term counts in a magnitude for its factor's sake: a subnormal may be flushed, and the whole term is then
-/// its error.
-pub(crate) fn flush(factor: f64, smallest: f64) -> f64 {
-    if factor != 0.0 && factor.abs() < smallest { 1.0 / UNIT } else { 1.0 }
+/// How many times a term counts in Σ|x·w| because of one of its factors: a factor below `smallest_normal` may be
+/// flushed to 0, and the error is then the whole term.
+pub(crate) fn flush_factor(factor: f64, smallest_normal: f64) -> f64 {
+    if factor != 0.0 && factor.abs() < smallest_normal { 1.0 / UNIT } else { 1.0 }
 }
 
-/// The smallest number that no device flushes to 0, as these tensors are stored.
+/// The smallest positive number that no device flushes to 0, by the storage type of these tensors.
 pub(crate) fn smallest_normal(inputs: &[TensorView]) -> f64 {
     let halves = inputs.iter().any(|view| matches!(view, TensorView::F16(_)));
     if halves { f16::MIN_POSITIVE.into() } else { f32::MIN_POSITIVE.into() }
 }
 
-/// Sums in the making: values and magnitudes of one output tensor, row-major.
+/// Running sums: the values and magnitudes of one output tensor, row-major.
 pub(crate) struct Sums {
     values: Vec<f64>,
     magnitudes: Vec<f64>,
-    smallest: f64,
+    /// See [`smallest_normal`].
+    smallest_normal: f64,
 }
 
 impl Sums {
-    /// All zero, for an output of this shape, of terms made of these inputs.
+    /// Zeros for an output of this shape, whose terms are products of elements of these inputs.
     pub(crate) fn zeros(shape: &[usize], inputs: &[TensorView]) -> Result<Self> {
-        let (len, smallest) = (shape.iter().product(), smallest_normal(inputs));
-        Ok(Self { values: zeros("the reference", len)?, magnitudes: zeros("the reference", len)?, smallest })
+        let (len, smallest_normal) = (shape.iter().product(), smallest_normal(inputs));
+        Ok(Self { values: zeros("the reference", len)?, magnitudes: zeros("the reference", len)?, smallest_normal })
     }
 
     /// Adds the product of two f32 values to one element.
     pub(crate) fn add(&mut self, element: usize, x: f64, w: f64) {
         let term = x * w;
         self.values[element] += term;
-        let plain = x.abs().min(w.abs()) >= self.smallest;
-        let weight = if plain { 1.0 } else { flush(x, self.smallest).max(flush(w, self.smallest)) };
+        let plain = x.abs().min(w.abs()) >= self.smallest_normal;
+        let weight =
+            if plain { 1.0 } else { flush_factor(x, self.smallest_normal).max(flush_factor(w, self.smallest_normal)) };
         self.magnitudes[element] += term.abs() * weight;
     }
 
@@ -168,7 +176,7 @@ impl Sums {
         }
     }
 
-    pub(crate) fn finish(self, shape: &[usize], roundings: usize) -> Reference {
+    pub(crate) fn into_reference(self, shape: &[usize], roundings: usize) -> Reference {
         let array = |sums| ArrayD::from_shape_vec(IxDyn(shape), sums).expect("as many sums as the shape has elements");
         Reference::new(array(self.values), array(self.magnitudes), roundings)
     }
@@ -185,7 +193,7 @@ mod tests {
         for (element, term) in [(0, 3.0), (0, -2.0), (1, 0.0), (2, 1e30)] {
             sums.add(element, term, 1.0);
         }
-        sums.finish(&[3], 4)
+        sums.into_reference(&[3], 4)
     }
 
     #[test]
@@ -213,7 +221,7 @@ mod tests {
         let mut sums = Sums::zeros(&[2], &[]).unwrap();
         sums.add(0, 1e39, 1.0);
         sums.add(1, f64::NAN, 1.0);
-        let reference = sums.finish(&[2], 1);
+        let reference = sums.into_reference(&[2], 1);
         assert!(reference.check(arr1(&[f32::NAN, 0.0]).view()).is_ok());
     }
 
@@ -222,7 +230,7 @@ mod tests {
         let mut sums = Sums::zeros(&[2], &[]).unwrap();
         sums.add(0, 1e-38, 1e10);
         sums.add(1, 2e-38, 1e10);
-        let reference = sums.finish(&[2], 1);
+        let reference = sums.into_reference(&[2], 1);
         assert!(reference.check(arr1(&[0.0, 2e-28]).view()).is_ok());
         assert!(reference.check(arr1(&[0.0, 0.0]).view()).is_err());
     }

@@ -5,15 +5,15 @@ use ndarray::{Array, ArrayD, ArrayView, ArrayViewD, Dimension};
 
 use crate::dtype::DataType;
 
-/// A tensor that is read, of any strides.
+/// A read-only view of a tensor, with any strides.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum TensorView<'a> {
-    /// Numbers of four bytes.
+    /// Floating-point numbers of four bytes.
     F32(ArrayViewD<'a, f32>),
-    /// Numbers of two bytes.
+    /// Floating-point numbers of two bytes.
     F16(ArrayViewD<'a, f16>),
-    /// Integers.
+    /// Signed integers of four bytes.
     I32(ArrayViewD<'a, i32>),
 }
 
@@ -41,7 +41,7 @@ impl TensorView<'_> {
         }
     }
 
-    /// Integers, row-major; numbers are rounded towards 0.
+    /// The elements as integers, row-major; floating-point numbers are rounded towards 0.
     pub(crate) fn integers(&self) -> Vec<i64> {
         match self {
             Self::I32(view) => view.iter().map(|&value| value.into()).collect(),
@@ -50,15 +50,15 @@ impl TensorView<'_> {
     }
 }
 
-/// A tensor that was computed, row-major.
+/// A tensor that an op computed, row-major.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Tensor {
-    /// Numbers of four bytes.
+    /// Floating-point numbers of four bytes.
     F32(ArrayD<f32>),
-    /// Numbers of two bytes.
+    /// Floating-point numbers of two bytes.
     F16(ArrayD<f16>),
-    /// Integers.
+    /// Signed integers of four bytes.
     I32(ArrayD<i32>),
 }
 
@@ -84,10 +84,10 @@ impl Tensor {
 
 /// An element type of a tensor: `f32`, [`half::f16`] or `i32`.
 pub trait Element: bytemuck::Pod + private::Sealed {
-    /// The view as one of any type.
+    /// The view with its element type known only at run time.
     fn view<'a, D: Dimension>(view: ArrayView<'a, Self, D>) -> TensorView<'a>;
 
-    /// The tensor's elements, if they are of this type.
+    /// The tensor's elements, or `None` if they are of another type.
     fn take(tensor: Tensor) -> Option<ArrayD<Self>>;
 }
 

@@ -26,6 +26,8 @@ pub struct TensorLayout {
 
 impl TensorLayout {
     /// A layout from its parts; `strides` and `offset` count elements. A stride of 0 repeats an input along that axis.
+    /// Refuses another number of strides than of axes ([`Error::LayoutRank`]), and addresses that a `usize` of bytes
+    /// cannot count ([`Error::TooLarge`]).
     pub fn new(shape: &[usize], strides: &[usize], offset: usize) -> Result<Self> {
         if shape.len() != strides.len() {
             return Err(Error::LayoutRank { axes: shape.len(), strides: strides.len() });
@@ -45,15 +47,15 @@ impl TensorLayout {
         Self::packed(shape, (1..2).chain((2..shape.len()).rev()).chain(0..1))
     }
 
-    /// TensorFlow's order of a filter: the taps outermost, then axis 1 and axis 0. For a convolution's weight
-    /// (Cout, Cin/g, k...) that is (k..., Cin, Cout), for a transposed one's (Cin, Cout/g, k...) it is (k..., Cout,
-    /// Cin).
+    /// TensorFlow's order of a filter: the taps outermost, then axis 1 and axis 0. In memory, a convolution's weight
+    /// (Cout, Cin/g, k...) is then (k..., Cin/g, Cout), and a transposed convolution's (Cin, Cout/g, k...) is (k...,
+    /// Cout/g, Cin).
     pub fn tensorflow_filter(shape: &[usize]) -> Self {
         Self::packed(shape, (0..2).chain((2..shape.len()).rev()))
     }
 
-    /// Row-major with each row (the last axis) padded to `pitch` elements, as textures are copied (256 bytes = 64
-    /// elements). A pitch shorter than a row is taken as the row's length.
+    /// Row-major with each row (the last axis) padded to `pitch` elements, as copies to and from textures need: a
+    /// multiple of 256 bytes, or 64 elements of f32. A pitch shorter than a row is taken as the row's length.
     pub fn row_pitch(shape: &[usize], pitch: usize) -> Self {
         let mut padded = shape.to_vec();
         if let Some(row) = padded.last_mut() {
@@ -103,12 +105,13 @@ impl TensorLayout {
         self.shape.contains(&0)
     }
 
-    /// One past the largest address, in elements: what a buffer must hold. 0 for an empty tensor.
+    /// One past the largest address, in elements: what a buffer must hold. 0 for an empty tensor, `usize::MAX` if the
+    /// true number is too large.
     pub fn end(&self) -> usize {
         self.checked_end().unwrap_or(usize::MAX)
     }
 
-    /// [`Self::end`], or an error where it does not fit, as an offset or a pitch given after the fact may bring about.
+    /// [`Self::end`], or [`Error::TooLarge`]: an offset or a pitch may have been set without a check.
     pub(crate) fn checked_end(&self) -> Result<usize> {
         if self.is_empty() {
             return Ok(0);
@@ -123,7 +126,7 @@ impl TensorLayout {
         }
     }
 
-    /// Address of an element, without a bounds check.
+    /// Address of an element in elements, without a bounds check.
     pub fn index(&self, at: &[usize]) -> usize {
         self.offset + at.iter().zip(&self.strides).map(|(i, stride)| i * stride).sum::<usize>()
     }
@@ -138,8 +141,8 @@ impl TensorLayout {
 
     /// Refuses a layout in which two elements could share an address: an output must not overlap itself.
     ///
-    /// Sorted by stride, each axis must step past everything that the smaller ones reach. That refuses a few exotic
-    /// layouts that happen to interleave without meeting.
+    /// Sorted by stride, each axis must step past everything that the smaller ones reach. That also refuses a few
+    /// unusual layouts whose axes interleave without sharing an address.
     pub(crate) fn check_injective(&self) -> Result<()> {
         let mut axes: Vec<_> = self.strides.iter().zip(&self.shape).filter(|(_, n)| **n > 1).collect();
         axes.sort();

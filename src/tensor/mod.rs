@@ -1,4 +1,4 @@
-//! Tensors: their elements, their layouts in a buffer, and what an op says of them.
+//! Tensors: their elements, their layouts in a buffer, and their roles in an op.
 
 pub(crate) mod allocate;
 pub(crate) mod element;

@@ -1,4 +1,4 @@
-//! What an op says of a tensor that it reads or writes.
+//! The tensors that an op reads and writes: their roles, shapes and types.
 
 use std::fmt;
 
@@ -9,15 +9,16 @@ use crate::error::{Error, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Role {
-    /// What the op is applied to; of a gradient, the gradient of the forward output.
+    /// The tensor that the op is applied to. It is the gradient of the forward output in all gradients but the
+    /// weight's, where it is the forward input.
     Input,
     /// The kernel of a convolution.
     Weight,
-    /// A number that is added to each channel.
+    /// One number for each output channel, which is added to all its samples.
     Bias,
     /// The gradient of the forward output, in an op that takes it beside the forward input.
     GradOutput,
-    /// Which samples a pooling chose.
+    /// For each window of a max pooling, the index of the sample that it chose.
     Indices,
     /// The result.
     Output,
@@ -26,7 +27,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// The role in one word, as errors have it: `"input"`, `"grad_output"`.
+    /// The role in one word, as in errors: `"input"`, `"grad_output"`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Input => "input",
@@ -54,10 +55,10 @@ pub struct Operand {
     pub role: Role,
     /// Lengths of its axes, in the op's logical order.
     pub shape: Vec<usize>,
-    /// What its elements are.
+    /// The type of its elements.
     pub data_type: DataType,
-    /// Whether its axes are those of a convolution's kernel, (Cout, Cin/groups, kernel...) or the transposed one's, and
-    /// not those of an activation, (N, C, spatial...).
+    /// Whether its axes are those of a weight, (Cout, Cin/groups, kernel...) or transposed (Cin, Cout/groups,
+    /// kernel...), and not those of an activation, (N, C, spatial...).
     pub is_weight: bool,
 }
 

@@ -13,7 +13,7 @@ pub fn example(name: &str, arguments: &[&str]) -> Output {
     Command::new(program).args(arguments).output().expect("the example starts")
 }
 
-/// It ends with code 1 and one line of its own that has all these words.
+/// Asserts that the example exits with code 1 and prints one line of its own to stderr, which contains all these words.
 pub fn refused(name: &str, arguments: &[&str], words: &[&str]) {
     let output = example(name, arguments);
     let error = String::from_utf8_lossy(&output.stderr);

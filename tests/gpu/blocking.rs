@@ -1,4 +1,4 @@
-//! Calls of the small host that wait, and measurements. No browser has them.
+//! The calls of `Gpu` that block, and tuning. A browser has neither.
 
 use std::task::Poll;
 
@@ -16,8 +16,7 @@ fn text(error: Error) -> String {
     error.to_string()
 }
 
-/// The future runs on any executor, on any thread, and gives what the blocking form gives; one that is dropped is no
-/// harm.
+/// The future is `Send`, runs on any executor and gives what the blocking call gives; dropping a future does no harm.
 async fn future(gpu: &Gpu) -> Outcome {
     fn sendable<T: Send>(future: T) -> T {
         future
@@ -31,7 +30,7 @@ async fn future(gpu: &Gpu) -> Outcome {
     if awaited.is_ok() && awaited == blocking { Ok(()) } else { Err(format!("{awaited:?} and {blocking:?}")) }
 }
 
-/// What was uploaded, whatever its strides, is downloaded, whole and in part; a buffer of its own begins as zeros.
+/// A tensor of any strides is uploaded, and downloaded whole and in part; a new buffer of `Gpu::buffer` holds zeros.
 async fn uploads(gpu: &Gpu) -> Outcome {
     let tensor = Random::new("upload").tensor(&[5, 7], Data::Reals);
     let turned = tensor.view().reversed_axes();
@@ -51,8 +50,8 @@ async fn uploads(gpu: &Gpu) -> Outcome {
     }
 }
 
-/// The planner keeps to what was measured, and another planner to what it is told; recipes that were tuned elsewhere
-/// are refused.
+/// A planner uses the recipe that it tuned, and another planner the tuned recipes that it loads; recipes that were
+/// tuned on another adapter are refused.
 async fn tuned(gpu: &Gpu) -> Outcome {
     let own = Gpu::from_device(gpu.device(), gpu.queue());
     let up = Fields::<2>::parse("ic16_oc5_i9x9_k4x4_s2x2_p1x1").conv_transpose();
@@ -62,7 +61,7 @@ async fn tuned(gpu: &Gpu) -> Outcome {
     if planned(own.planner())? != fastest {
         return Err("the planner forgot".into());
     }
-    // Another recipe than the predicted one, so that following the choices is seen.
+    // Saves a recipe other than the predicted one, to see that the planner uses the loaded one.
     let recipes = up.recipes(gpu.planner().capabilities(), &PlanOptions::default());
     let (first, other) = (&recipes[0], recipes.last().ok_or("no recipe")?);
     let saved = own.planner().tuned().to_string().replace(&format!("    {fastest}\n"), &format!("    {other}\n"));
@@ -78,8 +77,8 @@ async fn tuned(gpu: &Gpu) -> Outcome {
     }
 }
 
-/// More than the device's largest buffer is refused; a buffer that the device allows but cannot hold is an error value,
-/// and the device goes on.
+/// A buffer larger than the device's limit is refused; one that the limit allows but memory cannot hold is
+/// `Error::OutOfMemory`, and the device stays usable.
 async fn out_of_memory(gpu: &Gpu) -> Outcome {
     let limit = gpu.device().limits().max_buffer_size;
     match gpu.buffer("too large", limit.saturating_add(4)) {
@@ -111,7 +110,7 @@ async fn repeatable(gpu: &Gpu) -> Outcome {
     }
 }
 
-/// A future that waits for a device that is lost meanwhile ends, with the bytes or with the loss.
+/// A pending future ends when its device is lost: with the bytes, or with `Error::DeviceLost`.
 async fn lost_meanwhile(gpu: &Gpu) -> Outcome {
     let own = Fresh::new(gpu).await?.0;
     let buffer = own.buffer("waiting", 4).map_err(text)?;
@@ -130,7 +129,7 @@ async fn lost_meanwhile(gpu: &Gpu) -> Outcome {
     }
 }
 
-/// As rows of the host's module.
+/// The rows, which the module `host` adds to its own.
 pub fn rows() -> Vec<Row> {
     vec![
         Row::new("the future gives what the blocking form gives", future),

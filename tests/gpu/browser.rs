@@ -12,13 +12,13 @@ wasm_bindgen_test_configure!(run_in_browser);
 
 thread_local! {
     static GPU: Cell<Option<&'static Gpu>> = const { Cell::new(None) };
-    /// The row that is running, told where it panics.
+    /// The name of the running row, which a panic prints.
     static RUNNING: RefCell<Option<String>> = const { RefCell::new(None) };
     /// Rows run so far.
     static COUNT: Cell<usize> = const { Cell::new(0) };
 }
 
-/// What the device complained of outside of any error scope; natively such an error panics.
+/// Errors that the device reported outside any error scope; natively such an error panics.
 static COMPLAINTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 fn complaints() -> Vec<String> {

@@ -1,4 +1,4 @@
-//! Other libraries' cases on the device.
+//! The test cases of other libraries, run on the device.
 
 #[path = "../../examples/conformance/runner/mod.rs"]
 #[allow(dead_code, reason = "the example uses all of it")]

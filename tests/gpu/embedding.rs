@@ -1,7 +1,9 @@
 //! The embedding contract: what is refused when binding, and that encoding records and does nothing else.
 
 use upconv::gpu::{Bindings, GpuOp, required_limits};
-use upconv::{ConvTranspose2d, Error, FloatType, Gpu, Plan, PlanOptions, Recipe, TensorLayout, Upsample2d, wgpu};
+use upconv::{
+    ConvTranspose2d, Error, FloatType, Gpu, Plan, PlanOptions, Recipe, RecipeError, TensorLayout, Upsample2d, wgpu,
+};
 use wgpu::BufferUsages;
 
 use crate::Row;
@@ -83,8 +85,8 @@ fn counters(gpu: &Gpu) -> [isize; 9] {
     ]
 }
 
-/// Encodes a hundred times into one pass of a device that nobody else uses, and finds every counter where it was; then
-/// drops the encoder without a submission, and the output is still what it was.
+/// Encodes a hundred times into one pass of a device that nothing else uses: every counter stays as it was. The encoder
+/// is then dropped without a submission, and the output keeps its bytes.
 async fn encoding_creates_nothing(gpu: &Gpu) -> Outcome {
     let own = Fresh::new(gpu).await?;
     let (plan, [x, w, _]) = (plan(&own.0)?, buffers(&own.0));
@@ -142,10 +144,11 @@ async fn recipes(gpu: &Gpu) -> Outcome {
         }
     }
     let what = "max_compute_invocations_per_workgroup";
-    let refused = Error::RecipeRefused { recipe: gather(4096).to_string(), what, wanted: 4096, available: 256 };
+    let refused = RecipeError::Refused { recipe: gather(4096).to_string(), what, needed: 4096, available: 256 };
+    let refused = Error::Recipe(refused);
     let unknown = Recipe::plain("conv_direct", 64);
     let missing = |error: &Error| match error {
-        Error::RecipeUnknown { op: "conv_transpose", offered, .. } => {
+        Error::Recipe(RecipeError::Unknown { op: "conv_transpose", offered, .. }) => {
             offered.iter().any(|recipe| recipe.starts_with("conv_transpose_gather "))
         }
         _ => false,
@@ -156,25 +159,25 @@ async fn recipes(gpu: &Gpu) -> Outcome {
     }
 }
 
-/// A recipe of subgroups is taken where there are large ones, and refused with the reason elsewhere: in a browser
-/// always.
+/// A recipe of subgroups is taken where all subgroups have 8 threads or more, and elsewhere, as in every browser,
+/// refused with the reason.
 async fn subgroups(gpu: &Gpu) -> Outcome {
     let up = Fields::<2>::parse("ic64_oc64_i16x16_k4x4_s2x2_p1x1").conv_transpose();
     let own = gpu.planner().capabilities();
     let [smallest, largest] = own.subgroup_sizes;
-    let mut able = own.clone();
-    able.features |= wgpu::Features::SUBGROUP;
-    able.subgroup_sizes = [largest.max(8); 2];
-    able.backend = wgpu::Backend::Vulkan;
-    let recipes = up.recipes(&able, &PlanOptions::default());
+    let mut capable = own.clone();
+    capable.features |= wgpu::Features::SUBGROUP;
+    capable.subgroup_sizes = [largest.max(8); 2];
+    capable.backend = wgpu::Backend::Vulkan;
+    let recipes = up.recipes(&capable, &PlanOptions::default());
     let recipe = recipes.into_iter().find(|recipe| recipe.shader == "conv_gemm_subgroup").ok_or("no such recipe")?;
     let options = PlanOptions { recipe: Some(recipe.clone()), ..Default::default() };
     let has = own.features.contains(wgpu::Features::SUBGROUP);
     match gpu.planner().plan_with(&up, &options) {
         Ok(plan) if has && *plan.recipe() == recipe => Ok(()),
-        Err(Error::RecipeRefused { what: "subgroup_min_size", .. }) if has && smallest < 8 => Ok(()),
+        Err(Error::Recipe(RecipeError::Refused { what: "subgroup_min_size", .. })) if has && smallest < 8 => Ok(()),
         Err(Error::MissingFeature { what: "conv_gemm_subgroup", feature: "SUBGROUP" }) if !has => Ok(()),
-        Err(Error::RecipeUnknown { .. }) if own.backend == wgpu::Backend::Gl => Ok(()),
+        Err(Error::Recipe(RecipeError::Unknown { .. })) if own.backend == wgpu::Backend::Gl => Ok(()),
         other => Err(format!("{:?}", other.map(|plan| plan.recipe().clone()))),
     }
 }
@@ -208,7 +211,7 @@ async fn limits(_: &Gpu) -> Outcome {
     if small == wgpu::Limits::default() && large == expected { Ok(()) } else { Err(format!("{small:?} {large:?}")) }
 }
 
-/// The caller's workspaces: as many as the plan wants, large enough, and in buffers of their own.
+/// The caller's workspaces must be as many as the plan needs, large enough, and in buffers that no other operand uses.
 async fn workspaces(gpu: &Gpu) -> Outcome {
     let conv = Fields::<2>::parse("ic1_oc1_i60x60_k3x3").conv();
     let weight = conv.grad_weight().map_err(text)?;
@@ -221,7 +224,7 @@ async fn workspaces(gpu: &Gpu) -> Outcome {
     let too_small = Error::BufferTooSmall { operand: "workspace", needed, available: needed - 4 };
     expect(bind(&[small.slice(..)]), too_small)?;
     let two = bind(&[enough.slice(..), small.slice(..)]);
-    expect(two, Error::OperandCount { op: "conv_weight_grad", expected: 1, actual: 2 })?;
+    expect(two, Error::WorkspaceCount { op: "conv_weight_grad", expected: 1, actual: 2 })?;
     let large = buffer(gpu, 3600 * 4 + needed.next_multiple_of(256) + 256, BufferUsages::STORAGE);
     let shared = bindings.clone().input(large.slice(..3600 * 4)).workspaces(&[large.slice(14592..)]);
     expect(plan.bind(&shared), Error::Aliased { operand: "input", output: "workspace" })?;
@@ -229,7 +232,7 @@ async fn workspaces(gpu: &Gpu) -> Outcome {
     bind(&[]).map(|_| ()).map_err(text)
 }
 
-/// An f16 has two bytes, in what a plan says of its cost as in its buffers.
+/// In a plan's cost, an f16 counts as two bytes.
 async fn cost_of_halves(gpu: &Gpu) -> Outcome {
     let up = Upsample2d { input_size: [3, 3], output_size: [6, 6], ..Default::default() };
     let cost =

@@ -15,8 +15,8 @@ fn text(error: Error) -> String {
     error.to_string()
 }
 
-/// Whether the device has f16; what asks for it without is refused in [`refusals`].
-fn able(gpu: &Gpu) -> bool {
+/// Whether the device has f16; [`refusals`] tests that a plan for f16 is refused where it has not.
+fn supports_f16(gpu: &Gpu) -> bool {
     gpu.device().features().contains(wgpu::Features::SHADER_F16)
 }
 
@@ -24,9 +24,9 @@ fn halves(shape: &[usize], data: Data) -> Tensor {
     Tensor::F16(Random::new("halves").tensor(shape, data).mapv(f16::from_f32))
 }
 
-/// Past 2048 an f16 cannot count samples one by one; here every sample is another place's.
+/// An f16 does not hold every integer past 2048, so that a coordinate computed in f16 would take a wrong sample here.
 async fn long_sides(gpu: &Gpu) -> Outcome {
-    if !able(gpu) {
+    if !supports_f16(gpu) {
         return Ok(());
     }
     let up = Upsample1d { input_size: [2501], output_size: [5003], ..Default::default() };
@@ -53,9 +53,9 @@ async fn run<O: upconv::gpu::GpuOp>(gpu: &Gpu, op: &O) -> Outcome {
     compare_all(op, &tensors, &outputs, Data::Reals).map_err(|error| format!("{}: {error}", O::NAME))
 }
 
-/// Many terms of one size: a sum in f16 would stop growing at 2048.
+/// 6000 terms of 1: a sum in f16 would stop growing at 2048.
 async fn sums_are_f32(gpu: &Gpu) -> Outcome {
-    if !able(gpu) {
+    if !supports_f16(gpu) {
         return Ok(());
     }
     let conv = Conv2d { in_channels: 6000, input_size: [1, 2], kernel_size: [1, 1], ..Default::default() };
@@ -67,7 +67,7 @@ async fn sums_are_f32(gpu: &Gpu) -> Outcome {
 
 /// One image larger than a binding: the sum goes through a workspace of f32, and the bits are those of one dispatch.
 async fn split_sums(gpu: &Gpu) -> Outcome {
-    if !able(gpu) {
+    if !supports_f16(gpu) {
         return Ok(());
     }
     let fields = || Fields::<2>::parse("ic24_oc2_i8x8_k3x3_s2x2_b1");
@@ -91,9 +91,9 @@ async fn split_sum<O: upconv::gpu::GpuOp>(gpu: &Gpu, op: &O) -> Outcome {
     if whole == run_all(gpu, op, &parts, &options, &tensors).await? { Ok(()) } else { Err("other bits".into()) }
 }
 
-/// An odd number of elements, whose last word is half a one, from a view that is not contiguous.
+/// An odd number of elements, which use half of the last 32-bit word, from a view that is not contiguous.
 async fn odd_counts(gpu: &Gpu) -> Outcome {
-    if !able(gpu) {
+    if !supports_f16(gpu) {
         return Ok(());
     }
     let values = Array3::from_shape_fn((1, 3, 10), |(_, c, i)| f16::from_f32((c * 10 + i) as f32));
@@ -104,9 +104,9 @@ async fn odd_counts(gpu: &Gpu) -> Outcome {
     if y == expected { Ok(()) } else { Err(format!("{y} where {expected} was expected")) }
 }
 
-/// Past 65504 a number becomes infinite, and no other does.
+/// A result past 65504 overflows, and no other result does.
 async fn overflow(gpu: &Gpu) -> Outcome {
-    if !able(gpu) {
+    if !supports_f16(gpu) {
         return Ok(());
     }
     let conv = Conv1d { input_size: [2], ..Default::default() };
@@ -119,14 +119,14 @@ async fn overflow(gpu: &Gpu) -> Outcome {
     if fine { Ok(()) } else { Err(format!("{y}")) }
 }
 
-/// Each with its reason: no feature, no such shader, two types in one op.
+/// Refusals, each with its reason: a missing feature, an op without shaders of f16, two float types in one op.
 async fn refusals(gpu: &Gpu) -> Outcome {
     let options = PlanOptions { storage: FloatType::F16, ..Default::default() };
     let conv = Conv2d { input_size: [3, 3], ..Default::default() };
     let missing = Error::MissingFeature { what: "f16 storage", feature: "SHADER_F16" };
     match gpu.planner().plan_with(&conv, &options) {
-        Ok(_) if able(gpu) => {}
-        Err(error) if !able(gpu) && error == missing => {}
+        Ok(_) if supports_f16(gpu) => {}
+        Err(error) if !supports_f16(gpu) && error == missing => {}
         other => return Err(format!("{other:?}")),
     }
     if upconv::gpu::required_features(&options) != wgpu::Features::SHADER_F16 {

@@ -1,7 +1,8 @@
 //! Runs an op on a device under conditions that bring mistakes to light, and compares with the reference.
 //!
-//! Every buffer begins with a guard band and its slice after it; every layout has an offset; whatever is not an element
-//! of a tensor holds a poison (a NaN of known bits) before, and must hold it after. Outputs are poisoned throughout.
+//! Every buffer has guard bands before and after the slice that is bound, and every layout has an offset. Before a run,
+//! whatever is not an element of a tensor holds a poison (a NaN of known bits), and outputs hold it throughout. After
+//! the run, whatever is not an element of an output must still hold it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -18,14 +19,14 @@ use crate::tensors::{GUARD, POISON, Place, storage};
 
 pub type Outcome = Result<(), String>;
 
-/// Random inputs for an op that takes numbers only.
+/// Random inputs for an op that takes floats only.
 pub fn inputs<O: Op>(op: &O, seed: &str, data: Data) -> Result<Vec<ArrayD<f32>>, String> {
     let mut random = Random::new(seed);
     let operands = op.inputs().map_err(|error| error.to_string())?;
     Ok(operands.iter().map(|operand| random.tensor(&operand.shape, data)).collect())
 }
 
-/// The same, rounded to what the op's numbers are stored as.
+/// [`inputs`], rounded to the storage type.
 fn stored<O: Op>(op: &O, seed: &str, data: Data, storage: FloatType) -> Result<Vec<Tensor>, String> {
     let tensor = |tensor: ArrayD<f32>| match storage {
         FloatType::F32 => Tensor::F32(tensor),
@@ -35,7 +36,7 @@ fn stored<O: Op>(op: &O, seed: &str, data: Data, storage: FloatType) -> Result<V
     Ok(inputs(op, seed, data)?.into_iter().map(tensor).collect())
 }
 
-/// Layouts with offsets, no two alike.
+/// A layout for each operand; no two have the same offset.
 pub fn options(operands: &[Operand], order: Order) -> PlanOptions {
     let mut options = PlanOptions::default();
     for (number, operand) in operands.iter().enumerate() {
@@ -43,7 +44,8 @@ pub fn options(operands: &[Operand], order: Order) -> PlanOptions {
         let layout = match operand.role {
             Role::Bias => TensorLayout::contiguous(&operand.shape).with_offset(offset),
             _ if operand.shape.len() < 3 => TensorLayout::contiguous(&operand.shape).with_offset(offset),
-            // NHWC frameworks keep the kernel's taps outermost; any strides do.
+            // Weights take the same order as activations. NHWC frameworks order them otherwise, but any strides must
+            // work.
             _ => order.place(&operand.shape, offset),
         };
         if let Some(slot) = options.layout_mut(operand.role) {
@@ -60,8 +62,8 @@ pub fn operands<O: Op>(op: &O) -> Result<Vec<Operand>, String> {
     Ok(operands)
 }
 
-/// Runs a plan on poisoned buffers and takes the outputs apart: their elements, or the first word that was written
-/// outside. Workspaces are poisoned too.
+/// Runs a plan on poisoned buffers and returns the elements of its outputs, or an error if an element was not written
+/// or a word beside the elements was. Workspaces are poisoned too.
 pub async fn run_all<O: Op>(
     gpu: &Gpu,
     op: &O,
@@ -100,7 +102,7 @@ pub async fn run_all<O: Op>(
     Ok(tensors)
 }
 
-/// Runs what a plan was bound to.
+/// Encodes and submits a bound plan.
 pub fn submit(gpu: &Gpu, bound: &Bound) {
     let mut encoder = gpu.device().create_command_encoder(&Default::default());
     bound.encode(&mut encoder.begin_compute_pass(&Default::default()));
@@ -128,7 +130,8 @@ pub fn compare<O: Op>(op: &O, inputs: &[ArrayD<f32>], output: &ArrayD<f32>, data
     compare_all(op, &inputs, &[Tensor::F32(output.clone())], data)
 }
 
-/// Compares all outputs with the reference: integers with `==`, numbers so or within its bound.
+/// Compares all outputs with the reference: integers with `==`, and floats with `==` for [`Data::Integers`], else
+/// within the reference's bound.
 pub fn compare_all<O: Op>(op: &O, inputs: &[Tensor], outputs: &[Tensor], data: Data) -> Outcome {
     let views: Vec<TensorView> = inputs.iter().map(TensorView::from).collect();
     let text = |error: upconv::Error| error.to_string();
@@ -149,8 +152,9 @@ pub fn compare_all<O: Op>(op: &O, inputs: &[Tensor], outputs: &[Tensor], data: D
     Ok(())
 }
 
-/// An op whose sums of integers are exact, under every condition: four layouts, integers and reals, stored as f16 where
-/// the device and the op take it, by every kind of recipe, twice, and split into windows with the same bits.
+/// Checks an op whose sums of integers are exact under every condition: in four layouts, on integers and reals, stored
+/// as f16 where the device and the op have it, by every kind of recipe, twice, and split into several dispatches, which
+/// must give the same bits.
 pub async fn check<O: GpuOp>(gpu: &Gpu, op: &O, name: &str) -> Outcome {
     let conditions = [
         (Order::Nchw, Data::Integers),
@@ -162,14 +166,14 @@ pub async fn check<O: GpuOp>(gpu: &Gpu, op: &O, name: &str) -> Outcome {
     check_under(gpu, op, &conditions, &make).await
 }
 
-/// The same for an op whose weights are fractions.
+/// [`check`] for an op whose weights are fractions, so that results are compared within the bound.
 pub async fn check_reals<O: GpuOp>(gpu: &Gpu, op: &O, name: &str) -> Outcome {
     let orders = [Order::Nchw, Order::Nhwc, Order::RowPitch, Order::Interleaved];
     let make = |data, storage| stored(op, name, data, storage);
     check_under(gpu, op, &orders.map(|order| (order, Data::Reals)), &make).await
 }
 
-/// The same for an op that takes other tensors than random numbers: `make` gives its inputs. What it computes is exact.
+/// [`check`] for an op whose inputs must not be random floats: `make` gives them. The op's results must be exact.
 pub async fn check_made<O: GpuOp>(
     gpu: &Gpu,
     op: &O,
@@ -205,15 +209,15 @@ pub async fn run_and_compare<O: GpuOp>(
     compare_all(op, inputs, &run_all(gpu, op, &plan, options, inputs).await?, data)
 }
 
-/// Stored as f16 in an odd layout; a device or an op that has none says so.
+/// Runs the op on f16 tensors in an interleaved layout. A device or an op without f16 must refuse the plan.
 async fn check_halves<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>) -> Outcome {
     let options = PlanOptions { storage: FloatType::F16, ..options(&operands(op)?, Order::Interleaved) };
-    let able = gpu.device().features().contains(wgpu::Features::SHADER_F16);
+    let supports_f16 = gpu.device().features().contains(wgpu::Features::SHADER_F16);
     match gpu.planner().plan_with(op, &options) {
         Err(Error::StorageUnsupported { .. }) => Ok(()),
-        Err(Error::MissingFeature { feature: "SHADER_F16", .. }) if !able => Ok(()),
+        Err(Error::MissingFeature { feature: "SHADER_F16", .. }) if !supports_f16 => Ok(()),
         Err(error) => Err(error.to_string()),
-        Ok(_) if !able => Err("planned without the feature".into()),
+        Ok(_) if !supports_f16 => Err("planned without the feature".into()),
         Ok(_) => {
             run_and_compare(gpu, op, &options, &make(Data::Reals, FloatType::F16)?, Data::Reals).await?;
             check_cooperative(gpu, op, make, &options).await?;
@@ -222,7 +226,7 @@ async fn check_halves<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>) -> Outcome {
     }
 }
 
-/// By cooperative matrices, where the device has any of f16 and the op is a product.
+/// Runs every recipe of cooperative matrices, which only some devices and ops have.
 async fn check_cooperative<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, options: &PlanOptions) -> Outcome {
     let capabilities = gpu.planner().capabilities();
     let products = op
@@ -233,7 +237,7 @@ async fn check_cooperative<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, options:
         let named = |error| format!("{recipe}: {error}");
         let options = PlanOptions { recipe: Some(recipe.clone()), ..options.clone() };
         run_and_compare(gpu, op, &options, &make(Data::Reals, FloatType::F16)?, Data::Reals).await.map_err(named)?;
-        // With a second pass the first may be too small to be split.
+        // The first pass of a split-K recipe may be too small to be split further.
         if !recipe.shape.split_k() {
             check_split_by(gpu, op, make, FloatType::F16, &recipe)
                 .await
@@ -243,7 +247,7 @@ async fn check_cooperative<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, options:
     Ok(())
 }
 
-/// By each kind of recipe: shader and number of passes.
+/// Runs the op by one recipe of each shader and shape.
 async fn check_recipes<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>) -> Outcome {
     let (operands, inputs) = (operands(op)?, make(Data::Reals, FloatType::F32)?);
     let mut recipes = op.recipes(gpu.planner().capabilities(), &PlanOptions::default());
@@ -256,8 +260,8 @@ async fn check_recipes<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>) -> Outcome {
     Ok(())
 }
 
-/// Bindings of a few elements and short rows of workgroups must give the same bits as one dispatch, and so must the
-/// same dispatch again; by the best recipe of tiles, that of blocks, and the plain one.
+/// Many dispatches, forced by small limits on bindings and workgroups, must give the same bits as one dispatch, and so
+/// must a second run. Checks the best recipe of tiles, the best of blocks, and the best plain one.
 async fn check_split<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, storage: FloatType) -> Outcome {
     let recipes = op.recipes(gpu.planner().capabilities(), &PlanOptions::default());
     let product = recipes.iter().find(|recipe| matches!(recipe.shape, Shape::Gemm { .. }));
@@ -282,7 +286,7 @@ async fn check_split_by<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, storage: Fl
     let count = |operand: &Operand| operand.shape.iter().product::<usize>() as u64;
     let element = if storage == FloatType::F16 { 2 } else { 4 };
     let largest = operands.iter().map(count).max().unwrap_or(0);
-    // A thread is a workgroup, or the recipe's workgroups stay as they are.
+    // A plain recipe is split with workgroups of one thread, any other with its own workgroups.
     let plain = is_plain(recipe);
     let mut options = options;
     if let (true, Some(recipe)) = (plain, &mut options.recipe) {
@@ -290,23 +294,25 @@ async fn check_split_by<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, storage: Fl
     }
     let workgroups = |dispatch: &&Dispatch| u64::from(dispatch.workgroups[0]) * u64::from(dispatch.workgroups[1]);
     let work = if plain { count(&op.output().map_err(text)?) } else { plan.dispatches().iter().map(workgroups).sum() };
-    let mut row = ((work / 4).isqrt() as u32).max(1);
-    // Half the largest tensor, and room for the alignment of what is bound; a few outputs in each dispatch.
+    let mut per_dimension = ((work / 4).isqrt() as u32).max(1);
+    // A binding holds half the largest tensor, and 512 bytes more for the alignment; a grid holds a quarter of the
+    // work.
     let mut binding = (largest * element / 2).next_multiple_of(4) + 512;
     let split = loop {
         let limits = wgpu::Limits {
             max_storage_buffer_binding_size: binding,
-            max_compute_workgroups_per_dimension: row,
+            max_compute_workgroups_per_dimension: per_dimension,
             ..gpu.device().limits()
         };
         match gpu.planner().limited_to(&limits).plan_with(op, &options) {
-            // Each phase of one output alone may be a workgroup.
-            Err(Error::TooManyDispatches { .. }) if !plain => row *= 2,
-            // A sum that may not be split in f16 goes through f32.
-            Err(Error::BindingTooSmall { .. }) if storage == FloatType::F16 && sums_in_f32(&options).is_some() => {
-                options = sums_in_f32(&options).unwrap_or(options);
+            // Each phase of a single output may be a workgroup of its own, so that dispatches must be larger.
+            Err(Error::TooManyDispatches { .. }) if !plain => per_dimension *= 2,
+            // Sums stored as f16 cannot be split; a split-K recipe keeps partial sums in f32.
+            Err(Error::BindingTooSmall { .. }) if storage == FloatType::F16 && with_split_k(&options).is_some() => {
+                options = with_split_k(&options).unwrap_or(options);
             }
-            // The channels that a product sums at a time do not fit: its rows alone are split.
+            // The channels that a product sums in one step need a larger binding; then only its rows and columns are
+            // split.
             Err(Error::BindingTooSmall { needed, .. }) if !plain => binding = binding.max(needed),
             outcome => break outcome.map_err(text)?,
         }
@@ -315,14 +321,14 @@ async fn check_split_by<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, storage: Fl
     if !plain {
         PRODUCT_SPLITS[usize::from(dispatches > plan.dispatches().len())].fetch_add(1, Ordering::Relaxed);
     }
-    if work > u64::from(row).pow(2) && dispatches <= plan.dispatches().len() {
+    if work > u64::from(per_dimension).pow(2) && dispatches <= plan.dispatches().len() {
         return Err("was not split".into());
     }
     let parts = run_all(gpu, op, &split, &options, &inputs).await.map_err(|error| format!("split: {error}"))?;
     if bits(&whole) == bits(&parts) { Ok(()) } else { Err(format!("{dispatches} dispatches gave other bits than one")) }
 }
 
-/// Products and blocks that [`check_split`] was given: those that were too small to split, and those that were split.
+/// Recipes of tiles and blocks that [`check_split`] ran: how many were too small to be split, and how many were split.
 pub static PRODUCT_SPLITS: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
 
 /// Whether every output has a thread of its own.
@@ -330,8 +336,9 @@ fn is_plain(recipe: &Recipe) -> bool {
     !matches!(recipe.shape, Shape::Gemm { .. } | Shape::Blocks { .. })
 }
 
-/// The same recipe with its sums in a workspace of f32, if it has them elsewhere.
-fn sums_in_f32(options: &PlanOptions) -> Option<PlanOptions> {
+/// The options with the recipe's split-K variant, whose partial sums are in an f32 workspace; `None` if there is no
+/// other.
+fn with_split_k(options: &PlanOptions) -> Option<PlanOptions> {
     let mut recipe = options.recipe.clone()?;
     recipe.shape = recipe.shape.with_split_k().filter(|shape| *shape != recipe.shape)?;
     Some(PlanOptions { recipe: Some(recipe), ..options.clone() })

@@ -1,4 +1,4 @@
-//! The small host: uploads of any strides, errors as values, and the next device after a lost one.
+//! The host `Gpu`: uploads of any strides, errors as values, and a new device after a lost one.
 
 use ndarray::{Array4, ArrayD, Ix4, IxDyn, s};
 use upconv::gpu::GpuOp;
@@ -52,8 +52,8 @@ async fn empty_batch(gpu: &Gpu) -> Outcome {
     if y.dim() == (0, 3, 4, 5) { Ok(()) } else { Err(format!("{:?}", y.dim())) }
 }
 
-/// A NaN and an infinity reach the outputs that they take part in, and no other: of a convolution by the plain recipe,
-/// which never multiplies padding, of a resize by each.
+/// A NaN and an infinity reach only the outputs in whose sums they take part: in a convolution by the plain recipe,
+/// which never multiplies padding, and in a resize by every recipe.
 async fn non_finite(gpu: &Gpu) -> Outcome {
     let w = Array4::<f32>::from_elem((1, 1, 3, 3), 1.0);
     let mut x = Array4::<f32>::from_elem((1, 1, 7, 9), 2.0);
@@ -72,7 +72,7 @@ async fn non_finite(gpu: &Gpu) -> Outcome {
         }
     }
     let base = || Upsample2d::from_shape(x.shape(), [14, 18]).map_err(text);
-    // A copy keeps them, as it computes nothing.
+    // Nearest copies samples, and so keeps a NaN and an infinity.
     let up = Upsample2d::pytorch(base()?, PytorchInterpolate::Nearest).map_err(text)?;
     for (recipe, copied) in by_each_recipe(gpu, &up, &x).await? {
         if !copied[[0, 0, 1, 1]].is_nan() || copied[[0, 0, 13, 17]] != f32::INFINITY {
@@ -118,7 +118,7 @@ async fn lost_device(gpu: &Gpu) -> Outcome {
         Err(Error::DeviceLost(_)) => {}
         other => return Err(format!("{other:?} from a lost device")),
     }
-    // The next one works.
+    // A new device works.
     sample(&Fresh::new(gpu).await?.0).await.map(|_| ()).map_err(text)
 }
 

@@ -1,7 +1,7 @@
 //! The GPU's tests: every row on every adapter. `cargo test --test gpu NAME` runs some of them, and `web/test` runs
 //! them in a browser.
 
-/// Gives a macro the modules that have rows: the name that their rows bear, and where each module lies.
+/// Calls a macro with every module that has rows: the prefix of the rows' names, and the module's path.
 macro_rules! with_modules {
     ($take:ident) => {
         $take!(
@@ -61,7 +61,7 @@ use std::pin::Pin;
 use harness::Outcome;
 use upconv::Gpu;
 
-/// A test of one device. It waits for nothing but futures, as a browser has it.
+/// A test that runs on one device. A row that browsers run too never blocks and only awaits futures.
 pub struct Row {
     name: String,
     test: Box<dyn Test>,
@@ -89,6 +89,6 @@ fn main() -> std::process::ExitCode {
     native::main()
 }
 
-/// A browser is given the tests one by one.
+/// In a browser, the tests are those of `browser`.
 #[cfg(target_arch = "wasm32")]
 fn main() {}

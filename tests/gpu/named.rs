@@ -1,4 +1,4 @@
-//! The benchmark's problems, cut to a size that software drivers manage: what is measured is right.
+//! The benchmark's problems, cut to a size that software drivers manage: the results that are timed must be right.
 
 use upconv::Gpu;
 use upconv::gpu::GpuOp;
@@ -27,9 +27,9 @@ async fn run<O: GpuOp>(gpu: &Gpu, op: &O, name: &str) -> Outcome {
 
 pub fn rows() -> Vec<Row> {
     let row = |(name, problem): (&'static str, Problem)| {
-        let (cut, divisor) = problem.cut(4_000_000);
+        let (reduced, divisor) = problem.reduced_to(4_000_000);
         let title = if divisor == 1 { name.into() } else { format!("{name}, 1/{divisor} of its channels") };
-        Row::new(title, async move |gpu| check(gpu, &cut, name).await)
+        Row::new(title, async move |gpu| check(gpu, &reduced, name).await)
     };
     named().into_iter().map(row).collect()
 }

@@ -1,4 +1,4 @@
-//! The rows on every adapter that answers, by libtest's arguments.
+//! Runs the rows on every adapter that answers; takes libtest's arguments.
 
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
@@ -35,11 +35,12 @@ pub fn main() -> ExitCode {
         eprintln!("{NO_ADAPTER}");
         return ExitCode::FAILURE;
     }
-    // Kept until the process ends: some drivers crash when a device goes at exit.
+    // Never dropped: some drivers crash when a device is destroyed at exit.
     let gpus: &'static [Gpu] = Box::leak(gpus.into_boxed_slice());
     let rows: &'static [Row] = Box::leak(rows().into_boxed_slice());
     let trial = |gpu: &'static Gpu, row: &'static Row| {
-        // An OpenGL adapter has one context, for which wgpu waits no longer than some seconds: a row at a time.
+        // An OpenGL adapter has one context, which wgpu waits for only a few seconds, so that its rows run one at a
+        // time.
         let alone = (gpu.info().backend == wgpu::Backend::Gl).then_some(&OPENGL);
         let run = move || {
             let _guard = alone.map(|one| one.lock().unwrap_or_else(PoisonError::into_inner));
@@ -74,7 +75,7 @@ fn name(gpu: &Gpu) -> String {
     format!("{} ({:?})", info.name.split(" (").next().unwrap_or_default(), info.backend)
 }
 
-/// What rows need besides the default limits, and what is not tested where it is missing.
+/// Features that some rows need, and what is not tested on an adapter without them.
 const FEATURES: &[(Features, &str)] = &[
     (Features::SHADER_F16, "tensors of f16"),
     (Features::SUBGROUP, "recipes of subgroups"),

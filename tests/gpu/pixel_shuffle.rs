@@ -1,4 +1,4 @@
-//! Pixel shuffle and its inverse: copies, so that every bit counts.
+//! Pixel shuffle and its inverse: both copy samples, so that results are exact.
 
 use upconv::{ChannelOrder, PixelShuffle, ShuffleDirection};
 

@@ -40,7 +40,7 @@ fn geometries<const R: usize>() -> impl Strategy<Value = Geometry<R>> {
     })
 }
 
-/// By each kind of the op's recipes, which agree: integers are summed exactly.
+/// Runs the op by each kind of its recipes, which must agree, as integers are summed exactly.
 async fn run<O: GpuOp>(gpu: &Gpu, op: &O, tensors: &[&ArrayD<f32>]) -> Result<ArrayD<f32>, TestCaseError> {
     let mut recipes = op.recipes(gpu.planner().capabilities(), &PlanOptions::default());
     recipes.dedup_by_key(|recipe| (recipe.shader, recipe.shape));
@@ -62,8 +62,8 @@ fn dot(a: &ArrayD<f32>, b: &ArrayD<f32>) -> f64 {
     a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
 }
 
-/// Draws cases one after the other, from the seed in `PROPTEST_RNG_SEED` or 0. One that fails is made smaller first, as
-/// long as it fails.
+/// Draws cases one after the other, from the seed in `PROPTEST_RNG_SEED` or 0. A case that fails is shrunk as long as
+/// it still fails, and then reported.
 async fn check<const R: usize>(gpu: &Gpu, cases: u32) -> Outcome {
     let mut config = Config { failure_persistence: None, ..Config::default() };
     let seed = if let RngSeed::Fixed(seed) = config.rng_seed { seed } else { 0 };

@@ -1,4 +1,4 @@
-//! The tutorials' numbers, on the device: whatever the reference agrees with, the shaders must give.
+//! The tutorials' numbers on the device: the shaders must give the literals that the reference is tested with.
 
 #[path = "../seeds/mod.rs"]
 mod literals;
@@ -19,7 +19,8 @@ async fn run<O: GpuOp>(gpu: &Gpu, op: &O, inputs: &[ArrayView4<'_, f32>]) -> Res
     gpu.run_async::<O, f32, Ix4>(op, inputs).await.map_err(|error| error.to_string())
 }
 
-/// Within an ulp of the largest number, as the computed ones were rounded once from f64; the printed ones are integers.
+/// Within 2⁻²² of the largest number, or of 1: computed literals were rounded once from f64, and printed ones are
+/// integers.
 fn same(actual: &Array4<f32>, expected: ArrayView4<f32>) -> Outcome {
     let scale = expected.iter().fold(1.0f32, |most, value| most.max(value.abs()));
     let near = |(a, b): (&f32, &f32)| (a - b).abs() <= 2.0 * f32::EPSILON * scale;
@@ -54,8 +55,8 @@ async fn check(gpu: &Gpu, case: &Case) -> Outcome {
     same(&actual, expected)
 }
 
-/// The text's matrix is that of a 3x3 kernel on a 4x4 image: its product is a convolution of that image, and its
-/// transpose's a transposed convolution of a 2x2 one.
+/// The tutorial's matrix is that of a 3x3 kernel on a 4x4 image: multiplying by it is a convolution of the image, and
+/// multiplying by its transpose is a transposed convolution of a 2x2 image.
 async fn multiply(
     gpu: &Gpu,
     transposed: bool,

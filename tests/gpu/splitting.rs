@@ -16,7 +16,7 @@ fn text(error: Error) -> String {
     error.to_string()
 }
 
-/// 65,536 workgroups of 64 and one output more, in one dimension.
+/// 65,536 * 64 + 1 outputs in workgroups of 64 threads: more workgroups than one dimension of a dispatch takes.
 async fn folded(gpu: &Gpu) -> Outcome {
     let samples = 65_536 * 64 + 1;
     let conv = Conv1d { input_size: [samples], ..Default::default() };
@@ -70,7 +70,7 @@ async fn split_sums(gpu: &Gpu) -> Outcome {
     for binding in [1024, 1536] {
         split_sum(gpu, &up, binding).await?;
     }
-    // Two groups of 24, each summed in parts.
+    // Two groups of 24 input channels, each summed in parts.
     let grouped = Fields::<2>::parse("ic48_oc4_i8x8_k3x3_s2x2_g2_b1").conv_transpose();
     let grouped_direct = Fields::<2>::parse("ic48_oc4_i8x8_k3x3_g2_b1").conv();
     for binding in [1024, 1536, 2560] {
@@ -82,7 +82,7 @@ async fn split_sums(gpu: &Gpu) -> Outcome {
     Ok(())
 }
 
-/// Products sum 32 channels at a time, and are split between those.
+/// Matrix products sum 32 input channels at a time, and a sum is split only at multiples of 32.
 async fn split_products(gpu: &Gpu) -> Outcome {
     let transposed = Fields::<2>::parse("ic80_oc4_i8x8_k3x3_s2x2_b1").conv_transpose();
     let direct = Fields::<2>::parse("n2_ic80_oc5_i8x8_k3x3_p1x1_b1").conv();
@@ -90,14 +90,14 @@ async fn split_products(gpu: &Gpu) -> Outcome {
     split_by_all(gpu, &transposed, 17 << 10).await?;
     split_by_all(gpu, &direct, 17 << 10).await?;
     split_by_all(gpu, &grouped, 17 << 10).await?;
-    // Parts of the sum whose channels are cut in other places, so that their tiles have other heights.
+    // The output channels are cut in different places in different parts of the sum, so that tiles differ in height.
     for binding in [1536, 1792, 2048] {
         split_by_all(gpu, &Fields::<1>::parse("ic80_oc10_i6_b1").conv(), binding).await?;
     }
     for binding in [3072, 3328, 4096] {
         split_by_all(gpu, &Fields::<1>::parse("ic80_oc20_i16_b1").conv(), binding).await?;
     }
-    // Three groups of two channels, whose weights are cut: not in the middle of a group while there are several.
+    // Three groups of two output channels, whose weights pass a binding: a part of several groups cuts none of them.
     for text in ["ic192_oc6_i1_g3", "n2_ic192_oc6_i3_k2_g3_b1"] {
         split_by_all(gpu, &Fields::<1>::parse(text).conv(), 1024).await?;
         split_by_all(gpu, &Fields::<1>::parse(text).conv_transpose(), 1024).await?;
@@ -116,7 +116,7 @@ async fn split_by_all<O: GpuOp>(gpu: &Gpu, op: &O, binding: u64) -> Outcome {
     Ok(())
 }
 
-/// By the recipe that the planner chooses for small bindings.
+/// [`split_sum_by`] with the recipe that the planner chooses for small bindings.
 pub async fn split_sum<O: GpuOp>(gpu: &Gpu, op: &O, binding: u64) -> Outcome {
     let options = options(&operands(op)?, Order::Nchw);
     let plan = small(gpu, binding).plan_with(op, &options).map_err(text)?;
@@ -147,7 +147,7 @@ async fn split_sum_by<O: GpuOp>(gpu: &Gpu, op: &O, binding: u64, recipe: &Recipe
     }
 }
 
-/// What no splitting can make fit is refused with the limit, the need and what there is.
+/// A problem that no splitting makes fit is refused with the operand, the bytes that it needs and the limit.
 async fn refused(gpu: &Gpu) -> Outcome {
     // One output needs the whole kernel of one channel: 4 KiB.
     let conv = Conv2d { input_size: [32, 32], kernel_size: [32, 32], ..Default::default() };
@@ -158,7 +158,8 @@ async fn refused(gpu: &Gpu) -> Outcome {
     }
 }
 
-/// Where a dispatch is one workgroup, there are as many as the unlimited plan has workgroups, or more; by every recipe.
+/// With one workgroup per dispatch, there are at least as many dispatches as the unlimited plan has workgroups, by
+/// every recipe.
 async fn short_rows(gpu: &Gpu) -> Outcome {
     let limits = wgpu::Limits { max_compute_workgroups_per_dimension: 1, ..gpu.device().limits() };
     let planner = gpu.planner().limited_to(&limits);

@@ -7,13 +7,13 @@ use upconv::{DataType, FloatType, Gpu, Operand, PlanOptions, Tensor, TensorLayou
 
 use crate::Row;
 
-/// A NaN that no shader makes: reading it spoils a sum, and finding it says that nothing was written.
+/// A NaN that no shader makes: a sum that reads it is spoiled, and an element that still holds it was not written.
 pub const POISON: u32 = 0x7fc0_dead;
 
-/// The same for f16.
+/// The poison of f16 tensors, also a NaN.
 const HALF_POISON: u16 = 0x7ead;
 
-/// Bytes before a slice; every device lets a binding start there.
+/// Bytes of the guard band before and after a slice; every device lets a binding start at this offset.
 pub const GUARD: u64 = 256;
 
 /// What the tensors hold.
@@ -54,7 +54,7 @@ impl Order {
     }
 }
 
-/// A small generator of its own, so that a row always sees the same numbers.
+/// A small random number generator, seeded with a text, so that a row always sees the same numbers.
 pub struct Random(u64);
 
 impl Random {
@@ -84,21 +84,21 @@ impl Random {
     }
 }
 
-/// A buffer that tests fill, bind and read back; no call waits for it.
+/// A buffer that tests fill, bind and read back; making it does not block.
 pub fn storage(gpu: &Gpu, size: u64) -> wgpu::Buffer {
     use wgpu::BufferUsages as Usages;
     let usage = Usages::STORAGE | Usages::COPY_SRC | Usages::COPY_DST;
     gpu.device().create_buffer(&wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false })
 }
 
-/// The same, filled with words.
+/// A [`storage`] buffer that holds these floats.
 pub fn filled(gpu: &Gpu, words: &[f32]) -> wgpu::Buffer {
     let buffer = storage(gpu, 4 * words.len() as u64);
     gpu.queue().write_buffer(&buffer, 0, bytemuck::cast_slice(words));
     buffer
 }
 
-/// The same, with a tensor row-major or where its layout puts it.
+/// A [`storage`] buffer that holds a tensor, row-major or in this layout.
 pub fn laid_out(gpu: &Gpu, tensor: &ArrayD<f32>, layout: Option<&TensorLayout>) -> wgpu::Buffer {
     let contiguous = TensorLayout::contiguous(tensor.shape());
     let layout = layout.unwrap_or(&contiguous);
@@ -129,12 +129,12 @@ impl Place {
         if self.element == 2 { HALF_POISON.into() } else { POISON }
     }
 
-    /// Elements of the buffer before that of this number.
+    /// The position in the buffer, counted in elements, of the tensor's element at this index.
     fn at(&self, index: &[usize]) -> usize {
         GUARD as usize / self.element + self.layout.index(index)
     }
 
-    /// The buffer's elements as bits, an even number of them.
+    /// The bits of the buffer's elements, as many as fill whole 32-bit words.
     fn bits(&self, tensor: Option<&Tensor>) -> Vec<u32> {
         let count = 2 * GUARD as usize / self.element + self.layout.end();
         let mut bits = vec![self.poison(); count.next_multiple_of(4 / self.element)];
@@ -186,7 +186,7 @@ impl Place {
     }
 }
 
-/// The harness itself: an element left unwritten, a word written beside, and a wrong value are all noticed.
+/// Tests the harness itself: it notices an element left unwritten, and a word written beside the elements.
 pub fn rows() -> Vec<Row> {
     vec![Row::new("what goes wrong is noticed", async move |_| {
         let place = Place { layout: Order::RowPitch.place(&[1, 1, 2, 3], 5), element: 4 };

@@ -1,17 +1,17 @@
-//! The numbers of four tutorials on transposed convolution. `source` tells which are printed in the text and which were
-//! computed with PyTorch in f64 from the inputs that the text gives. Of Caffe's bilinear layers one plane is kept.
+//! The numbers of four tutorials on transposed convolution. `source` says which are printed in the tutorial and which
+//! were computed with PyTorch in f64 from the tutorial's inputs. Only one plane of Caffe's bilinear layers is kept.
 
 /// What a case computes.
 pub enum Kind {
-    /// Stride on each axis, padding `[before, after]` on both.
+    /// Stride on each axis, and padding `[before, after]`, the same on both axes.
     ConvTranspose([usize; 2], [i64; 2]),
     /// `stride` 1, no padding.
     Conv,
     /// Factor 2 on both axes.
     Nearest,
-    /// Factor 2 on both axes, half-pixel, rounded down.
+    /// Factor 2 on both axes, half-pixel coordinates, values rounded down.
     BilinearFloor,
-    /// The matrix times a vector; whether it is transposed first.
+    /// The matrix times a vector; `true` if the matrix is transposed first.
     Matrix(bool),
 }
 

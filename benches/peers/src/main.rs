@@ -4,8 +4,8 @@
 //! `gpu` is against burn on wgpu, `cpu` is `upconv::cpu` against burn's flex, `torch` against PyTorch on the CPU, and
 //! `torch-cuda` is against PyTorch on CUDA, without TF32. PyTorch is run by `$PYTHON`, or else `python3`.
 //!
-//! The GPU's times are those of the host: from the submission to the end, as burn gives no others; a peer's tuning,
-//! which its first runs make, is not counted. A peer runs in a process of its own, which is stopped while ours is
+//! GPU times are as the host sees them, from the submission to the end, as burn gives no others. A peer's autotuning,
+//! which happens in its first runs, is not counted. A peer runs in a process of its own, which is stopped while ours is
 //! measured: one of burn's threads waits in a loop and would take a core from us.
 
 #[path = "../../problems/mod.rs"]
@@ -28,7 +28,7 @@ use upconv::Gpu;
 use upconv::cpu::CpuOp;
 use upconv::gpu::GpuOp;
 
-/// Runs of each that are measured, and those before.
+/// Runs of each that are measured, and runs before them that are not.
 const RUNS: usize = 7;
 const WARMING: usize = 3;
 
@@ -36,7 +36,7 @@ const WARMING: usize = 3;
 struct Peer {
     process: Child,
     answers: BufReader<ChildStdout>,
-    /// With its version and what it runs on.
+    /// The peer's name, with its version and what it runs on.
     name: String,
 }
 
@@ -53,7 +53,7 @@ impl Peer {
 
     fn answer(&mut self) -> Result<String, String> {
         let mut answer = String::new();
-        self.answers.read_line(&mut answer).map_err(told)?;
+        self.answers.read_line(&mut answer).map_err(message)?;
         match (answer.trim(), answer.strip_prefix("error: ")) {
             (_, Some(error)) => Err(error.trim().into()),
             ("", _) => Err(format!("{} ended early", if self.name.is_empty() { "the peer" } else { &self.name })),
@@ -61,16 +61,16 @@ impl Peer {
         }
     }
 
-    /// A line there and a line back.
+    /// Sends a line and reads the line that answers it.
     fn ask(&mut self, question: &str) -> Result<String, String> {
         let input = self.process.stdin.as_mut().ok_or("no input")?;
-        // What ended takes no line, which its missing answer shows.
+        // A peer that has ended takes no line; its missing answer shows that.
         let _ = writeln!(input, "{question}").and_then(|()| input.flush());
         self.answer()
     }
 
     fn signal(&self, signal: &str) -> Result<(), String> {
-        Command::new("kill").args([signal, &self.process.id().to_string()]).status().map(|_| ()).map_err(told)
+        Command::new("kill").args([signal, &self.process.id().to_string()]).status().map(|_| ()).map_err(message)
     }
 }
 
@@ -80,7 +80,7 @@ impl Drop for Peer {
     }
 }
 
-fn told(error: impl std::fmt::Display) -> String {
+fn message(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
@@ -89,7 +89,7 @@ struct InTurns<'a>(Option<&'a Gpu>, &'a mut Peer);
 impl Visit for InTurns<'_> {
     type Output = Result<[Duration; 2], String>;
 
-    /// The medians of ours and of the peer's.
+    /// The median times of ours and of the peer.
     fn visit<O: GpuOp + CpuOp>(&mut self, op: &O) -> Self::Output {
         let session = Session::new(self.0, op)?;
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
@@ -100,7 +100,7 @@ impl Visit for InTurns<'_> {
                 None => session.cpu_time()?,
             };
             self.1.signal("-CONT")?;
-            let peer = Duration::from_nanos(self.1.ask("go")?.parse().map_err(told)?);
+            let peer = Duration::from_nanos(self.1.ask("go")?.parse().map_err(message)?);
             if run >= WARMING {
                 ours.push(own);
                 theirs.push(peer);
@@ -113,14 +113,15 @@ impl Visit for InTurns<'_> {
     }
 }
 
-/// Prints a table of ours and the peer's and writes the file, which is opened before, so that a bad path costs no time.
+/// Prints a table of our times and the peer's and writes the JSON file, which is opened before measuring, so that a bad
+/// path costs no time.
 fn compare(gpu: Option<&Gpu>, peer: Command, filter: &str, json: Option<&Path>) -> Result<(), String> {
-    let told = |error: std::io::Error| format!("cannot write {}: {error}", json.unwrap_or(Path::new("")).display());
+    let message = |error: std::io::Error| format!("cannot write {}: {error}", json.unwrap_or(Path::new("")).display());
     if !named().iter().any(|(name, _)| selects(filter, name)) {
         return Err(format!("no problem is named {filter}"));
     }
     let mut peer = Peer::start(peer)?;
-    let file = json.map(File::create).transpose().map_err(told)?;
+    let file = json.map(File::create).transpose().map_err(message)?;
     let device = gpu.map_or("CPU".into(), |gpu| gpu.info().name.clone());
     let who = peer.name.split(' ').next().unwrap_or_default().to_string();
     println!("upconv on {device} and {}, in turns\n", peer.name);
@@ -143,18 +144,18 @@ fn compare(gpu: Option<&Gpu>, peer: Command, filter: &str, json: Option<&Path>) 
         let mean = (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp();
         println!("\ngeometric mean over {} convolutions: {mean:.2}", ratios.len());
     }
-    file.map_or(Ok(()), |file| serde_json::to_writer_pretty(file, &rows).map_err(|error| told(error.into())))
+    file.map_or(Ok(()), |file| serde_json::to_writer_pretty(file, &rows).map_err(|error| message(error.into())))
 }
 
 fn burn(mode: &str) -> Result<Command, String> {
-    let mut command = Command::new(std::env::current_exe().map_err(told)?);
+    let mut command = Command::new(std::env::current_exe().map_err(message)?);
     command.args(["serve", mode]);
     Ok(command)
 }
 
-/// With as many threads as ours has.
+/// The command that runs PyTorch, with as many threads as ours has.
 fn torch(device: &str) -> Result<Command, String> {
-    let threads = std::thread::available_parallelism().map_err(told)?;
+    let threads = std::thread::available_parallelism().map_err(message)?;
     let mut command = Command::new(std::env::var_os("PYTHON").unwrap_or("python3".into()));
     command.args([concat!(env!("CARGO_MANIFEST_DIR"), "/torch_times.py"), "serve", device, &threads.to_string()]);
     Ok(command)
@@ -164,11 +165,11 @@ fn start() -> Result<(), String> {
     use lexopt::prelude::*;
     let (mut words, mut json) = (Vec::new(), None);
     let mut parser = lexopt::Parser::from_env();
-    while let Some(argument) = parser.next().map_err(told)? {
+    while let Some(argument) = parser.next().map_err(message)? {
         match argument {
-            Long("json") => json = Some(PathBuf::from(parser.value().map_err(told)?)),
-            Value(word) if words.len() < 2 => words.push(word.string().map_err(told)?),
-            other => return Err(told(other.unexpected())),
+            Long("json") => json = Some(PathBuf::from(parser.value().map_err(message)?)),
+            Value(word) if words.len() < 2 => words.push(word.string().map_err(message)?),
+            other => return Err(message(other.unexpected())),
         }
     }
     let word = |at: usize| words.get(at).map(String::as_str);
@@ -181,7 +182,7 @@ fn start() -> Result<(), String> {
         "torch-cuda" => (true, torch("cuda")?),
         other => return Err(format!("{other} is none of gpu, cpu, torch and torch-cuda")),
     };
-    let gpu = on_gpu.then(Gpu::new).transpose().map_err(told)?;
+    let gpu = on_gpu.then(Gpu::new).transpose().map_err(message)?;
     compare(gpu.as_ref(), peer, filter, json.as_deref())
 }
 

@@ -1,4 +1,4 @@
-//! burn in its process, and what it answers.
+//! The process that runs burn, and its answers.
 
 use std::time::Instant;
 
@@ -7,22 +7,22 @@ use burn::tensor::ops::{ConvOptions, ConvTransposeOptions, InterpolateMode, Inte
 use burn::tensor::{Device, DeviceKind, Distribution, Tensor};
 
 use crate::problems::{Problem, named};
-use crate::{WARMING, told};
+use crate::{WARMING, message};
 
-/// Its version, from where it is asked for.
+/// burn's version, as this package's `Cargo.toml` asks for it.
 fn version() -> &'static str {
     let wanted = include_str!("../Cargo.toml").split_once("burn = { version = \"=");
     wanted.and_then(|(_, rest)| rest.split('"').next()).expect("a version of burn")
 }
 
-/// The first line is who answers. Then a problem's name is answered with `ready` or `none`, `go` with the nanoseconds
-/// of a run.
+/// Prints who answers, and then answers each line of the standard input: a problem's name with `ready` or `none`, `go`
+/// with the nanoseconds of a run.
 pub fn serve(mode: &str) -> Result<(), String> {
     let device = if mode == "gpu" { Device::wgpu(DeviceKind::DefaultDevice) } else { Device::flex() };
     println!("burn {} ({})", version(), if mode == "gpu" { "wgpu" } else { "flex" });
     let mut run: Option<Box<dyn Fn()>> = None;
     for line in std::io::stdin().lines() {
-        let line = line.map_err(told)?;
+        let line = line.map_err(message)?;
         if line == "go" {
             let begin = Instant::now();
             run.as_ref().ok_or("no problem yet")?();
@@ -38,7 +38,7 @@ pub fn serve(mode: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The same problem for burn: a run to its end.
+/// A closure that runs the problem in burn to its end; `None` if burn is not given the problem.
 fn work(problem: &Problem, device: &Device) -> Option<Box<dyn Fn()>> {
     let random = |shape: [usize; 4]| Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), device);
     let ends = device.clone();

@@ -14,7 +14,7 @@ use super::files;
 pub enum Failure {
     /// The crate does not compute this.
     Unsupported(String),
-    /// Something else.
+    /// Anything else that went wrong.
     Failed(String),
 }
 
@@ -26,7 +26,7 @@ impl From<upconv::Error> for Failure {
 
 pub type Outcome<T> = Result<T, Failure>;
 
-/// That the crate has no such thing.
+/// The error for something that the crate does not compute.
 pub fn unsupported<T>(what: impl Into<String>) -> Outcome<T> {
     Err(Failure::Unsupported(what.into()))
 }
@@ -89,18 +89,22 @@ impl Case {
         self.attribute(name).as_f64()
     }
 
-    /// An attribute of one number for each axis, or of one for all.
+    /// An attribute that has one number for each axis, or one for all axes; none if it is absent.
     pub fn axes<const R: usize>(&self, name: &str) -> Outcome<Option<[i64; R]>> {
         axes(self.attribute(name), name)
     }
 
-    /// The same without a sign, or 1.
+    /// Such an attribute as sizes, or 1 for each axis if it is absent.
     pub fn steps<const R: usize>(&self, name: &str) -> Outcome<[usize; R]> {
         Ok(self.sizes(name)?.unwrap_or([1; R]))
     }
 
     pub fn sizes<const R: usize>(&self, name: &str) -> Outcome<Option<[usize; R]>> {
-        Ok(self.axes(name)?.map(|values| values.map(|value| value as usize)))
+        let Some(values) = self.axes::<R>(name)? else { return Ok(None) };
+        match values.iter().find(|&&value| value < 0) {
+            Some(value) => Err(Failure::Failed(format!("{name} has a negative size, {value}"))),
+            None => Ok(Some(values.map(|value| value as usize))),
+        }
     }
 
     /// A tensor that the op reads; none where it is left out.
@@ -108,7 +112,7 @@ impl Case {
         self.tensor("inputs", name)
     }
 
-    /// One that must be there.
+    /// An input that must be there.
     pub fn required(&self, name: &str) -> Outcome<Tensor> {
         self.input(name)?.ok_or_else(|| Failure::Failed(format!("the case has no input {name}")))
     }
@@ -124,7 +128,7 @@ impl Case {
         self.tensor("outputs", name)?.ok_or_else(|| Failure::Failed(format!("the case has no output {name}")))
     }
 
-    /// What the elements of a tensor are in the file.
+    /// The element type of a tensor in its file, such as `uint8`.
     pub fn data_type(&self, name: &str) -> &str {
         let tensors = ["inputs", "outputs"].into_iter().flat_map(|key| self.json[key].as_array()).flatten();
         let found = tensors.into_iter().find(|tensor| tensor["name"] == name);
@@ -150,13 +154,13 @@ fn axes<const R: usize>(value: &Value, name: &str) -> Outcome<Option<[i64; R]>> 
     numbers[..].try_into().map(Some).map_err(|_| wrong())
 }
 
-/// Numbers as f32, indices and shapes as i32.
+/// Reads a tensor: floats and 8-bit integers as f32, int32 and int64 (indices and shapes) as i32.
 fn load(path: &Path, data_type: &str) -> Outcome<Tensor> {
     fn read<T: ndarray_npy::ReadableElement>(path: &Path) -> Outcome<ArrayD<T>> {
         let bytes = files::read(path).map_err(Failure::Failed)?;
         ArrayD::read_npy(&bytes[..]).map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))
     }
-    let large = |value: i64| Failure::Failed(format!("{}: {value} passes an i32", path.display()));
+    let large = |value: i64| Failure::Failed(format!("{}: {value} does not fit an i32", path.display()));
     Ok(match data_type {
         "float32" => Tensor::F32(read(path)?),
         "float64" => Tensor::F32(read::<f64>(path)?.mapv(|value| value as f32)),
@@ -199,7 +203,7 @@ pub fn reshaped(tensor: Tensor, shape: &[usize]) -> Outcome<Tensor> {
     })
 }
 
-/// A tensor of numbers.
+/// A tensor's elements as f32.
 pub fn numbers(tensor: Tensor) -> Outcome<ArrayD<f32>> {
     match tensor {
         Tensor::F32(array) => Ok(array),

@@ -1,4 +1,4 @@
-//! The cases' files in a browser, which has no disk: those of the repository, held by the program.
+//! The cases' files in a browser, which has no disk: the repository's cases, embedded in the program.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use include_dir::{Dir, include_dir};
 
 static CASES: Dir = include_dir!("$CARGO_MANIFEST_DIR/tests/cases");
 
-/// The `case.json` files of the program, sorted, whatever the folders.
+/// All embedded `case.json` files, sorted; the folders are ignored.
 pub fn find(_: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
     let folders = CASES.dirs().flat_map(|suite| suite.dirs());
     let files = folders.filter_map(|folder| CASES.get_file(folder.path().join("case.json")));
@@ -15,7 +15,7 @@ pub fn find(_: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
     Ok(found)
 }
 
-/// What a file holds.
+/// A file's contents.
 pub fn read(file: &Path) -> Result<Vec<u8>, String> {
     let found = CASES.get_file(file).ok_or_else(|| format!("{}: no such file", file.display()))?;
     Ok(found.contents().to_vec())

@@ -1,4 +1,4 @@
-//! Image libraries: one image of rows and columns, or with channels innermost.
+//! Ops of image libraries, on one image (H, W), or (H, W, C) with channels innermost.
 
 use upconv::{OpencvInterpolation, PillowResample, ScikitOrder, Tensor, Upsample1d, Upsample2d};
 
@@ -21,7 +21,8 @@ pub async fn compute(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
         }
         "pillow_resize" if !eight_bit => engine.first(&Upsample2d::pillow(base, pillow(case)?)?, &[&planes]).await?,
         "pillow_resize" => {
-            // One axis, then the other, and 8 bits between. The rows come first where they become fewer and longer.
+            // Pillow resizes one axis after the other, with 8 bits in between: the rows (axis 0) come first where the
+            // height shrinks and the width grows.
             let [from, to] = [base.input_size, base.output_size];
             let rows_first = to[0] < from[0] && to[1] > from[1];
             let between = if rows_first { [to[0], from[1]] } else { [from[0], to[1]] };
@@ -41,7 +42,8 @@ pub async fn compute(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     Ok(vec![("output", reshaped(output, &whole)?)])
 }
 
-/// A blur along each axis that shrinks, if asked for, then splines, then the clip to the image's own range.
+/// scikit-image's `resize`: a blur along each axis that shrinks, if asked for, then splines, then a clip to the image's
+/// own range.
 async fn spline(case: &Case, engine: &Engine<'_>, base: Upsample2d, mut planes: Tensor) -> Outcome<Tensor> {
     let order = match case.number("order") {
         Some(0.0) => ScikitOrder::Nearest,
@@ -58,10 +60,10 @@ async fn spline(case: &Case, engine: &Engine<'_>, base: Upsample2d, mut planes: 
         let sigma = (base.input_size[axis] as f64 / base.output_size[axis] as f64 - 1.0) / 2.0;
         if case.flag("anti_aliasing") && sigma > 0.0 {
             // One axis at a time: each has its own width.
-            planes = turned(&planes, axis)?;
-            let line = Upsample1d::from_shape(&shape(&flat(&planes)?), [base.input_size[axis]])?;
-            let blurred = engine.first(&Upsample1d::blur(line, sigma)?, &[&flat(&planes)?]).await?;
-            planes = turned(&reshaped(blurred, &shape(&planes))?, axis)?;
+            planes = axis_last(&planes, axis)?;
+            let line = Upsample1d::from_shape(&shape(&planes_joined(&planes)?), [base.input_size[axis]])?;
+            let blurred = engine.first(&Upsample1d::blur(line, sigma)?, &[&planes_joined(&planes)?]).await?;
+            planes = axis_last(&reshaped(blurred, &shape(&planes))?, axis)?;
         }
     }
     let output = numbers(engine.first(&Upsample2d::scikit_image(base, order)?, &[&planes]).await?)?;
@@ -70,12 +72,12 @@ async fn spline(case: &Case, engine: &Engine<'_>, base: Upsample2d, mut planes: 
 }
 
 /// (1, C, H, W) with this axis of the image last.
-fn turned(planes: &Tensor, axis: usize) -> Outcome<Tensor> {
+fn axis_last(planes: &Tensor, axis: usize) -> Outcome<Tensor> {
     if axis == 1 { Ok(planes.clone()) } else { permuted(planes, &[0, 1, 3, 2]) }
 }
 
 /// (1, C, H, W) as (1, C H, W).
-fn flat(planes: &Tensor) -> Outcome<Tensor> {
+fn planes_joined(planes: &Tensor) -> Outcome<Tensor> {
     let sizes = shape(planes);
     reshaped(planes.clone(), &[1, sizes[1] * sizes[2], sizes[3]])
 }

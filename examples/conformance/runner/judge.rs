@@ -4,10 +4,10 @@ use upconv::Tensor;
 
 use super::case::Case;
 
-/// The element that is furthest from what is allowed.
+/// How far a result is from the expected one.
 pub struct Verdict {
     pub max_error: f64,
-    /// What is wrong, if anything is.
+    /// The element that exceeds its allowed error most, if any does, or a wrong shape.
     pub complaint: Option<String>,
 }
 
@@ -33,11 +33,11 @@ impl Allowed {
             return Self { absolute, relative };
         }
         // Libraries compute 8-bit images in fixed point, with a rounding on the way: their results are one of the two
-        // code values around the real one.
+        // 8-bit values around the exact one.
         if case.data_type(output) == "uint8" {
             return Self { absolute: 1.0, relative: 0.0 };
         }
-        // Nothing is said: a few ulps of the largest value, and what the maker's own f32 was off by.
+        // The file says nothing: allow 2^-20 of the largest value, and 4 times the error that the library had in f32.
         let makers = own("torch_f32_max_abs_diff").or(own("max_abs_diff_to_float64_numpy_model")).unwrap_or(0.0);
         Self { absolute: 4.0 * makers + largest / f64::from(1 << 20), relative: 0.0 }
     }
@@ -56,7 +56,7 @@ pub fn judge(case: &Case, output: &str, actual: &Tensor, expected: &Tensor) -> V
     let mut worst = 0.0;
     for ((index, &wanted), &got) in expected.indexed_iter().zip(&actual) {
         let same = wanted == got || (wanted.is_nan() && got.is_nan());
-        // A NaN where there should be none is the worst.
+        // A NaN in only one of the two counts as an infinite error.
         let error =
             if same { 0.0 } else { Some((wanted - got).abs()).filter(|e| !e.is_nan()).unwrap_or(f64::INFINITY) };
         let excess = error - allowed.absolute - allowed.relative * wanted.abs();

@@ -67,7 +67,7 @@ pub async fn run(file: &Path, engines: &[Engine<'_>]) -> Result<Vec<Row>, String
 }
 
 async fn row(case: &Case, engine: &Engine<'_>) -> Row {
-    let (status, reason, max_error) = match (case.distrust(), judged(case, engine).await) {
+    let (status, reason, max_error) = match (case.distrust(), compute_and_judge(case, engine).await) {
         (Some(reason), judged) => (Status::Untrusted, reason, judged.ok().map(|judged| judged.0)),
         (None, Ok((error, None))) => (Status::Passed, String::new(), Some(error)),
         (None, Ok((error, Some(complaint)))) => (Status::Failed, complaint, Some(error)),
@@ -86,7 +86,7 @@ async fn row(case: &Case, engine: &Engine<'_>) -> Row {
 }
 
 /// The largest error over all outputs, and the first complaint.
-async fn judged(case: &Case, engine: &Engine<'_>) -> Result<(f64, Option<String>), Failure> {
+async fn compute_and_judge(case: &Case, engine: &Engine<'_>) -> Result<(f64, Option<String>), Failure> {
     let results = ops::compute(case, engine).await?;
     let mut largest = 0.0f64;
     let mut complaint = None;

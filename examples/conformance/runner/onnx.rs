@@ -1,4 +1,4 @@
-//! ONNX's operators, in the words of their attributes.
+//! Makes this crate's descriptors from ONNX's operators and attributes, and runs them.
 
 use upconv::{
     AspectRatio, AvgPool, ChannelOrder, Conv, ConvTranspose, Coordinates, Filter, IndexConvention, MaxPool, MaxUnpool,
@@ -30,7 +30,7 @@ fn auto_pad<const R: usize>(case: &Case) -> Outcome<Padding<R>> {
     })
 }
 
-/// All before, then all after.
+/// ONNX's `pads`: the numbers before every axis, then the numbers after every axis.
 fn pads<const R: usize>(case: &Case) -> Outcome<Pads<R>> {
     let values: Vec<i64> =
         case.attribute("pads").as_array().into_iter().flatten().filter_map(|pad| pad.as_i64()).collect();
@@ -67,7 +67,7 @@ async fn transposed<const R: usize>(case: &Case, engine: &Engine<'_>) -> Outcome
         bias: bias.is_some(),
         ..ConvTranspose::<R>::from_shapes(&shape(&input), &shape(&weight), group(case))?
     };
-    // The spatial sizes, or the whole shape as some exporters write it.
+    // `output_shape` has the spatial sizes, or the whole shape as some exporters write it.
     let whole = case.attribute("output_shape").as_array().is_some_and(|shape| shape.len() == R + 2);
     let output_shape = if whole { Some(spatial(&case.expected("Y")?)?) } else { case.sizes("output_shape")? };
     let up = ConvTranspose::onnx(base, auto_pad(case)?, output_shape)?;
@@ -132,7 +132,7 @@ async fn shuffle(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     Ok(vec![("output", engine.first(&op, &[&input]).await?)])
 }
 
-/// What is said of one axis of the tensor; the others stay as they are.
+/// What a case says about one axis of the tensor. An axis without a size and a scale keeps its length.
 #[derive(Clone, Copy)]
 struct Axis {
     size: Option<usize>,
@@ -142,8 +142,8 @@ struct Axis {
 
 async fn resize<const R: usize>(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     let input = Tensor::F32(numbers(case.required("X")?)?);
-    let axes = said(case, &shape(&input))?;
-    // Batch and channels may be resized too: then every axis is one of an image that has neither.
+    let axes = axis_settings(case, &shape(&input))?;
+    // In ONNX batch and channels may be resized too.
     let touched = |axis: &Axis, length: usize| {
         axis.size.is_some_and(|size| size != length) || axis.scale.is_some_and(|scale| scale != 1.0)
     };
@@ -152,15 +152,15 @@ async fn resize<const R: usize>(case: &Case, engine: &Engine<'_>) -> Outcome<Res
     }
     let mut spatial_axes = [axes[0]; R];
     spatial_axes.copy_from_slice(&axes[2..]);
-    let up = described(case, &shape(&input), spatial_axes)?;
+    let up = upsample(case, &shape(&input), spatial_axes)?;
     Ok(vec![("Y", engine.first(&up, &[&input]).await?)])
 }
 
 /// Sizes, scales and regions, axis by axis.
-fn said(case: &Case, shape: &[usize]) -> Outcome<Vec<Axis>> {
+fn axis_settings(case: &Case, shape: &[usize]) -> Outcome<Vec<Axis>> {
     let list = |tensor: Option<Tensor>| -> Outcome<Option<Vec<f64>>> {
         let Some(tensor) = tensor else { return Ok(None) };
-        // An empty list is one that is not there.
+        // An empty list means that the input is absent.
         Ok(Some(numbers(tensor)?.iter().map(|&value| f64::from(value)).collect::<Vec<_>>()).filter(|v| !v.is_empty()))
     };
     let attribute = case.attribute("scales").as_array();
@@ -189,7 +189,7 @@ fn said(case: &Case, shape: &[usize]) -> Outcome<Vec<Axis>> {
     Ok(axes)
 }
 
-fn described<const R: usize>(case: &Case, shape: &[usize], axes: [Axis; R]) -> Outcome<Upsample<R>> {
+fn upsample<const R: usize>(case: &Case, shape: &[usize], axes: [Axis; R]) -> Outcome<Upsample<R>> {
     let mut base = Upsample::from_shape(shape, [1; R])?;
     base.coordinates = match case.word("coordinate_transformation_mode") {
         "tf_crop_and_resize" => Coordinates::TfCropAndResize { roi: axes.map(|axis| axis.roi) },
@@ -201,9 +201,9 @@ fn described<const R: usize>(case: &Case, shape: &[usize], axes: [Axis; R]) -> O
     base.extrapolation_value = case.number("extrapolation_value").unwrap_or(0.0) as f32;
     let input_size = base.input_size;
     if axes.iter().any(|axis| axis.size.is_some()) {
-        return sized(case, base, axes, input_size);
+        return with_sizes(case, base, axes, input_size);
     }
-    // A crop's size is that of its region.
+    // The scales of a crop multiply the size of its region.
     if let Coordinates::TfCropAndResize { roi } = base.coordinates {
         let size = |axis: usize| {
             let region = input_size[axis] as f64 * (roi[axis][1] - roi[axis][0]);
@@ -214,7 +214,7 @@ fn described<const R: usize>(case: &Case, shape: &[usize], axes: [Axis; R]) -> O
     Ok(base.with_scales(axes.map(|axis| axis.scale.unwrap_or(1.0)))?)
 }
 
-fn sized<const R: usize>(
+fn with_sizes<const R: usize>(
     case: &Case,
     base: Upsample<R>,
     axes: [Axis; R],
@@ -225,7 +225,7 @@ fn sized<const R: usize>(
         "" | "stretch" => return Ok(Upsample { output_size, ..base }),
         policy => policy.parse()?,
     };
-    // The policy is that of the axes which have a size; the others stay.
+    // The policy applies to the axes that have a size; the others keep their length.
     let wanted: Vec<f64> = (0..R)
         .filter(|&axis| axes[axis].size.is_some())
         .map(|axis| output_size[axis] as f64 / input_size[axis] as f64)

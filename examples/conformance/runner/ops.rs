@@ -1,4 +1,4 @@
-//! From a case's words to this crate's descriptors.
+//! Makes this crate's descriptors from a case's op and attributes, and runs them.
 
 use upconv::{Conv, ConvTranspose, Padding, PixelShuffle2d, ShuffleDirection, Tensor};
 
@@ -9,7 +9,7 @@ use super::{images, onnx, pooling, resize, tensorflow};
 /// Named results of a case.
 pub type Results = Vec<(&'static str, Tensor)>;
 
-/// Calls a function of the number of spatial axes.
+/// Calls a function whose const parameter is the number of spatial axes.
 macro_rules! by_rank {
     ($axes:expr, $($function:ident)::+, $($argument:expr),+) => {
         match $axes {
@@ -47,7 +47,7 @@ pub async fn compute(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     }
 }
 
-/// PyTorch's `padding`: a number for each axis, both sides.
+/// PyTorch's `padding`: one number for each axis, for both sides.
 fn padding<const R: usize>(case: &Case) -> Outcome<[i64; R]> {
     Ok(case.axes("padding")?.unwrap_or([0; R]))
 }
@@ -117,7 +117,7 @@ async fn shuffle(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     Ok(vec![("output", reshaped(output, &whole)?)])
 }
 
-/// A matrix times a vector or a matrix, as a convolution of one sample: the matrix is its weight.
+/// A matrix times a vector or a matrix, as a 1D convolution of kernel size 1 whose weight is the first matrix.
 async fn product(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     let matrix = case.input("W")?.or(case.input("C")?).or(case.input("A")?);
     let matrix = matrix.ok_or_else(|| Failure::Failed("the case has no matrix".into()))?;

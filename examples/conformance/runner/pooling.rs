@@ -54,7 +54,7 @@ pub async fn unpool<const R: usize>(case: &Case, engine: &Engine<'_>) -> Outcome
     let kernel_size = case.steps("kernel_size")?;
     let stride = case.sizes("stride")?.unwrap_or(kernel_size);
     let padding = case.sizes("padding")?.unwrap_or([0; R]);
-    // PyTorch takes the whole shape, too.
+    // In PyTorch `output_size` may also be the whole shape.
     let size = case.attribute("output_size").as_array().map(Vec::len).unwrap_or_default();
     let output_size = if size > R { Some(spatial(&case.expected("output")?)?) } else { case.sizes("output_size")? };
     let unpool = MaxUnpool::<R>::pytorch(

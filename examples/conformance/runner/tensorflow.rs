@@ -53,7 +53,7 @@ fn operands(case: &Case) -> Outcome<(Tensor, Tensor)> {
     Ok((permuted(&case.required("input")?, &TO_NCHW)?, permuted(&case.required("filter")?, &TO_WEIGHT)?))
 }
 
-/// Padding before and after each of the four axes, given as such.
+/// Explicit padding before and after each of the four axes.
 fn explicit(case: &Case) -> Option<[[i64; 2]; 4]> {
     let pair = |pair: &Value| Some([pair.get(0)?.as_i64()?, pair.get(1)?.as_i64()?]);
     let pairs: Option<Vec<_>> = case.attribute("padding").as_array()?.iter().map(pair).collect();
@@ -65,7 +65,7 @@ fn groups(input: &Tensor, weight: &Tensor, axis: usize) -> usize {
     shape(input)[1] / shape(weight)[axis].max(1)
 }
 
-/// Two numbers, one, or four with those of batch and channels.
+/// An attribute of one number, of two for height and width, or of four with batch and channels, too.
 fn steps(case: &Case, name: &str) -> Outcome<[usize; 2]> {
     match case.sizes::<4>(name) {
         Ok(Some([_, height, width, _])) if case.attribute(name).is_array() => Ok([height, width]),
@@ -86,7 +86,7 @@ async fn resized(case: &Case, engine: &Engine<'_>, up: Upsample2d) -> Outcome<Te
 fn image_resize(case: &Case) -> Outcome<Upsample2d> {
     let mut base = base(case)?;
     if case.flag("preserve_aspect_ratio") {
-        // The smaller of the two scales for both, sizes rounded.
+        // The smaller of the two scales applies to both axes, and the sizes are rounded.
         let scale = |axis: usize| base.output_size[axis] as f64 / base.input_size[axis] as f64;
         let least = scale(0).min(scale(1));
         base.output_size = base.input_size.map(|size| (size as f64 * least).round_ties_even().max(1.0) as usize);
@@ -105,7 +105,7 @@ fn image_resize(case: &Case) -> Outcome<Upsample2d> {
     Ok(Upsample2d::tensorflow(base, method, case.flag("antialias"))?)
 }
 
-/// The ops under `tf.image.resize`, with the flags of TensorFlow 1.
+/// The raw ops that `tf.image.resize` calls, with the flags of TensorFlow 1.
 fn raw(case: &Case, op: &str) -> Outcome<Upsample2d> {
     let base = base(case)?;
     let (corners, half) = (case.flag("align_corners"), case.flag("half_pixel_centers"));

@@ -1,10 +1,10 @@
 // One step of Adam (Kingma and Ba 2015) on all parameters at once.
 
 struct Params {
-    rate: f32,       // times sqrt(1 - beta_2^t) / (1 - beta_1^t), as section 2 of the paper has it
-    beta_1: f32,
-    beta_2: f32,
-    epsilon: f32,    // times sqrt(1 - beta_2^t)
+    rate: f32,       // learning rate times sqrt(1 - beta_2^t) / (1 - beta_1^t), as in section 2 of the paper
+    beta_1: f32,     // decay of the gradients' running mean
+    beta_2: f32,     // decay of their squares' running mean
+    epsilon: f32,    // the paper's epsilon times sqrt(1 - beta_2^t)
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

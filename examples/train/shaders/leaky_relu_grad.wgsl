@@ -1,4 +1,5 @@
-// The gradient before a leaky ReLU from that after it, in place. The sign of what came out is that of what went in.
+// Turns the gradient with respect to a leaky ReLU's output into the gradient with respect to its input, in place.
+// The output has the input's sign, since the slope is positive.
 
 override slope: f32 = 0.0;
 

@@ -1,11 +1,11 @@
-// The mean squared error of a batch of pictures away from their edges, and its gradient: one workgroup.
+// The mean squared error of a batch of pictures away from their edges, and its gradient, by one workgroup.
 
 struct Params {
-    side: u32,   // of a picture
+    side: u32,   // of a picture, in samples
     edge: u32,   // samples on each side that do not count
     count: u32,  // samples of the batch
-    slot: u32,   // of the losses
-    scale: f32,  // 1 / samples that count
+    slot: u32,   // where in `losses` the error is written
+    scale: f32,  // 1 / number of samples that count
 }
 
 const THREADS = 256u;

@@ -16,7 +16,7 @@ const PHOTOGRAPH: &[u8] = include_bytes!("../../upscale/astronaut.png");
 
 const CONTROLS_WIDTH: f32 = 300.0;
 
-/// Largest size of a kernel's number.
+/// Largest absolute value of a tap.
 const MAX_TAP: f32 = 1e6;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,13 +31,13 @@ pub struct Start {
     pub picture: Option<Vec<u8>>,
     pub page: Page,
     pub methods: [Method; 2],
-    pub in_light: bool,
+    pub linear: bool,
 }
 
 impl Default for Start {
     fn default() -> Self {
         let methods = [Method::Nearest, Method::Bicubic];
-        Self { picture: None, page: Page::Photograph, methods, in_light: false }
+        Self { picture: None, page: Page::Photograph, methods, linear: false }
     }
 }
 
@@ -52,7 +52,7 @@ pub struct Viewer {
     /// The kernel of the matrices' page.
     small: Kernel,
     /// What went wrong with a picture.
-    trouble: Option<String>,
+    load_error: Option<String>,
     /// Where things were drawn in this frame.
     pub probes: Vec<Probe>,
 }
@@ -63,18 +63,18 @@ impl Viewer {
         let state = state.ok_or("eframe gave no wgpu device")?.clone();
         photo::check(&state).map_err(|error| {
             let name = state.adapter.get_info().name;
-            format!("{name} computes nothing, and this needs compute shaders: {error}")
+            format!("{name} does not run the compute shaders that the viewer needs: {error}")
         })?;
         let mut matrices = Matrices::default();
         let mut viewer = Self {
             page: start.page,
-            settings: Settings { methods: start.methods, kernel: Kernel::default(), in_light: start.in_light },
+            settings: Settings { methods: start.methods, kernel: Kernel::default(), linear: start.linear },
             photo: None,
             compare: Compare::default(),
             small: matrices.choose(0),
             matrices,
             inbox: Inbox::default(),
-            trouble: None,
+            load_error: None,
             probes: Vec::new(),
             state,
         };
@@ -93,7 +93,7 @@ impl Viewer {
     /// A picture that was dropped onto the window.
     fn take_dropped(&mut self, ui: &Ui) {
         if let Some(contents) = self.inbox.take(ui) {
-            self.trouble = contents.and_then(|bytes| self.load(&bytes)).err();
+            self.load_error = contents.and_then(|bytes| self.load(&bytes)).err();
         }
     }
 
@@ -129,7 +129,7 @@ impl Viewer {
                 }
             });
         }
-        ui.checkbox(&mut self.settings.in_light, "in light: sRGB decoded and encoded");
+        ui.checkbox(&mut self.settings.linear, "resize linear values (decode and encode sRGB)");
         ui.horizontal(|ui| {
             ui.label("zoom");
             ui.add(DragValue::new(&mut self.compare.zoom).range(0.05..=40.0).speed(0.02).max_decimals(2));
@@ -141,11 +141,11 @@ impl Viewer {
         ui.label(match photo.milliseconds(&self.state) {
             Some(time) => format!("GPU time per frame: {time:.2} ms"),
             None if photo.has_clock() => {
-                // It comes some frames later.
+                // The time arrives some frames later.
                 ui.ctx().request_repaint_after(std::time::Duration::from_millis(50));
                 "GPU time per frame: …".into()
             }
-            None => "GPU time per frame: no clock".into(),
+            None => "GPU time per frame: the device has no timestamps".into(),
         });
         for side in photo.sides.iter().flatten() {
             ui.weak(format!("{} to {}x{}", side.recipe, side.size[1], side.size[0]));
@@ -192,7 +192,7 @@ fn edit(ui: &mut Ui, kernel: &mut Kernel) {
         Grid::new("taps").spacing([3.0, 3.0]).min_col_width(30.0).show(ui, |ui| {
             for (at, tap) in kernel.taps.iter_mut().enumerate() {
                 ui.add(DragValue::new(tap).speed(0.01).max_decimals(3).range(-MAX_TAP..=MAX_TAP));
-                // It takes "nan" for a number.
+                // `DragValue` takes "nan" for a number.
                 if !tap.is_finite() {
                     *tap = 0.0;
                 }
@@ -232,13 +232,13 @@ impl eframe::App for Viewer {
             ScrollArea::vertical().show(ui, |ui| self.controls(ui));
         });
         CentralPanel::default().show(ui, |ui| {
-            if let Some(trouble) = &self.trouble {
-                ui.colored_label(ui.visuals().error_fg_color, trouble);
+            if let Some(load_error) = &self.load_error {
+                ui.colored_label(ui.visuals().error_fg_color, load_error);
             }
             match self.page {
                 Page::Photograph => {
                     if let Some(photo) = &mut self.photo {
-                        // What the controls have changed.
+                        // The controls may have changed the settings.
                         photo.update(&self.state, &self.settings);
                         photo.compute(&self.state);
                         self.compare.show(ui, photo, &mut self.probes);
@@ -250,11 +250,11 @@ impl eframe::App for Viewer {
     }
 }
 
-/// A device with wgpu's default limits, large textures where it has them, and a clock if there is one.
+/// A device with wgpu's default limits, the adapter's largest textures, and timestamp queries where it has them.
 pub fn device_descriptor(adapter: &wgpu::Adapter) -> wgpu::DeviceDescriptor<'static> {
     let offered = adapter.limits();
     let limits = wgpu::Limits { max_texture_dimension_2d: offered.max_texture_dimension_2d, ..Default::default() };
-    // What cannot compute gives a device nonetheless, so that the window can say so.
+    // An adapter that cannot compute gives a device nonetheless, so that the window can say what is missing.
     let limits = if limits.check_limits(&offered) { limits } else { offered };
     wgpu::DeviceDescriptor {
         label: Some("viewer::device"),

@@ -4,38 +4,38 @@ use eframe::egui::{self, Align2, Color32, FontId, Pos2, Rect, Sense, Ui, Vec2};
 
 use crate::probes::Probe;
 
-/// A cell's side in points, where there is room; no number is written into smaller ones than the second.
+/// A cell's side where there is room, and the smallest side of a cell that a number is written into, in points.
 const SIDE: f32 = 40.0;
-const READABLE: f32 = 17.0;
+const MIN_TEXT_SIDE: f32 = 17.0;
 
 const NEGATIVE: [f32; 3] = [0.13, 0.40, 0.67];
 const ZERO: [f32; 3] = [0.97, 0.97, 0.97];
 const POSITIVE: [f32; 3] = [0.70, 0.22, 0.10];
 
-/// The place of a stored zero, or of nothing at all.
-const NOTHING: Color32 = Color32::from_rgb(43, 43, 47);
+/// Colour of a cell without a value, such as a zero of W.
+const EMPTY_COLOR: Color32 = Color32::from_rgb(43, 43, 47);
 
-/// What is to be drawn.
+/// A matrix to draw.
 pub struct Matrix<'a> {
     pub name: &'a str,
     pub rows: usize,
     pub columns: usize,
-    /// None where there is no entry.
+    /// The value of a row and a column; none where there is no entry.
     pub value: &'a dyn Fn(usize, usize) -> Option<f64>,
-    /// Room for it, in points.
+    /// Room for the drawing, in points.
     pub room: Vec2,
 }
 
-/// From blue for the lowest through white for 0 to red for the highest.
+/// The colour of a value: from blue for `-largest` through white for 0 to red for `largest`.
 pub fn color(value: Option<f64>, largest: f64) -> Color32 {
-    let Some(value) = value else { return NOTHING };
+    let Some(value) = value else { return EMPTY_COLOR };
     let share = if largest > 0.0 { (value / largest).clamp(-1.0, 1.0) as f32 } else { 0.0 };
     let end = if share < 0.0 { NEGATIVE } else { POSITIVE };
     let mixed = [0, 1, 2].map(|i| ((ZERO[i] + (end[i] - ZERO[i]) * share.abs()) * 255.0).round() as u8);
     Color32::from_rgb(mixed[0], mixed[1], mixed[2])
 }
 
-/// At most two places after the point, and no more than needed.
+/// A number with at most two decimal places, and no more than needed.
 pub fn number(value: f64) -> String {
     let text = format!("{value:.2}");
     let short = text.trim_end_matches('0').trim_end_matches('.');
@@ -43,7 +43,7 @@ pub fn number(value: f64) -> String {
 }
 
 impl Matrix<'_> {
-    /// Draws it, with its name and size above, and tells where the cells are. A click gives a cell.
+    /// Draws the matrix with its name and size above, and adds a probe for each cell. Returns a cell that was clicked.
     pub fn show(&self, ui: &mut Ui, probes: &mut Vec<Probe>) -> Option<(usize, usize)> {
         let values = || (0..self.rows).flat_map(|row| (0..self.columns).map(move |column| (row, column)));
         let largest =
@@ -83,10 +83,11 @@ impl Matrix<'_> {
     }
 }
 
-/// In a size that the longest of the matrix's numbers fits a cell in; none where that is too small to read.
+/// Writes a number in a font size at which the longest number of the matrix fits a cell, or nothing if that is too
+/// small to read.
 fn write(ui: &Ui, cell: Rect, text: &str, longest: usize, fill: Color32) {
     let size = (cell.width() * 1.55 / longest.max(2) as f32).min(cell.height() * 0.45);
-    if cell.width() < READABLE || size < 7.0 {
+    if cell.width() < MIN_TEXT_SIDE || size < 7.0 {
         return;
     }
     let bright = [fill.r(), fill.g(), fill.b()].map(u32::from).iter().sum::<u32>() > 3 * 130;
@@ -113,6 +114,6 @@ mod tests {
     fn colors_tell_signs_apart() {
         let [low, zero, high] = [-2.0, 0.0, 2.0].map(|value| color(Some(value), 2.0));
         assert!(low.b() > low.r() && high.r() > high.b() && zero.r() == zero.b());
-        assert_eq!(color(None, 1.0), NOTHING);
+        assert_eq!(color(None, 1.0), EMPTY_COLOR);
     }
 }

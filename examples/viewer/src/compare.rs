@@ -5,7 +5,7 @@ use eframe::egui::{self, Color32, CursorIcon, Pos2, Rect, Sense, Stroke, Ui, Vec
 use crate::photo::Photo;
 use crate::probes::Probe;
 
-/// How near to the divider a drag takes it along, in points.
+/// A drag that begins nearer to the divider than this, in points, moves the divider.
 const GRIP: f32 = 10.0;
 
 pub struct Compare {
@@ -25,12 +25,12 @@ impl Default for Compare {
 }
 
 impl Compare {
-    /// A pixel to a point, in the middle.
+    /// Shows one pixel per point, with the picture in the middle.
     pub fn reset(&mut self) {
         (self.zoom, self.pan) = (1.0, Vec2::ZERO);
     }
 
-    /// Draws both sides with their upper left corners at one place: a texel is as large on both.
+    /// Draws both sides with the same upper left corner and the same size of a texel.
     pub fn show(&mut self, ui: &mut Ui, photo: &Photo, probes: &mut Vec<Probe>) {
         let (view, response) = ui.allocate_exact_size(ui.available_size(), Sense::click_and_drag());
         let mut split = view.left() + view.width() * self.divider;
@@ -79,7 +79,7 @@ impl Compare {
     }
 
     /// The pictures' upper left corner, on a whole point: the middle of the left picture, or of the
-    /// right one if there is no left, lies in the middle of the view, moved by what it was dragged.
+    /// right one if there is no left, lies in the middle of the view, moved by `pan`.
     fn corner(&self, view: Rect, photo: &Photo, fallback: [usize; 2]) -> Pos2 {
         let size = photo.sides.iter().flatten().map(|side| side.size).next().unwrap_or(fallback);
         let half = Vec2::new(size[1] as f32, size[0] as f32) * self.zoom / 2.0;

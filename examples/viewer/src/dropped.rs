@@ -1,4 +1,4 @@
-//! Files that are dropped onto the window: there at once natively, later in a browser.
+//! Files that are dropped onto the window: read at once by a native program, later in a browser.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,7 +11,7 @@ type Contents = Result<Vec<u8>, String>;
 pub struct Inbox(Arc<Mutex<Option<Contents>>>);
 
 impl Inbox {
-    /// Begins to read what was dropped in this frame, and gives what has been read.
+    /// Begins to read a file that was dropped in this frame, and returns a file that has been read.
     pub fn take(&self, ui: &Ui) -> Option<Contents> {
         if let Some(file) = ui.input(|input| input.raw.dropped_files.first().cloned()) {
             let (inbox, context) = (self.clone(), ui.ctx().clone());

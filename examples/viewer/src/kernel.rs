@@ -1,4 +1,4 @@
-//! The kernel that is edited: a transposed convolution's numbers, the same for every channel.
+//! The kernel that is edited: taps and sizes of a transposed convolution, the same for every channel.
 
 use upconv::ndarray::{Array4, ArrayD};
 use upconv::{Checkerboard, ConvTranspose2d, Op, Result};
@@ -6,7 +6,7 @@ use upconv::{Checkerboard, ConvTranspose2d, Op, Result};
 /// Largest side of a kernel that is edited number by number.
 pub const MAX_SIDE: usize = 8;
 
-/// A kernel with its layer's numbers: height, then width.
+/// A kernel with its layer's sizes, each as [height, width].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kernel {
     pub size: [usize; 2],
@@ -18,7 +18,7 @@ pub struct Kernel {
     pub taps: Vec<f32>,
 }
 
-/// What a kernel may be set to.
+/// What a button sets the taps to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fill {
     Ones,
@@ -53,7 +53,7 @@ impl Default for Kernel {
 }
 
 impl Kernel {
-    /// Another size: the taps that both have stay.
+    /// Changes the size. Taps that both sizes have keep their values, new ones are 0.
     pub fn resize(&mut self, size: [usize; 2]) {
         let old = |row: usize, column: usize| {
             let inside = row < self.size[0] && column < self.size[1];
@@ -79,8 +79,8 @@ impl Kernel {
         };
     }
 
-    /// Scales the taps so that the phases' weights sum to 1 on average: a flat input stays as bright. Taps that sum to
-    /// 0 or nearly stay.
+    /// Scales the taps so that the phases' weights sum to 1 on average: a flat input stays as bright. Taps whose sum is
+    /// nearly 0 are not scaled.
     pub fn normalise(&mut self) {
         let sum: f32 = self.taps.iter().sum();
         let wanted = (self.stride[0] * self.stride[1]) as f32;
@@ -127,7 +127,7 @@ impl Kernel {
         format!("({input} - 1)·{stride} + {dilation}·({kernel} - 1) + 1 - 2·{padding} + {more} = {size}")
     }
 
-    /// Why it draws a checkerboard, if it does.
+    /// Why the layer draws a checkerboard, if it does.
     pub fn report(&self, input_size: [usize; 2]) -> Result<Checkerboard> {
         self.layer(1, input_size).checkerboard(self.weight(1).view())
     }

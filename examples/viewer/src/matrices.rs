@@ -1,4 +1,4 @@
-//! What a kernel does to a small matrix: input, kernel, output, and the matrices W and its transpose behind both.
+//! What a kernel does to a small matrix: input, kernel, output, the convolution's matrix W, and W transposed.
 
 use eframe::egui::{ComboBox, DragValue, Grid, ScrollArea, Ui, Vec2};
 use upconv::ndarray::Array4;
@@ -11,7 +11,7 @@ use crate::probes::Probe;
 /// Largest side of the input.
 const MAX_SIDE: usize = 6;
 
-/// More places than this in W are too many to draw.
+/// W is not drawn if it has more elements than this.
 const MAX_PLACES: usize = 16_384;
 
 pub struct Matrices {
@@ -50,7 +50,7 @@ impl Matrices {
         }
     }
 
-    /// What is edited besides the kernel.
+    /// Controls for the example and the input.
     pub fn controls(&mut self, ui: &mut Ui, kernel: &mut Kernel) {
         let mut chosen = self.preset;
         ComboBox::from_label("example").width(170.0).selected_text(PRESETS[chosen].name).show_ui(ui, |ui| {
@@ -83,7 +83,7 @@ impl Matrices {
         });
     }
 
-    /// The matrices, or what is wrong.
+    /// Draws the matrices, or says what is wrong.
     pub fn show(&self, ui: &mut Ui, kernel: &Kernel, probes: &mut Vec<Probe>) {
         let output = match kernel.apply(&self.input) {
             Ok(output) => output,
@@ -110,11 +110,11 @@ impl Matrices {
         });
     }
 
-    /// The matrix of the convolution from the output's size to the input's, and its transpose.
+    /// Draws the matrix W of the convolution that leads from the output's size to the input's, and W transposed.
     fn show_w(&self, ui: &mut Ui, kernel: &Kernel, outputs: [usize; 2], probes: &mut Vec<Probe>) {
         let [wide, narrow] = [outputs, self.input_size()].map(|[height, width]| height * width);
         if wide * narrow > MAX_PLACES {
-            ui.label(format!("W has {narrow} x {wide} places, too many to draw"));
+            ui.label(format!("W has {narrow} x {wide} elements, too many to draw"));
             return;
         }
         let layer = kernel.layer(1, self.input_size());
@@ -132,8 +132,8 @@ impl Matrices {
         };
         let stored = |row: usize, column: usize| transposed(column, row);
         ui.label(format!(
-            "W makes a {} x {} matrix, flattened, a {} x {} one: a convolution. W transposed goes back: the transposed \
-             convolution.",
+            "The convolution multiplies the flattened {} x {} matrix by W; the product is a flattened {} x {} matrix. \
+             The transposed convolution multiplies by W transposed, in the other direction.",
             outputs[0],
             outputs[1],
             self.input_size()[0],

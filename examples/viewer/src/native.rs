@@ -1,4 +1,4 @@
-//! The program with a window of the system.
+//! The viewer as a native program with a window.
 
 #[path = "../../common/mod.rs"]
 mod common;
@@ -13,31 +13,33 @@ use viewer::app::{Page, Start, Viewer, wgpu_options};
 use viewer::photo::Method;
 
 const USAGE: &str = "usage: viewer [PICTURE] [--page photograph|matrices] [--left METHOD] [--right METHOD] \
-    [--in-light] [--screenshot FILE.png]; a METHOD is nearest, bilinear, bicubic, lanczos or kernel";
+    [--linear] [--screenshot FILE.png]; a METHOD is nearest, bilinear, bicubic, lanczos or kernel";
 
-/// What is missing where no window comes.
-const NEEDED: &str = "a window needs a display (X11 or Wayland; Xvfb is one without a screen) with its libraries, and \
-    a GPU, or a software Vulkan driver; Debian and Ubuntu have them as: xvfb libx11-xcb1 libxcursor1 libxi6 \
+/// What may be missing if no window opens.
+const MISSING_HINT: &str = "a window needs a display (X11 or Wayland; Xvfb is one without a screen) with its \
+    libraries, and a GPU, or a software Vulkan driver. In Debian and Ubuntu these are the packages xvfb libx11-xcb1 \
+    libxcursor1 libxi6 libxkbcommon-x11-0 mesa-vulkan-drivers"; Xvfb is one without a screen) with its \
+    libraries, and a GPU, or a software Vulkan driver; Debian and Ubuntu have them as: xvfb libx11-xcb1 libxcursor1 libxi6 \
     libxkbcommon-x11-0 mesa-vulkan-drivers";
 
 /// The window's size at first, in points.
 const SIZE: [f32; 2] = [1280.0, 820.0];
 
-/// Frames until everything has its place.
+/// Frames until the layout has settled and a screenshot can be taken.
 const FRAMES: u32 = 6;
 
 struct Arguments {
     picture: Option<PathBuf>,
     page: Page,
     methods: [Method; 2],
-    in_light: bool,
+    linear: bool,
     screenshot: Option<PathBuf>,
 }
 
 fn arguments() -> Result<Option<Arguments>, String> {
     use lexopt::prelude::*;
-    let Start { page, methods, in_light, .. } = Start::default();
-    let mut arguments = Arguments { picture: None, page, methods, in_light, screenshot: None };
+    let Start { page, methods, linear, .. } = Start::default();
+    let mut arguments = Arguments { picture: None, page, methods, linear, screenshot: None };
     let mut parser = lexopt::Parser::from_env();
     let message = |error: lexopt::Error| format!("{error}; {USAGE}");
     while let Some(argument) = parser.next().map_err(message)? {
@@ -56,7 +58,7 @@ fn arguments() -> Result<Option<Arguments>, String> {
                 let found = Method::from_name(&name);
                 arguments.methods[number] = found.ok_or(format!("there is no method \"{name}\"; {USAGE}"))?;
             }
-            Long("in-light") => arguments.in_light = true,
+            Long("linear") => arguments.linear = true,
             Long("screenshot") => arguments.screenshot = Some(parser.value().map_err(message)?.into()),
             Long("help") | Short('h') => return Ok(None),
             Value(path) if arguments.picture.is_none() => arguments.picture = Some(path.into()),
@@ -66,7 +68,7 @@ fn arguments() -> Result<Option<Arguments>, String> {
     Ok(Some(arguments))
 }
 
-/// The viewer, which takes a screenshot of itself and ends if it is to.
+/// The viewer; with `--screenshot` it takes a screenshot of itself and ends.
 struct Window {
     viewer: Viewer,
     screenshot: Option<PathBuf>,
@@ -76,7 +78,7 @@ struct Window {
 }
 
 impl Window {
-    /// Asks for the picture after some frames, and saves it when it is there.
+    /// Requests a screenshot after some frames, and saves it when it has arrived.
     fn take_screenshot(&mut self, context: &egui::Context) {
         let Some(path) = &self.screenshot else { return };
         self.frames += 1;
@@ -88,13 +90,14 @@ impl Window {
             });
             context.send_viewport_cmd(ViewportCommand::Screenshot(callback));
             let mut output = std::io::stdout().lock();
-            // Nobody may read them.
+            // Failing to write is no error: nobody may be reading the probes.
             let _ = self.viewer.probes.iter().try_for_each(|probe| writeln!(output, "{probe}"));
         }
         if let Some(image) = self.taken.lock().unwrap_or_else(PoisonError::into_inner).take() {
             let [width, height] = image.size.map(|side| side as u32);
             let bytes: Vec<u8> = image.pixels.iter().flat_map(|pixel| pixel.to_array()).collect();
-            let saved = image::RgbaImage::from_raw(width, height, bytes).ok_or("an odd size".to_string());
+            let saved =
+                image::RgbaImage::from_raw(width, height, bytes).ok_or("the pixels do not fill the image".to_string());
             let saved = saved.and_then(|picture| picture.save(path).map_err(|error| error.to_string()));
             let message = saved.map_err(|error| format!("cannot write {}: {error}", path.display()));
             *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = message;
@@ -112,8 +115,8 @@ impl eframe::App for Window {
 
 fn run(arguments: Arguments) -> Result<(), String> {
     let read = |path: PathBuf| std::fs::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()));
-    let Arguments { picture, page, methods, in_light, screenshot } = arguments;
-    let start = Start { picture: picture.map(read).transpose()?, page, methods, in_light };
+    let Arguments { picture, page, methods, linear, screenshot } = arguments;
+    let start = Start { picture: picture.map(read).transpose()?, page, methods, linear };
     let outcome = if screenshot.is_some() { Err("the window was closed before its screenshot".into()) } else { Ok(()) };
     let outcome = Arc::new(Mutex::new(outcome));
     let window = ViewportBuilder::default().with_title("upconv viewer").with_inner_size(SIZE);
@@ -128,7 +131,7 @@ fn run(arguments: Arguments) -> Result<(), String> {
     });
     eframe::run_native("upconv viewer", options, make).map_err(|error| match error {
         eframe::Error::AppCreation(error) => error.to_string(),
-        error => format!("{error}; {NEEDED}"),
+        error => format!("{error}; {MISSING_HINT}"),
     })?;
     let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
     std::mem::replace(&mut *outcome, Ok(()))

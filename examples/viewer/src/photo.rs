@@ -12,7 +12,7 @@ use upconv::{Border, Error, UpsampleMode};
 use crate::kernel::Kernel;
 use crate::timing::Clock;
 
-/// More pixels than this, four bytes each, may be more than a GPU has room for.
+/// Most pixels of an upsampled picture. More, four bytes each, may be too many for a GPU's memory.
 const MAX_PIXELS: u128 = 1 << 26;
 
 /// How one side is computed.
@@ -35,7 +35,7 @@ impl Method {
         (Self::Kernel, "transposed convolution"),
     ];
 
-    /// As a word of a command.
+    /// The method that a command line names.
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "nearest" => Some(Self::Nearest),
@@ -51,7 +51,7 @@ impl Method {
         Self::ALL.iter().find(|(method, _)| *method == self).map_or("", |(_, name)| *name)
     }
 
-    /// The upsampling of the colours by the stride; none for the kernel.
+    /// The upsampling of three channels by the factors `stride`; none for [`Method::Kernel`].
     pub fn upsample(self, input_size: [usize; 2], stride: [usize; 2]) -> Option<Result<Upsample2d>> {
         let output_size = std::array::from_fn(|axis| input_size[axis] * stride[axis]);
         let base = Upsample2d { channels: 3, input_size, output_size, ..Default::default() };
@@ -72,13 +72,13 @@ impl Method {
     }
 }
 
-/// What the two sides are made of; a change of it makes new plans.
+/// How the two sides are computed; a change makes new plans.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     pub methods: [Method; 2],
     pub kernel: Kernel,
-    /// Whether sRGB's codes are decoded before, and encoded after.
-    pub in_light: bool,
+    /// Whether sRGB is decoded before the upsampling and encoded after it.
+    pub linear: bool,
 }
 
 /// One side's texture, in which the library writes and from which egui draws.
@@ -90,7 +90,7 @@ pub struct Side {
     pub recipe: String,
 }
 
-/// The photograph, and what is made of it.
+/// The photograph, and its two upsamplings.
 pub struct Photo {
     planner: Planner,
     input: Texture,
@@ -98,7 +98,7 @@ pub struct Photo {
     pub size: [usize; 2],
     made_for: Option<Settings>,
     pub sides: [Option<Side>; 2],
-    /// Why a side is not there.
+    /// Why a side could not be planned.
     pub errors: [Option<String>; 2],
     clock: Option<Clock>,
 }
@@ -127,7 +127,7 @@ impl Photo {
         })
     }
 
-    /// Plans and binds what has changed.
+    /// Plans and binds both sides if the settings have changed.
     pub fn update(&mut self, state: &RenderState, settings: &Settings) {
         if self.made_for.as_ref() == Some(settings) {
             return;
@@ -142,7 +142,7 @@ impl Photo {
         self.made_for = Some(settings.clone());
     }
 
-    /// Gives egui's textures back.
+    /// Frees the textures that egui draws from.
     pub fn free_all(&mut self, state: &RenderState) {
         (0..2).for_each(|number| self.free(state, number));
     }
@@ -155,7 +155,7 @@ impl Photo {
 
     fn side(&self, state: &RenderState, settings: &Settings, method: Method) -> Result<Side> {
         match method.upsample(self.size, settings.kernel.stride) {
-            Some(up) => self.bind(state, &up?, settings.in_light, None),
+            Some(up) => self.bind(state, &up?, settings.linear, None),
             None => {
                 let up = settings.kernel.layer(3, self.size);
                 let weight: Vec<f32> = settings.kernel.weight(3).iter().copied().collect();
@@ -164,14 +164,14 @@ impl Photo {
                     contents: bytemuck::cast_slice(&weight),
                     usage: wgpu::BufferUsages::STORAGE,
                 });
-                self.bind(state, &up, settings.in_light, Some(&weight))
+                self.bind(state, &up, settings.linear, Some(&weight))
             }
         }
     }
 
-    fn bind<O: GpuOp>(&self, state: &RenderState, op: &O, in_light: bool, weight: Option<&Buffer>) -> Result<Side> {
+    fn bind<O: GpuOp>(&self, state: &RenderState, op: &O, linear: bool, weight: Option<&Buffer>) -> Result<Side> {
         let format = TextureFormat::Rgba8Unorm;
-        let pixels = if in_light { PixelFormat::srgb(format) } else { format.into() };
+        let pixels = if linear { PixelFormat::srgb(format) } else { format.into() };
         let plan = self.planner.plan_with(op, &PlanOptions::textures(pixels, pixels))?;
         let shape = op.output()?.shape;
         let size = [shape[2], shape[3]];
@@ -212,13 +212,13 @@ impl Photo {
         self.clock.is_some()
     }
 
-    /// The GPU's time for both sides, of some frames ago; none before the first.
+    /// The GPU's time for both sides some frames ago, in milliseconds; none before the first has arrived.
     pub fn milliseconds(&mut self, state: &RenderState) -> Option<f32> {
         self.clock.as_mut()?.milliseconds(&state.device)
     }
 }
 
-/// Eight bits a channel, without a word on what they stand for.
+/// A texture with eight bits per channel, whose format does not say whether they are sRGB-encoded.
 fn texture(label: &'static str, [height, width]: [u32; 2], usage: TextureUsages) -> wgpu::TextureDescriptor<'static> {
     wgpu::TextureDescriptor {
         label: Some(label),
@@ -232,7 +232,7 @@ fn texture(label: &'static str, [height, width]: [u32; 2], usage: TextureUsages)
     }
 }
 
-/// A picture of a file's bytes, on white where it is transparent.
+/// Decodes a picture file, and puts white behind what is transparent.
 pub fn decode(bytes: &[u8]) -> std::result::Result<RgbaImage, String> {
     let mut picture = image::load_from_memory(bytes).map_err(|error| error.to_string())?.to_rgba8();
     for pixel in picture.pixels_mut() {
@@ -244,14 +244,12 @@ pub fn decode(bytes: &[u8]) -> std::result::Result<RgbaImage, String> {
     Ok(picture)
 }
 
-/// What eframe's device must be able to do; the error names what is missing.
+/// Checks that eframe's device can compute; the error names what is missing.
 pub fn check(state: &RenderState) -> Result<()> {
     let limits = state.device.limits();
-    let (what, wanted) = ("max_compute_workgroups_per_dimension", 1);
-    let available = u64::from(limits.max_compute_workgroups_per_dimension);
-    if available < wanted {
-        Err(Error::RecipeRefused { recipe: "viewer".into(), what, wanted, available })
-    } else {
-        Ok(())
+    let (what, limit) = ("viewer", "max_compute_workgroups_per_dimension");
+    match limits.max_compute_workgroups_per_dimension {
+        0 => Err(Error::LimitTooLow { what, limit, needed: 1, available: 0 }),
+        _ => Ok(()),
     }
 }

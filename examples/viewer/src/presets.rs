@@ -1,6 +1,6 @@
 //! Small matrices and kernels by which four tutorials explain transposed convolution.
 
-/// A matrix with a kernel, both row by row.
+/// A matrix and a kernel: sizes are [rows, columns], numbers are listed row by row.
 pub struct Preset {
     pub name: &'static str,
     pub input: [usize; 2],
@@ -30,9 +30,16 @@ pub const PRESETS: [Preset; 8] = [
         taps: &[0.0, 1.0, 0.0, -1.0, 2.0, 2.0, 0.0, 1.0, 0.0],
         stride: 1,
     },
-    Preset { name: "2x2 with fives", input: [2, 2], values: COUNTED, kernel: [2, 2], taps: &[5.0; 4], stride: 1 },
-    Preset { name: "0 to 3 with 0 to 3", input: [2, 2], values: FROM_0, kernel: [2, 2], taps: FROM_0, stride: 1 },
-    Preset { name: "the same, stride 2", input: [2, 2], values: FROM_0, kernel: [2, 2], taps: FROM_0, stride: 2 },
+    Preset { name: "2x2, kernel of fives", input: [2, 2], values: COUNTED, kernel: [2, 2], taps: &[5.0; 4], stride: 1 },
+    Preset { name: "0 to 3, kernel 0 to 3", input: [2, 2], values: FROM_0, kernel: [2, 2], taps: FROM_0, stride: 1 },
+    Preset {
+        name: "0 to 3, kernel 0 to 3, stride 2",
+        input: [2, 2],
+        values: FROM_0,
+        kernel: [2, 2],
+        taps: FROM_0,
+        stride: 2,
+    },
     Preset { name: "checkerboard of ones", input: [2, 2], values: COUNTED, kernel: [3, 3], taps: &[1.0; 9], stride: 2 },
     Preset {
         name: "1 to 9, stride 2",
@@ -43,7 +50,7 @@ pub const PRESETS: [Preset; 8] = [
         stride: 2,
     },
     Preset {
-        name: "4x4 with 2x3, stride 2",
+        name: "4x4, kernel 2x3, stride 2",
         input: [4, 4],
         values: &[0.0, 1.0, 1.0, 2.0, 3.0, 4.0, 0.0, 5.0, 6.0, 7.0, 0.0, 8.0, 2.0, 3.0, 4.0, 4.0],
         kernel: [2, 3],

@@ -1,11 +1,11 @@
-//! Where things were drawn, for whoever checks a screenshot.
+//! Where the viewer has drawn what, for tests that check a screenshot.
 
 use eframe::egui::Rect;
 
-/// What lies in a rectangle of the window.
+/// A rectangle of the window, and what is drawn in it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Probe {
-    /// A line of words without spaces in them, such as `cell output 0 3 2.5`.
+    /// Words separated by spaces, such as `cell output 0 3 2.5`.
     pub what: String,
     pub rect: Rect,
 }

@@ -1,4 +1,4 @@
-//! The GPU's own time of a pass, without waiting for it: a value of some frames ago.
+//! The GPU's own time of a pass, read without waiting for it: the value is some frames old.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -8,10 +8,10 @@ use upconv::wgpu::{
     MapMode, QuerySet, QuerySetDescriptor, QueryType, Queue,
 };
 
-/// Two ticks of eight bytes.
+/// Two timestamps of eight bytes.
 const BYTES: u64 = 16;
 
-/// What the staging buffer is doing.
+/// States of the staging buffer.
 const FREE: u8 = 0;
 const UNDER_WAY: u8 = 1;
 const MAPPED: u8 = 2;
@@ -27,7 +27,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// None where the device has no clock.
+    /// None where the device has no timestamp queries.
     pub fn new(device: &Device, queue: &Queue) -> Option<Self> {
         if !device.features().contains(Features::TIMESTAMP_QUERY) {
             return None;
@@ -54,7 +54,7 @@ impl Clock {
         })
     }
 
-    /// For the pass that is measured.
+    /// The timestamp writes of the pass that is measured.
     pub fn writes(&self) -> ComputePassTimestampWrites<'_> {
         ComputePassTimestampWrites {
             query_set: &self.queries,
@@ -63,7 +63,8 @@ impl Clock {
         }
     }
 
-    /// After the pass, if the last value has come; gives whether there is something to read once this was submitted.
+    /// Records a copy of the timestamps after the pass, if the staging buffer is free. Returns whether it did: then
+    /// [`Clock::request`] is due after the submission.
     pub fn resolve(&self, encoder: &mut CommandEncoder) -> bool {
         encoder.resolve_query_set(&self.queries, 0..2, &self.resolved, 0);
         let free = self.state.load(Ordering::Acquire) == FREE;
@@ -73,7 +74,7 @@ impl Clock {
         free
     }
 
-    /// After the submission.
+    /// Maps the staging buffer, after the submission.
     pub fn request(&self) {
         let state = self.state.clone();
         state.store(UNDER_WAY, Ordering::Release);
@@ -82,14 +83,14 @@ impl Clock {
         });
     }
 
-    /// The last value that has come.
+    /// The last time that has arrived, in milliseconds.
     pub fn milliseconds(&mut self, device: &Device) -> Option<f32> {
-        // It does not wait; in a browser it does nothing.
+        // This poll does not wait; in a browser it does nothing.
         let _ = device.poll(wgpu::PollType::Poll);
         if self.state.load(Ordering::Acquire) == MAPPED {
             if let Ok(view) = self.staging.slice(..).get_mapped_range() {
                 let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&view);
-                self.milliseconds = Some(ticks[1].wrapping_sub(ticks[0]) as f32 * self.period / 1e6);
+                self.milliseconds = Some(ticks[1].saturating_sub(ticks[0]) as f32 * self.period / 1e6);
             }
             self.staging.unmap();
             self.state.store(FREE, Ordering::Release);

@@ -24,7 +24,8 @@ pub fn main() {
 
 async fn start(document: &Document) -> Result<(), String> {
     let canvas = document.get_element_by_id(CANVAS).ok_or("the page has no canvas")?;
-    let canvas = canvas.dyn_into::<HtmlCanvasElement>().map_err(|_| "the page's canvas is none")?;
+    let canvas =
+        canvas.dyn_into::<HtmlCanvasElement>().map_err(|_| "the page's element for the canvas is of another kind")?;
     let page = match document.location().and_then(|location| location.hash().ok()).as_deref() {
         Some("#matrices") => Page::Matrices,
         _ => Page::Photograph,

@@ -1,5 +1,5 @@
-//! The window's screenshot: every pixel of both pictures, and the colour of every cell, are what the library's CPU
-//! reference and the program's colours say. Needs a display, or Xvfb, which is started if there is none.
+//! Checks screenshots of the window: every pixel of both pictures against the library's CPU reference, and every cell's
+//! colour against `cells::color`. Needs a display, or Xvfb, which is started if there is none.
 
 #![cfg(target_os = "linux")]
 
@@ -14,10 +14,10 @@ use viewer::kernel::Kernel;
 use viewer::photo::Method;
 use viewer::presets::PRESETS;
 
-/// The photograph that the window begins with.
+/// The photograph that the window shows at first.
 const PHOTOGRAPH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../upscale/astronaut.png");
 
-/// A display without a screen, for as long as it lives.
+/// The display of the environment, or an Xvfb that runs until this is dropped.
 struct Display {
     name: String,
     server: Option<Child>,
@@ -46,27 +46,27 @@ impl Display {
 impl Drop for Display {
     fn drop(&mut self) {
         if let Some(server) = &mut self.server {
-            // It may be gone already.
+            // Xvfb may have ended already.
             let _ = server.kill();
             let _ = server.wait();
         }
     }
 }
 
-/// A line of the program: its words, and the rectangle in pixels.
+/// A probe that the program printed: its words, and its rectangle (x, y, width, height) in pixels.
 struct Probe {
     words: Vec<String>,
     at: [i64; 4],
 }
 
-/// Runs the program without a screen of its own.
+/// Runs the program on an X display.
 fn run(display: &str, arguments: &[&str]) -> Output {
     let mut program = Command::new(env!("CARGO_BIN_EXE_viewer"));
     program.args(arguments).env("DISPLAY", display).env_remove("WAYLAND_DISPLAY");
     program.output().expect("the viewer starts")
 }
 
-/// Runs the program for a screenshot; gives the picture, and what it says of it.
+/// Runs the program for a screenshot; returns the picture, and the probes that the program prints.
 fn screenshot(name: &str, arguments: &[&str]) -> (RgbaImage, Vec<Probe>) {
     let display = Display::new();
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.png"));
@@ -105,7 +105,7 @@ fn reference(method: Method, encoding: ColorEncoding) -> Array4<f64> {
     values.into_dimensionality().expect("a picture")
 }
 
-/// Every pixel of a side that is seen, but for the divider: within a code of the reference's.
+/// Checks that every visible pixel of a side, except near the divider, is within one 8-bit step of the reference.
 fn check_side(shot: &RgbaImage, probes: &[Probe], side: &str, method: Method, encoding: ColorEncoding) {
     let expected = reference(method, encoding);
     let [left, top, width, height] = find(probes, &["picture", side]).at;
@@ -141,12 +141,12 @@ fn both_sides_are_the_photograph_by_their_methods() {
 
 #[test]
 fn light_is_what_is_filtered_if_asked_for() {
-    let (shot, probes) = screenshot("light", &["--left", "kernel", "--right", "lanczos", "--in-light"]);
+    let (shot, probes) = screenshot("light", &["--left", "kernel", "--right", "lanczos", "--linear"]);
     check_side(&shot, &probes, "left", Method::Kernel, ColorEncoding::Srgb);
     check_side(&shot, &probes, "right", Method::Lanczos, ColorEncoding::Srgb);
 }
 
-/// The first preset's matrices: values where they belong, in their colours.
+/// The first preset's matrices are drawn with every value in its place and its colour.
 #[test]
 fn cells_show_the_matrices() {
     let (shot, probes) = screenshot("matrices", &["--page", "matrices"]);

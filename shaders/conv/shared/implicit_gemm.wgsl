@@ -1,4 +1,5 @@
-// A convolution or its transpose as a matrix product, without a matrix in memory: put after the shaders that do it.
+// A convolution or its transpose as an implicit GEMM: a matrix product whose matrices are never written. This file is
+// appended to the shaders that compute it.
 //
 // For each group, rows are output channels (`merged`: every pair of a channel and a phase), columns are blocks of
 // output positions of all images, and the sum runs over input channels and taps. On each axis, output q, sample i and
@@ -6,30 +7,32 @@
 //
 //     q = block * q_step + phase - q_pad
 //     i = block * i_step + shift(phase) + m * m_step        for m = 0, 1, ...
-//     t = first(phase) + m * t_step                         as far as it is in the kernel
+//     t = first(phase) + m * t_step                         if 0 <= t < kernel
 //
 // A transposed convolution has as many phases as its stride: with a = q + pad = block * stride + phase,
 // t * dilation = a (mod stride) has the solutions first, first + stride/gcd, ... if gcd = gcd(stride, dilation) divides
 // the phase, else none; i = (a - t * dilation) / stride. Where the dilation is 1, first = phase and shift = 0: all
 // phases read the same samples, and can be rows of one product.
 //
-// A convolution has one phase, q = block, i = block * stride - pad + m * dilation, t = m; or, where the dilation is 1,
-// as many as one likes: i = (block * phases + phase) * stride - pad + t, and with m = t + phase * stride all phases
-// read the same samples again.
+// A convolution has one phase: q = block, i = block * stride - pad + m * dilation, t = m. Where the dilation is 1, any
+// number of neighbouring outputs can be the phases of a block: i = (block * phases + phase) * stride - pad + t, and
+// with m = t + phase * stride all phases read the same samples again.
 
 // One spatial axis, in the names of the equations above.
 struct Axis {
     input: i32,       // samples of the input: i is in the input if 0 <= i < input
     kernel: i32,      // taps of the kernel: t is in the kernel if 0 <= t < kernel
-    taps: i32,        // values of m that the loop visits if merged: m = 0 .. taps - 1
+    taps: i32,        // if merged, the loop visits m = 0 .. taps - 1 for all phases
     phases: i32,      // phases of an output index: 0 <= phase < phases
     gcd: i32,         // gcd(stride, dilation) of a transposed convolution; 1 in a convolution
-    inverse: u32,     // of dilation / gcd modulo stride / gcd: first(phase) = phase / gcd * inverse mod (phases / gcd)
-    t_phase: i32,     // and first(phase) has phase * t_phase more: -stride in a convolution, else 0
+    // first(phase) = (phase / gcd * inverse) mod (phases / gcd) + phase * t_phase, if gcd divides phase. Transposed:
+    // inverse * (dilation / gcd) = 1 (mod stride / gcd), t_phase = 0. Convolution: inverse = 0, t_phase = -stride.
+    inverse: u32,
+    t_phase: i32,
     t_step: i32,      // t = first(phase) + m * t_step
     m_step: i32,      // i = block * i_step + shift(phase) + m * m_step
     i_step: i32,      // i = block * i_step + shift(phase) + m * m_step
-    i_base: i32,      // shift(phase) = i_base + (phase + first(phase) * m_step * gcd) / phases, unless merged
+    i_base: i32,      // shift(phase) = i_base + (phase + first(phase) * m_step * gcd) / phases; if merged, i_base
     q_step: i32,      // q = block * q_step + phase - q_pad
     q_pad: i32,       // q = block * q_step + phase - q_pad
     first_block: i32, // this dispatch's first block: block = first_block .. first_block + blocks - 1
@@ -45,39 +48,39 @@ struct Params {
     d: Axis,
     h: Axis,
     w: Axis,
-    batch_count: u32,
-    first_group: u32,    // groups of this dispatch
-    group_count: u32,
-    first_channel: u32,  // output channels of each of these groups
-    channel_count: u32,
-    in_per_group: u32,
-    out_per_group: u32,
-    first_in: u32,       // input channels of each group that this dispatch sums
-    count_in: u32,
-    slice_in: u32,       // input channels that one workgroup sums
-    slices: u32,         // slices of the sum
-    accumulate: u32,     // 1: go on from the sum that is in the output
-    finish: u32,         // 1: the sum is whole; bias and activation are due
-    x_base: u32,
-    x_batch: u32,
-    x_channel: u32,
-    w_base: u32,
-    w_group: u32,
-    w_out: u32,
-    w_in: u32,
-    b_base: u32,
-    b_stride: u32,
-    y_base: u32,
-    y_batch: u32,
-    y_channel: u32,
-    y_slice: u32,
-    row_tiles: u32,      // tiles that the rows of a group come to
-    row_workgroups: u32, // workgroups in one row of the grid; rows are folded into y
-    alpha: f32,          // slope, or the clip's lower end
-    beta: f32,           // the clip's upper end
+    batch_count: u32,    // images of this dispatch
+    first_group: u32,    // this dispatch's first group
+    group_count: u32,    // and how many groups it computes
+    first_channel: u32,  // in each of these groups, the first output channel that this dispatch computes
+    channel_count: u32,  // and how many output channels it computes there
+    in_per_group: u32,   // input channels of a group
+    out_per_group: u32,  // output channels of a group
+    first_in: u32,       // in each group, the first input channel that this dispatch sums
+    count_in: u32,       // and how many input channels it sums
+    slice_in: u32,       // input channels of a slice, which one workgroup sums
+    slices: u32,         // slices into which this dispatch's input channels are cut
+    accumulate: u32,     // 1: go on from the sums that an earlier dispatch left in y
+    sum_is_complete: u32, // 1: this dispatch ends the sums, and applies bias and activation
+    x_base: u32,         // address of channel 0, sample 0 in this dispatch's first image
+    x_batch: u32,        // from one image to the next
+    x_channel: u32,      // from one channel to the next
+    w_base: u32,         // address of the first weight
+    w_group: u32,        // from one group to the next
+    w_out: u32,          // from one output channel of a group to the next
+    w_in: u32,           // from one input channel of a group to the next
+    b_base: u32,         // address of channel 0's bias
+    b_stride: u32,       // from one channel's bias to the next
+    y_base: u32,         // address of channel 0, output 0 in this dispatch's first image and first slice
+    y_batch: u32,        // from one image to the next
+    y_channel: u32,      // from one channel to the next
+    y_slice: u32,        // from one slice's partial sum to the next
+    row_tiles: u32,      // tiles into which the rows of a group are cut
+    row_workgroups: u32, // workgroups in one row of the grid: number = id.y * row_workgroups + id.x
+    alpha: f32,          // the leaky ReLU's slope, or the clip's lower bound
+    beta: f32,           // the clip's upper bound
 }
 
-override merged: bool = false;
+override merged: bool = false; // whether the rows of a product hold all phases
 override has_bias: bool = false;
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -86,11 +89,12 @@ override has_bias: bool = false;
 @group(0) @binding(3) var<storage, read> b: array<In>;
 @group(0) @binding(4) var<storage, read_write> y: array<Out>;
 
-// Input channels that are summed for one tap before the next tap's turn. A sum is only split at multiples of it, so
-// that the order of its terms stays.
+// The loop sums this many input channels at one tap, then goes on to the next tap. A sum is only split at multiples of
+// it, so that its terms keep their order.
 const CHANNELS = 32u;
 
-// The tap of m = 0 for a phase of an axis. Those that are merged begin with phase 0, whose tap is 0.
+// first(phase) of the equations above; past the kernel for a phase that has no tap. 0 if phases are merged: then
+// `merged_taps` computes it for each row.
 fn first_tap(phase: i32, axis: Axis) -> i32 {
     if (merged) {
         return 0;
@@ -101,24 +105,24 @@ fn first_tap(phase: i32, axis: Axis) -> i32 {
     return select(axis.kernel, tap, phase % axis.gcd == 0);
 }
 
-// The same for four phases that are merged: without a division, as their dilation is 1.
+// first(phase) for four merged phases. It takes no division, as an axis with several merged phases has dilation 1.
 fn merged_taps(phase: vec4<i32>, axis: Axis) -> vec4<i32> {
     return phase * (i32(axis.inverse) + axis.t_phase);
 }
 
-// What a phase with this first tap adds to i.
+// shift(phase) of the equations above, for a phase whose first tap is `tap`.
 fn shift(phase: i32, tap: i32, axis: Axis) -> i32 {
     if (merged) {
         return axis.i_base;
     }
-    // tap * dilation could pass 2^31 for a tap that is not in the kernel at all; it is used for nothing. Of one that
-    // is, the quotient is exact; -m_step * gcd is a transposed convolution's dilation.
+    // In a transposed convolution -m_step * gcd is the dilation. For a tap inside the kernel the quotient is exact; for
+    // a tap outside, tap * dilation could pass 2^31, and the quotient is not used.
     let quotient = (phase + tap * axis.m_step * axis.gcd) / axis.phases;
     return axis.i_base + select(quotient, 0, tap >= axis.kernel);
 }
 
 // The number of taps that the loop visits on an axis: m runs from 0 to this minus 1. Each phase has its own number;
-// merged phases share the largest, and a phase that has fewer taps meets none of the kernel in the rest.
+// merged phases share the largest, and for a phase with fewer taps the other m give taps outside the kernel.
 fn taps_of(tap: i32, axis: Axis) -> i32 {
     if (merged) {
         return axis.taps;
@@ -129,14 +133,14 @@ fn taps_of(tap: i32, axis: Axis) -> i32 {
 // What a workgroup computes: a tile of one group's rows and columns, of one slice of the sum.
 struct Work {
     group: u32,
-    first_in: u32, // input channels of the group
-    count_in: u32,
-    y_at: u32,     // where the slice's output 0 is
-    phase: vec3<i32>, // of all its rows, unless merged
-    tap: vec3<i32>,   // and its first tap
-    taps: vec3<i32>,
-    first_row: u32,
-    first_column: u32,
+    first_in: u32, // the slice's first input channel in the group
+    count_in: u32, // and how many input channels it sums
+    y_at: u32,     // address of the slice's output 0
+    phase: vec3<i32>, // the phase of all rows; 0 if merged
+    tap: vec3<i32>,   // first(phase); 0 if merged
+    taps: vec3<i32>,  // values of m that the loop visits
+    first_row: u32,    // the tile's first row in its group
+    first_column: u32, // the tile's first column
 }
 
 fn work_of(number: u32, rows: u32, columns: u32) -> Work {
@@ -166,23 +170,23 @@ fn work_of(number: u32, rows: u32, columns: u32) -> Work {
 
 // Where the outputs of four rows go.
 struct Outputs {
-    y_at: vec4<u32>, // the output of image 0 and block 0
+    y_at: vec4<u32>, // address of the output of block 0 in image 0
     phase_d: vec4<i32>,
     phase_h: vec4<i32>,
     phase_w: vec4<i32>,
     bias: vec4<f32>,
-    exist: vec4<u32>,
+    exist: vec4<u32>, // 1 for a row that exists
 }
 
-// Where their weights come from.
+// Where the weights of four rows come from.
 struct Rows {
-    w_at: vec4<u32>,  // that of the first input channel and m = 0
+    w_at: vec4<u32>,  // address of the weight of the first input channel and m = 0
     tap_d: vec4<i32>, // t of m = 0; past the kernel for a row that does not exist
     tap_h: vec4<i32>,
     tap_w: vec4<i32>,
 }
 
-// Channels, counted from first_channel, and phases of the four rows from number on.
+// Channels, counted from first_channel, and phases of the tile's four rows from `number` on.
 struct Places {
     channel: vec4<u32>,
     d: vec4<i32>,
@@ -195,7 +199,7 @@ fn places_of(work: Work, number: u32) -> Places {
     if (!merged) {
         return Places(rest, vec4(work.phase.x), vec4(work.phase.y), vec4(work.phase.z));
     }
-    // A remainder is a second division to some drivers, so that it is made of the quotient.
+    // Some drivers divide again for a remainder, so the remainders are computed from the quotients.
     let phases = vec3<u32>(vec3(params.d.phases, params.h.phases, params.w.phases));
     let by_w = rest / phases.z;
     let by_h = by_w / phases.y;
@@ -231,8 +235,8 @@ fn outputs_of(work: Work, number: u32) -> Outputs {
         + vec4<u32>(places.h - params.h.q_pad) * params.h.y_stride
         + vec4<u32>(places.w - params.w.q_pad) * params.w.y_stride;
     var bias = vec4(0.0);
-    if (has_bias && params.finish != 0u) {
-        // Past the last channel it is read and not used.
+    if (has_bias && params.sum_is_complete != 0u) {
+        // Past the last channel a bias is read, but not used.
         let at = params.b_base + channel * params.b_stride;
         bias = vec4(f32(b[at.x]), f32(b[at.y]), f32(b[at.z]), f32(b[at.w]));
     }
@@ -240,13 +244,13 @@ fn outputs_of(work: Work, number: u32) -> Outputs {
     return Outputs(y_at, places.d, places.h, places.w, bias, exist);
 }
 
-// Four columns.
+// Four columns: where their samples come from, and which outputs they stand for.
 struct Columns {
-    x_at: vec4<u32>, // the sample of the first input channel and m = 0
+    x_at: vec4<u32>, // address of the sample of the first input channel and m = 0
     i_d: vec4<i32>,  // i of m = 0
     i_h: vec4<i32>,
     i_w: vec4<i32>,
-    y_at: vec4<u32>, // what the image and the block add to a row's y_at
+    y_at: vec4<u32>, // added to a row's y_at for the column's image and block
     q_d: vec4<i32>,  // q of phase 0
     q_h: vec4<i32>,
     q_w: vec4<i32>,
@@ -277,8 +281,8 @@ fn columns_of(work: Work, number: vec4<u32>) -> Columns {
         x_at, i_d, i_h, i_w, y_at, q_d - params.d.q_pad, q_h - params.h.q_pad, q_w - params.w.q_pad, exist);
 }
 
-// Where four rows or columns are read from at one tap, and how far the next input channel is; what is not there is read
-// at address 0 over and over, and counts as 0.
+// Where four rows or columns are read at one tap: addresses, and the step to the next input channel. A weight or sample
+// that does not exist is read at address 0 with step 0, and counts as 0.
 struct Reads {
     at: vec4<u32>,
     step: vec4<u32>,
@@ -349,7 +353,7 @@ fn store_row(outputs: Outputs, i: u32, columns: Columns, sums: vec4<f32>) {
     let there = exist(outputs, i, columns);
     let at = outputs.y_at[i] + columns.y_at;
     var values = sums;
-    if (params.finish != 0u) {
+    if (params.sum_is_complete != 0u) {
         values = activate(sums + outputs.bias[i]);
     }
     if (there.x) { y[at.x] = Out(values.x); }

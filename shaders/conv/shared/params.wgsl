@@ -1,32 +1,32 @@
-// What the shaders of a convolution and of its transpose that are no matrix products take.
+// Uniforms and bindings of the shaders of a convolution and of its transpose that are no matrix products.
 
 struct Params {
     d: Axis,
     h: Axis,
     w: Axis,
-    batch_count: u32,
-    first_channel: u32, // output channels of this dispatch
-    channel_count: u32,
-    in_per_group: u32,
-    out_per_group: u32,
-    first_in: u32,      // input channels of each group that this dispatch sums
-    count_in: u32,
-    accumulate: u32,    // 1: go on from the sum that is in the output
-    x_base: u32,
-    x_batch: u32,
-    x_channel: u32,
-    w_base: u32,
-    w_out: u32,
-    w_in: u32,
-    b_base: u32,
-    b_stride: u32,
-    y_base: u32,
-    y_batch: u32,
-    y_channel: u32,
-    row_threads: u32,   // threads in one row of workgroups; rows are folded into y
-    finish: u32,        // 1: the sum is whole, and the activation is due
-    alpha: f32,         // slope, or the clip's lower end
-    beta: f32,          // the clip's upper end
+    batch_count: u32,   // images of this dispatch
+    first_channel: u32, // this dispatch's first output channel
+    channel_count: u32, // and how many output channels it computes
+    in_per_group: u32,  // input channels of a group
+    out_per_group: u32, // output channels of a group
+    first_in: u32,      // in each group, the first input channel that this dispatch sums
+    count_in: u32,      // and how many input channels it sums
+    accumulate: u32,    // 1: go on from the sum that an earlier dispatch left in y; 0: from the bias, or 0
+    x_base: u32,        // address of channel 0, sample 0 in this dispatch's first image
+    x_batch: u32,       // from one image to the next
+    x_channel: u32,     // from one channel to the next
+    w_base: u32,        // address of the first weight
+    w_out: u32,         // from one output channel to the next
+    w_in: u32,          // from one input channel to the next
+    b_base: u32,        // address of channel 0's bias
+    b_stride: u32,      // from one channel's bias to the next
+    y_base: u32,        // address of channel 0, output 0 in this dispatch's first image
+    y_batch: u32,       // from one image to the next
+    y_channel: u32,     // from one channel to the next
+    row_threads: u32,   // threads of one row of workgroups: thread = id.y * row_threads + id.x
+    sum_is_complete: u32, // 1: this dispatch ends the sums, and applies the activation
+    alpha: f32,         // the leaky ReLU's slope, or the clip's lower bound
+    beta: f32,          // the clip's upper bound
 }
 
 override has_bias: bool = false;

@@ -1,12 +1,12 @@
 // The taps of an output of a convolution: output o and tap t read input  base + t * dilation  with
 // base = o * stride - pad.
 
-const DIRECTION = 1; // of the samples from tap to tap
+const DIRECTION = 1; // the sample's index rises from tap to tap
 
 struct Taps {
     first: i32, // first tap that lands in the input
-    index: i32, // the sample it reads; the next tap's is index_step higher
-    count: i32,
+    index: i32, // the sample that this tap reads; the next tap's is index_step higher
+    count: i32, // taps from the first on; 0 or less: none
 }
 
 fn taps_of(o: u32, axis: Axis) -> Taps {
@@ -19,6 +19,6 @@ fn taps_of(o: u32, axis: Axis) -> Taps {
         return Taps(0, 0, 0);
     }
     let last = min(room / axis.index_step, axis.kernel - 1);
-    // The count may be negative, which is no tap either.
+    // A negative count means no tap, as 0 does.
     return Taps(first, base + first * axis.index_step, last - first + 1);
 }

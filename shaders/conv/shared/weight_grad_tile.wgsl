@@ -1,22 +1,23 @@
-// The weight's gradient as a matrix product, without a matrix in memory: put after the two shaders that do it.
+// The weight's gradient as an implicit GEMM: a matrix product whose matrices are never written. This file is appended
+// to the two shaders that compute it.
 //
 // For each group, rows are narrow channels, columns are pairs of a wide channel and a tap, and the sum runs over images
-// and narrow positions, in their order.
+// and narrow positions, in row-major order.
 
-override split: bool = false; // whether sums go on from one dispatch to the next
+override split: bool = false; // whether sums continue from one dispatch to the next
 
 // What a workgroup computes: a tile of one group's rows and columns, of one slice of the sum.
 struct Work {
     group: u32,        // the first row's group
-    first_channel: u32, // the group's first row in this dispatch is this narrow channel
-    first_row: u32,
-    row_count: u32,    // rows of the group
-    first_column: u32,
-    slice: u32,
+    first_channel: u32, // the narrow channel of row 0, counted over all groups
+    first_row: u32,    // the tile's first row
+    row_count: u32,    // rows of the group in this dispatch
+    first_column: u32, // the tile's first column
+    slice: u32,        // counted from this dispatch's first slice
 }
 
 fn work_of(number: u32, rows: u32, columns: u32) -> Work {
-    // A dispatch has part of one group, or whole groups.
+    // A dispatch has a part of one group's narrow channels, or whole groups.
     let row_count = min(params.count_narrow, params.narrow_per_group);
     let column_count = params.count_wide * params.d.count * params.h.count * params.w.count;
     let row_tiles = (row_count + rows - 1u) / rows;
@@ -37,19 +38,20 @@ fn work_of(number: u32, rows: u32, columns: u32) -> Work {
         slice);
 }
 
-// Where position 0 of image 0 of four rows is; some address for a row that does not exist, whose sums go nowhere.
+// The addresses of four rows at position 0 of this dispatch's first image. A row that does not exist gets the last
+// row's address, and its sums are not stored.
 fn rows_of(work: Work, number: u32) -> vec4<u32> {
     let row = min(work.first_row + number + vec4<u32>(0u, 1u, 2u, 3u), vec4(work.row_count - 1u));
     return params.narrow_base + (work.first_channel + row) * params.narrow_channel;
 }
 
-// Four columns.
+// Four columns: where their samples come from, and where their sums go.
 struct Columns {
-    x_at: vec4<u32>, // sample 0 of image 0 of the wide channel
-    q_d: vec4<i32>,  // the wide sample that position 0 meets
+    x_at: vec4<u32>, // address of sample 0 of the wide channel in this dispatch's first image
+    q_d: vec4<i32>,  // the wide index that narrow index 0 reads: tap * dilation - pad
     q_h: vec4<i32>,
     q_w: vec4<i32>,
-    y_at: vec4<u32>, // the weight of narrow channel 0, in this slice
+    y_at: vec4<u32>, // address of the weight of narrow channel 0, in this slice
     exist: vec4<bool>,
 }
 
@@ -72,18 +74,18 @@ fn columns_of(work: Work, number: vec4<u32>) -> Columns {
     return Columns(x_at, q_d, q_h, q_w, y_at, exist);
 }
 
-// This slice's part of the dispatch: positions lead.. of the first slice, and count in all. None for a workgroup that
-// is there to fill the grid.
+// The positions of a slice that this dispatch sums: from x up to y, counted from the dispatch's first position. The
+// first slice begins at its position `lead`. The range is empty for a workgroup that only fills the grid.
 fn range_of(slice: u32) -> vec2<u32> {
     let start = max(slice * params.slice, params.lead) - params.lead;
     let end = min((slice + 1u) * params.slice - params.lead, params.count);
     return select(vec2(0u), vec2(start, end), slice < params.slices);
 }
 
-// A position of this dispatch.
+// A position of this dispatch: what it adds to addresses, and the narrow index on each axis.
 struct Place {
-    narrow_at: u32, // what it adds to a row's address
-    wide_at: u32,   // and its image to a column's
+    narrow_at: u32, // added to a row's address
+    wide_at: u32,   // added to a column's address, for the image
     plane: i32,
     row: i32,
     column: i32,
@@ -106,17 +108,17 @@ fn read_rows(at: vec4<u32>) -> vec4<f32> {
     return vec4(f32(narrow[at.x]), f32(narrow[at.y]), f32(narrow[at.z]), f32(narrow[at.w]));
 }
 
-// The samples that four columns meet, or 0 in the padding.
+// The samples that four columns read, or 0 in the padding.
 fn read_columns(line: vec4<u32>, q: vec4<i32>, in_line: vec4<bool>) -> vec4<f32> {
     let there = in_line & (q >= vec4(0)) & (q < vec4(params.w.wide));
     let at = select(vec4(0u), line + vec4<u32>(q) * params.w.wide_stride, there);
     return select(vec4(0.0), vec4(f32(wide[at.x]), f32(wide[at.y]), f32(wide[at.z]), f32(wide[at.w])), there);
 }
 
-// The row of wide samples that each of four columns meets at a place.
+// The row of wide samples that each of four columns reads at a place.
 struct Lines {
-    at: vec4<u32>,
-    there: vec4<bool>,
+    at: vec4<u32>,      // address of the row's sample 0
+    there: vec4<bool>,  // whether the column exists, and the row is not padding
 }
 
 fn lines_of(columns: Columns, place: Place) -> Lines {
@@ -135,7 +137,7 @@ fn load_row(work: Work, row: u32, columns: Columns) -> vec4<f32> {
     return select(vec4(0.0), vec4(f32(y[at.x]), f32(y[at.y]), f32(y[at.z]), f32(y[at.w])), there);
 }
 
-// The sums of four rows and columns that an earlier dispatch left of the first slice; the others begin.
+// The sums of four rows and columns: what an earlier dispatch left of them in the first slice, else zeros.
 fn load(work: Work, number: u32, columns: Columns) -> mat4x4<f32> {
     if (work.slice > 0u || params.accumulate == 0u) {
         return mat4x4<f32>();

@@ -1,10 +1,10 @@
-// What a thread computes that has four rows of one column in several channels.
+// The block of outputs that a thread computes: four rows of one column, in several channels.
 
 struct Block {
-    n: u32,
-    channel: u32, // the first
+    n: u32,       // the image, counted from this dispatch's first
+    channel: u32, // the first channel, counted from this dispatch's first
     slice: u32,
-    row: u32,     // the first
+    row: u32,     // the first row
     end: u32,     // one past the dispatch's last row
     column: u32,
 }

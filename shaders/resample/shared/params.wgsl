@@ -1,17 +1,17 @@
-// What the shaders of a resampling take.
+// Uniforms and bindings of the resampling shaders.
 //
-// A table has a row of entries for each output index of its axis: a sample's index and its weight. Both are worked out
-// exactly on the host; the weights are rounded once to f32. A gradient's table is the transposed one, where an output
-// may have fewer taps than another, or none: END fills its row.
+// A table has a row of entries for each output index of its axis: a sample's index and its weight. The host computes
+// indices exactly, and weights in f64, which it rounds to f32. A gradient's table is the transpose of the forward one,
+// where an output may have fewer taps than another, or none: END fills its row.
 
 struct Axis {
     first: u32,    // this dispatch's first output index
     count: u32,    // output indices of this dispatch
     taps: u32,     // entries in a row of the table
     table: u32,    // where the row of output index 0 would lie in the bound part of the table, modulo 2^32
-    x_stride: u32, // elements, modulo 2^32 like every address here
-    y_stride: u32,
-    unused_0: u32,
+    x_stride: u32, // elements from one sample to the next, modulo 2^32 like every address here
+    y_stride: u32, // elements from one output to the next
+    unused_0: u32, // fills the struct to a multiple of 16 bytes
     unused_1: u32,
 }
 
@@ -19,16 +19,16 @@ struct Params {
     d: Axis,
     h: Axis,
     w: Axis,
-    batch_count: u32,
-    channel_count: u32,
-    x_base: u32,
-    x_batch: u32,
-    x_channel: u32,
-    y_base: u32,
-    y_batch: u32,
-    y_channel: u32,
-    row_threads: u32, // threads in one row of workgroups; rows are folded into y
-    extrapolation: f32,
+    batch_count: u32,   // images of this dispatch
+    channel_count: u32, // channels of this dispatch
+    x_base: u32,        // address of sample 0 in this dispatch's first image and channel
+    x_batch: u32,       // from one image to the next
+    x_channel: u32,     // from one channel to the next
+    y_base: u32,        // address of output 0 in this dispatch's first image and channel
+    y_batch: u32,       // from one image to the next
+    y_channel: u32,     // from one channel to the next
+    row_threads: u32,   // threads of one row of workgroups: thread = id.y * row_threads + id.x
+    extrapolation: f32, // the output where a table says OUTSIDE
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

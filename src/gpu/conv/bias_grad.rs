@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::split_k::{Epilogue, PartSlices, Slices, SplitK, add_empty_sum};
 use crate::dtype::FloatType;
 use crate::error::Result;
-use crate::geometry::{at_most, three};
+use crate::geometry::{at_most, pad_to_three_axes};
 use crate::gpu::program::builder::ProgramBuilder;
 use crate::gpu::program::context::{GpuOp, LowerContext};
 use crate::gpu::program::operand::LaidOutTensor;
@@ -21,36 +21,37 @@ use crate::ops::conv::bias_grad::ConvBiasGrad;
 use crate::ops::op::Op;
 
 uniform! {
-    /// One axis of [`BiasGradParams`]; 16 bytes.
+    /// One spatial axis of [`BiasGradParams`]; 16 bytes.
     BiasGradAxis {
-        size: u32,
-        x_stride: u32,
-        unused_0: u32,
+        size: u32,     // samples of x
+        x_stride: u32, // elements from one sample to the next, modulo 2^32
+        unused_0: u32, // fills the struct to a multiple of 16 bytes
         unused_1: u32,
     }
 }
 
 uniform! {
-    /// `Params` of the bias gradient's shader.
+    /// `Params` of the bias gradient's shader: x is the gradient of the layer's output, y the bias's gradient or its
+    /// partial sums. Addresses and strides count elements, modulo 2³².
     BiasGradParams {
-        d: BiasGradAxis,
-        h: BiasGradAxis,
-        w: BiasGradAxis,
-        first_channel: u32,
-        channel_count: u32,
-        first: u32,
-        count: u32,
-        slice: u32,
-        slices: u32,
-        lead: u32,
-        accumulate: u32,
-        x_base: u32,
-        x_batch: u32,
-        x_channel: u32,
-        y_base: u32,
-        y_channel: u32,
-        y_slice: u32,
-        row_threads: u32,
+        d: BiasGradAxis,    // depth
+        h: BiasGradAxis,    // height
+        w: BiasGradAxis,    // width
+        first_channel: u32, // this dispatch's first channel
+        channel_count: u32, // channels of this dispatch
+        first: u32,         // this dispatch's first sample, counted from the start of its first image
+        count: u32,         // samples of each channel that this dispatch sums
+        slice: u32,         // samples in a slice of the sum
+        slices: u32,        // slices that this dispatch sums, whole or in part
+        lead: u32,          // samples of its first slice that earlier dispatches have summed
+        accumulate: u32,    // 1: the first slice goes on from the sum that an earlier dispatch left in y
+        x_base: u32,        // address of channel 0, sample 0 in this dispatch's first image
+        x_batch: u32,       // from one image to the next
+        x_channel: u32,     // from one channel to the next
+        y_base: u32,        // address of channel 0's sum in this dispatch's first slice
+        y_channel: u32,     // from one channel to the next
+        y_slice: u32,       // from one slice's partial sum to the next; 0 without split-K
+        row_threads: u32,   // threads in one row of workgroups: thread = id.y * row_threads + id.x
     }
 }
 
@@ -66,10 +67,10 @@ pub(crate) static DIRECT: Shader = Shader {
 };
 
 impl<const R: usize> ConvBiasGrad<R> {
-    /// Samples that are summed: images, and three axes.
+    /// Sizes of what each channel sums: images, and samples on three spatial axes.
     fn samples(&self) -> [usize; 4] {
         let shape = self.shape();
-        let [d, h, w] = three(1, &shape[2..]);
+        let [d, h, w] = pad_to_three_axes(1, &shape[2..]);
         [shape[0], d, h, w]
     }
 
@@ -97,7 +98,7 @@ impl<const R: usize> GpuOp for ConvBiasGrad<R> {
             return builder.finish();
         }
         at_most("samples in a plane", (terms / samples[0]) as u128, 1 << 31)?;
-        let slices = self.slices().of(&recipe, terms);
+        let slices = self.slices().for_recipe(&recipe, terms);
         let split_k = SplitK::new(&mut builder, slices.count)?;
         let pass = BiasGrad { samples, slices, input: builder.operand(0), split_k: &split_k };
         builder.add_pass(&DIRECT, [], &pass)?;

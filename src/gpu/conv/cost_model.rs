@@ -1,5 +1,5 @@
-//! Which of the recipes of a convolution or its transpose is the fastest: a pure function of the problem and the kind
-//! of adapter, from a table of what a recipe's parts cost there.
+//! The cost model: how long each recipe of a convolution or its transpose takes, as a pure function of the problem and
+//! the kind of adapter, from a table of what a recipe's parts cost there.
 
 use std::time::Duration;
 
@@ -14,26 +14,27 @@ use crate::geometry::Axis;
 use crate::gpu::program::recipe::{Candidate, Shape};
 use crate::gpu::program::shader::Shader;
 
-/// What the parts of a recipe cost on a kind of adapter, in nanoseconds of one workgroup.
+/// What the parts of a recipe cost on a kind of adapter, in nanoseconds of one workgroup. "Fixed" is a cost that does
+/// not grow with the length of the sums.
 pub(crate) struct Rates {
     /// Workgroups that run at once.
     parallel: f64,
-    /// 64 outputs of the direct shader: as such, and for each product.
+    /// 64 outputs of the direct shader: fixed, and for each term of the sum.
     direct: [f64; 2],
-    /// 64 threads of two rows of eight outputs: as such, for each row of samples, and for each of its taps.
+    /// 64 threads of two rows of eight outputs: fixed, for each row of samples, and for each tap along a row.
     rows: [f64; 3],
-    /// A tile of a subgroup, by 32 columns: as such, for 4 rows, for each tap, for each term of the sum, and for each
-    /// term and 4 rows.
+    /// A tile of a subgroup, for every 32 columns: fixed, for 4 rows, for each tap, for each term of the sum, and for
+    /// each term and 4 rows.
     subgroup: [f64; 5],
-    /// A tile of a workgroup: as such, for each tap, for each term, and for each product of a term.
+    /// A tile of a workgroup: fixed, for each tap, for each term of the sum, and for each term and element of the tile.
     workgroup: [f64; 4],
-    /// The same of cooperative matrices.
+    /// The same four costs of a tile by cooperative matrices.
     cooperative: [f64; 4],
 }
 
 /// Measured on llvmpipe (Mesa 22.3.6 on 2 cores of an AVX-512 Xeon, 2026-11-22) on the benchmark's problems.
-/// SwiftShader takes some four times as long for each part, so that the order is the same. Cooperative matrices are
-/// those of Mesa 26.2.6.
+/// SwiftShader takes some four times as long for each part, so that the order is the same. The cooperative matrices
+/// were measured with Mesa 26.2.6.
 const SOFTWARE: Rates = Rates {
     parallel: 2.0,
     direct: [1000.0, 272.0],
@@ -43,7 +44,7 @@ const SOFTWARE: Rates = Rates {
     cooperative: [0.0, 0.0, 0.0, 0.8],
 };
 
-/// Not measured: from what a GPU is known to do with loads and products, on one with room for some 500 workgroups.
+/// Estimates, not measured: usual costs of loads and products on a GPU that runs some 500 workgroups at once.
 const HARDWARE: Rates = Rates {
     parallel: 500.0,
     direct: [500.0, 24.0],
@@ -53,8 +54,8 @@ const HARDWARE: Rates = Rates {
     cooperative: [4000.0, 200.0, 20.0, 0.005],
 };
 
-/// Taps from which on those in the padding are not looked for.
-const LONG: usize = 4096;
+/// For a kernel of more taps than this on an axis, taps in the padding are not subtracted.
+const MAX_COUNTED_TAPS: usize = 4096;
 
 /// Sorts the candidates, the one predicted to be the fastest first.
 pub(crate) fn rank(layer: &Layer, candidates: &mut [Candidate], device_type: DeviceType) {
@@ -63,7 +64,12 @@ pub(crate) fn rank(layer: &Layer, candidates: &mut [Candidate], device_type: Dev
 
 /// How long a candidate will take.
 pub(crate) fn predict(layer: &Layer, candidate: &Candidate, device_type: DeviceType) -> Duration {
-    Duration::from_nanos(cost(layer, candidate, Rates::of(device_type)) as u64)
+    nanoseconds(cost(layer, candidate, Rates::of(device_type)))
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "a prediction past 584 years is cut to that")]
+pub(crate) fn nanoseconds(count: f64) -> Duration {
+    Duration::from_nanos(count as u64)
 }
 
 /// The predicted time in nanoseconds.
@@ -72,22 +78,22 @@ fn cost(layer: &Layer, candidate: &Candidate, rates: &Rates) -> f64 {
         Shape::PerOutput { .. } | Shape::PerTexel => rates.per_output(layer),
         Shape::Blocks { block, .. } => rates.row_blocks(layer, block),
         Shape::Gemm { tile, merged, split_k } => rates.gemm(layer, candidate.shader, tile, merged, split_k),
-        // No convolution is run so.
+        // No recipe of a convolution has these shapes.
         Shape::AxisPasses { .. } | Shape::MarkAndGather => f64::INFINITY,
     }
 }
 
 impl Rates {
-    /// Those of a kind of adapter.
+    /// The costs on a kind of adapter.
     pub(crate) fn of(device_type: DeviceType) -> &'static Self {
         if device_type == DeviceType::Cpu { &SOFTWARE } else { &HARDWARE }
     }
 
-    /// A thread for each output, which skips taps in the padding.
+    /// The time of a thread for each output, which skips taps in the padding.
     fn per_output(&self, layer: &Layer) -> f64 {
-        // Pairs of a narrow position and a tap that meet a sample.
+        // Pairs of a narrow index and a tap whose wide index is not in the padding.
         let pairs = |axis: &Axis| {
-            if axis.kernel > LONG {
+            if axis.kernel > MAX_COUNTED_TAPS {
                 axis.narrow as f64 * axis.kernel as f64
             } else {
                 (0..axis.kernel).map(|tap| axis.narrow_range(tap).len() as f64).sum::<f64>()
@@ -99,33 +105,33 @@ impl Rates {
         };
         let taps = layer.axes.iter().map(|axis| pairs(axis) / outputs_of(axis)).product::<f64>();
         let [fixed, product] = self.direct;
-        // In a plane smaller than a workgroup, neighbouring threads read weights of their own.
+        // If a plane is smaller than a workgroup, the workgroup's threads read the weights of several channels.
         let plane: f64 = layer.axes.iter().map(outputs_of).product();
         let product = if plane < 64.0 { 3.0 * product } else { product };
         let workgroups = layer.region().outputs() as f64 / 64.0;
-        self.at_once(workgroups, fixed + product * taps * layer.channels.ins as f64)
+        self.at_once(workgroups, fixed + product * taps * layer.channels.in_per_group as f64)
     }
 
     fn row_blocks(&self, layer: &Layer, block: [u32; 3]) -> f64 {
         let [fixed, row, tap] = self.rows;
         let [d, h, w] = layer.axes.map(|axis| axis.kernel as f64);
-        let each = fixed + layer.channels.ins as f64 * d * (h + 1.0) * (row + w * tap);
+        let each = fixed + layer.channels.in_per_group as f64 * d * (h + 1.0) * (row + w * tap);
         let threads = block_threads(&layer.region(), block);
         self.at_once(threads.div_ceil(row_blocks::THREADS.into()) as f64, each)
     }
 
     fn gemm(&self, layer: &Layer, shader: &Shader, tile: [u32; 2], merged: Option<[u32; 3]>, split_k: bool) -> f64 {
-        let ins = layer.channels.ins as f64;
+        let in_per_group = layer.channels.in_per_group as f64;
         let product = ImplicitGemm::new(layer, tile, merged, split_k);
-        let slices = product.slice().map_or(1.0, |slice| (ins / slice as f64).ceil());
-        let taps = product.taps() * (ins / slices / gemm::CHANNELS as f64).ceil();
-        let each = self.tile(shader, tile, taps, product.taps() * ins / slices);
+        let slices = product.slice().map_or(1.0, |slice| (in_per_group / slice as f64).ceil());
+        let taps = product.taps() * (in_per_group / slices / gemm::CHANNELS as f64).ceil();
+        let each = self.tile(shader, tile, taps, product.taps() * in_per_group / slices);
         let first = self.at_once(product.workgroups(&layer.region()) as f64, each);
         let second = if slices > 1.0 { self.sums(layer.region().outputs() as f64, slices) } else { 0.0 };
         first + second
     }
 
-    /// A tile's time: `taps` times the shader turns to other addresses, and sums `terms` in all.
+    /// A tile's time: the shader computes new addresses `taps` times, and sums `terms` terms in all.
     pub(crate) fn tile(&self, shader: &Shader, tile: [u32; 2], taps: f64, terms: f64) -> f64 {
         let [rows, columns] = tile.map(f64::from);
         let cooperative = shader.cooperative();
@@ -137,7 +143,7 @@ impl Rates {
         fixed + taps * tap + terms * (term + product * rows * columns)
     }
 
-    /// A thread for each of some sums, of so many terms.
+    /// The time of `sums` threads, each of which sums `terms` terms.
     pub(crate) fn sums(&self, sums: f64, terms: f64) -> f64 {
         let [fixed, product] = self.direct;
         self.at_once(sums / 64.0, fixed + product * terms)

@@ -12,8 +12,9 @@ use crate::geometry::Axis;
 use crate::gpu::program::recipe::{Candidate, Capabilities, Shape};
 use crate::gpu::program::shader::Shader;
 use crate::gpu::program::texts::{with_matrices, with_storage};
+use crate::gpu::program::uniform::to_u32;
 
-/// Subgroups share the weights.
+/// An implicit GEMM in which the threads of a subgroup share weights.
 pub(crate) static SUBGROUP: Shader = Shader {
     name: "conv_gemm_subgroup",
     texts: with_storage!(
@@ -29,7 +30,7 @@ pub(crate) static SUBGROUP: Shader = Shader {
     overrides: &["workgroup_size", "quads", "split", "merged", "has_bias", "activation"],
 };
 
-/// Workgroups share weights and samples.
+/// An implicit GEMM in which the threads of a workgroup share weights and samples.
 pub(crate) static WORKGROUP: Shader = Shader {
     name: "conv_gemm_workgroup",
     texts: with_storage!(
@@ -54,7 +55,7 @@ pub(crate) static WORKGROUP: Shader = Shader {
     ],
 };
 
-/// Cooperative matrices of 8 by 8.
+/// An implicit GEMM by cooperative matrices of 8 by 8.
 pub(crate) static COOPERATIVE_8: Shader = Shader {
     name: "conv_gemm_cooperative",
     texts: with_matrices!(
@@ -68,7 +69,7 @@ pub(crate) static COOPERATIVE_8: Shader = Shader {
     ..SUBGROUP
 };
 
-/// Cooperative matrices of 16 by 16.
+/// An implicit GEMM by cooperative matrices of 16 by 16.
 pub(crate) static COOPERATIVE_16: Shader = Shader {
     texts: with_matrices!(
         "16",
@@ -80,21 +81,21 @@ pub(crate) static COOPERATIVE_16: Shader = Shader {
     ..COOPERATIVE_8
 };
 
-/// Input channels that the shaders sum for one tap before the next, so that a sum may only be split there.
+/// Input channels that the shaders sum for one tap before the next tap. A sum may only be split at multiples of it.
 pub(crate) const CHANNELS: usize = 32;
 
 /// Most rows that 32 bits count with room for a tile.
 const MOST_ROWS: usize = 1 << 31;
 
-/// Most places in a block.
-const MOST_PLACES: usize = 256;
+/// Most phases of a transposed convolution (all axes together) for which a product is offered.
+const MAX_PHASES: usize = 256;
 
-/// The products that this problem can be run as, on such a device.
+/// The implicit GEMMs that can run this problem on such a device.
 pub(crate) fn candidates(layer: &Layer, capabilities: &Capabilities, storage: FloatType) -> Vec<Candidate> {
     let mut candidates = Vec::new();
     for block in blocks(layer) {
         let places = block.iter().flatten();
-        let rows = places.fold(layer.channels.outs, |rows, &places| rows.saturating_mul(places as usize));
+        let rows = places.fold(layer.channels.out_per_group, |rows, &places| rows.saturating_mul(places as usize));
         if rows > MOST_ROWS {
             continue;
         }
@@ -108,7 +109,8 @@ pub(crate) fn candidates(layer: &Layer, capabilities: &Capabilities, storage: Fl
     candidates
 }
 
-/// By the largest cooperative matrices that sum such numbers in f32, where all subgroups have the same size.
+/// The candidate of the largest cooperative matrices that multiply numbers of this type and sum in f32; `None` unless
+/// all subgroups have the same size.
 fn cooperative(capabilities: &Capabilities, storage: FloatType) -> Option<Candidate> {
     let number = if storage == FloatType::F16 { CooperativeScalarType::F16 } else { CooperativeScalarType::F32 };
     let fits = |matrix: &&CooperativeMatrixProperties| {
@@ -120,7 +122,8 @@ fn cooperative(capabilities: &Capabilities, storage: FloatType) -> Option<Candid
     let [smallest, threads] = capabilities.subgroup_sizes;
     let shader = if side == 16 { &COOPERATIVE_16 } else { &COOPERATIVE_8 };
     let tile = [4 * side; 2];
-    // Four subgroups, whose threads stage as many rows and columns at a time as the matrices have.
+    // Four subgroups. The side divides their number of threads, so that a thread always stages the same rows and
+    // columns.
     let even = smallest == threads && (4 * threads).is_multiple_of(side);
     let workgroup_size = Some(4 * threads);
     even.then(|| Candidate {
@@ -131,42 +134,44 @@ fn cooperative(capabilities: &Capabilities, storage: FloatType) -> Option<Candid
     })
 }
 
-/// The blocks of outputs that can be rows of one product. A transposed convolution's places in a block are its phases;
-/// they read the same samples where the dilation is 1. So do the neighbours that a convolution makes a block of, which
-/// pays where there are few channels; some of the products are with no weight then.
+/// The blocks of outputs that the rows of one product can hold; `None` is a product without blocks. A block of a
+/// transposed convolution has one output of each phase; with a dilation of 1 they all read the same samples. A block of
+/// a convolution has neighbouring outputs, whose samples overlap. That pays for few channels, although some products
+/// have no weight.
 fn blocks(layer: &Layer) -> Vec<Option<[u32; 3]>> {
-    let (axes, outs) = (&layer.axes, layer.channels.outs);
+    let (axes, out_per_group) = (&layer.axes, layer.channels.out_per_group);
     let strides: usize = axes.iter().map(|axis| axis.stride).fold(1, usize::saturating_mul);
     if layer.direction == Direction::NarrowToWide {
         let shared = axes.iter().all(|axis| axis.stride == 1 || axis.dilation == 1);
-        let merged = axes.each_ref().map(|axis| axis.stride as u32);
-        return match (strides <= MOST_PLACES, shared && strides > 1) {
+        let merged = axes.each_ref().map(|axis| to_u32(axis.stride));
+        return match (strides <= MAX_PHASES, shared && strides > 1) {
             (false, _) => vec![],
             (true, false) => vec![None],
             (true, true) => vec![Some(merged), None],
         };
     }
-    let side = if outs <= 2 { 4 } else { 2 };
+    let side = if out_per_group <= 2 { 4 } else { 2 };
     let fits = |axis: &Axis| axis.dilation == 1 && axis.stride < axis.kernel && axis.narrow >= side;
-    let block = axes.each_ref().map(|axis| if fits(axis) { side as u32 } else { 1 });
+    let block = axes.each_ref().map(|axis| if fits(axis) { to_u32(side) } else { 1 });
     let several = block.iter().any(|&places| places > 1);
-    if outs <= 8 && several { vec![Some(block), None] } else { vec![None] }
+    if out_per_group <= 8 && several { vec![Some(block), None] } else { vec![None] }
 }
 
 impl Layer {
-    /// Input channels of a slice, where there are so few outputs that several workgroups can share in the sum of each.
+    /// Input channels of a split-K slice, if there are so few outputs that several workgroups should share each sum.
     pub(crate) fn slice(&self) -> Option<usize> {
         let outputs = usize::try_from(self.region().outputs()).ok()?;
-        let ins = self.channels.ins;
-        let taps = self.axes.iter().map(|axis| axis.kernel.div_ceil(self.phases_of(axis)));
-        let terms = taps.fold(ins, usize::saturating_mul);
+        let in_per_group = self.channels.in_per_group;
+        let taps = self.axes.iter().map(|axis| axis.kernel.div_ceil(self.tap_subsets(axis)));
+        let terms = taps.fold(in_per_group, usize::saturating_mul);
         let slices = Slices::of_tiles(outputs, terms);
-        let slice = ins.div_ceil(slices.count).next_multiple_of(CHANNELS);
-        (slice < ins).then_some(slice)
+        let slice = in_per_group.div_ceil(slices.count).next_multiple_of(CHANNELS);
+        (slice < in_per_group).then_some(slice)
     }
 
-    /// Phases of an output index, each of which meets its own taps.
-    fn phases_of(&self, axis: &Axis) -> usize {
+    /// Subsets that the taps of an axis fall into: each phase of a transposed convolution uses one of them. 1 in a
+    /// convolution.
+    fn tap_subsets(&self, axis: &Axis) -> usize {
         if self.direction == Direction::NarrowToWide { axis.tap_step() } else { 1 }
     }
 }

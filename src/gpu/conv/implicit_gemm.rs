@@ -1,4 +1,4 @@
-//! A convolution or its transpose by a recipe of the matrix product: its parts, steps and uniforms.
+//! A convolution or its transpose as an implicit GEMM: its parts, steps and uniforms.
 
 use std::ops::Range;
 
@@ -15,9 +15,9 @@ use crate::gpu::program::operand::LaidOutTensor;
 use crate::gpu::program::pass::{Part, Pass, SplitAlignment, Work};
 use crate::gpu::program::region::Region;
 use crate::gpu::program::shader::Shader;
-use crate::gpu::program::uniform::mod_2_32;
+use crate::gpu::program::uniform::{mod_2_32, to_i32};
 
-/// A problem as a matrix product of a recipe.
+/// A problem as an implicit GEMM, with the tile, the blocks and the slices of a recipe.
 pub(crate) struct ImplicitGemm<'a> {
     layer: &'a Layer,
     tile: [u32; 2],
@@ -42,7 +42,8 @@ impl<'a> ImplicitGemm<'a> {
         self.merged.unwrap_or([1; 3])
     }
 
-    /// Phases of each axis: places in a block, or a transposed convolution's phases one by one.
+    /// Phases of each axis: the outputs of a block, or, without blocks, a transposed convolution's phases, for each of
+    /// which there is a product.
     fn phases(&self) -> [usize; 3] {
         if self.merged.is_some() || self.layer.direction == Direction::WideToNarrow {
             return self.block().map(|places| places as usize);
@@ -50,17 +51,17 @@ impl<'a> ImplicitGemm<'a> {
         self.layer.axes.each_ref().map(|axis| axis.stride)
     }
 
-    /// Groups that a range of output channels belongs to, and the channels of each: from the first one's to the last
-    /// one's if it is one group, else all.
+    /// The groups that a range of output channels belongs to, and the range of channels within each of them: a part of
+    /// a single group's channels, or all channels of several groups.
     fn groups(&self, channels: &Range<usize>) -> (Range<usize>, Range<usize>) {
-        let outs = self.layer.channels.outs;
-        let groups = channels.start / outs..(channels.end - 1) / outs + 1;
-        let first = groups.start * outs;
-        let inside = if groups.len() == 1 { channels.start - first..channels.end - first } else { 0..outs };
+        let out_per_group = self.layer.channels.out_per_group;
+        let groups = channels.start / out_per_group..(channels.end - 1) / out_per_group + 1;
+        let first = groups.start * out_per_group;
+        let inside = if groups.len() == 1 { channels.start - first..channels.end - first } else { 0..out_per_group };
         (groups, inside)
     }
 
-    /// Rows of a group.
+    /// Rows of the product for one group.
     fn rows(&self, channels: &Range<usize>) -> usize {
         let phases = if self.merged.is_some() { self.phases().iter().product() } else { 1 };
         self.groups(channels).1.len() * phases
@@ -70,12 +71,12 @@ impl<'a> ImplicitGemm<'a> {
         self.rows(channels).div_ceil(self.tile[0] as usize)
     }
 
-    /// Slices of some input channels.
+    /// The number of slices that a range of input channels is summed in.
     fn slices(&self, reduction: &Range<usize>) -> usize {
         self.slice.map_or(1, |slice| reduction.len().div_ceil(slice))
     }
 
-    /// The blocks of an axis that some of its outputs are in.
+    /// The numbers of the blocks that a range of an axis's outputs belongs to.
     fn blocks(&self, i: usize, outputs: &Range<usize>) -> Range<i64> {
         let axis = &self.layer.axes[i];
         let (step, pad) = match self.layer.direction {
@@ -86,7 +87,7 @@ impl<'a> ImplicitGemm<'a> {
         block(outputs.start)..block(outputs.end - 1) + 1
     }
 
-    /// Values of m on each axis, on average over what the rows are.
+    /// Taps that the loops visit (values of m, all axes multiplied); without blocks, the average over all phases.
     pub(crate) fn taps(&self) -> f64 {
         let taps = |(axis, &places): (&Axis, &u32)| match (self.layer.direction, self.merged.is_some()) {
             (Direction::WideToNarrow, _) => (axis.kernel + (places as usize - 1) * axis.stride) as f64,
@@ -107,7 +108,7 @@ impl<'a> ImplicitGemm<'a> {
     }
 }
 
-/// The product with its tensors.
+/// The implicit GEMM with its tensors.
 pub(crate) struct GemmPass<'a> {
     gemm: ImplicitGemm<'a>,
     operands: &'a ConvOperands,
@@ -124,13 +125,14 @@ impl<'a> GemmPass<'a> {
         self.shader.overrides.contains(&"split")
     }
 
-    /// Adds a step for each height of tile that the parts call for: a part of a few channels is not worth a high one.
+    /// Adds a step for each run of parts with the same height of tile: parts of few channels are computed by lower
+    /// tiles.
     pub(crate) fn add_to(&self, builder: &mut ProgramBuilder<'_>) -> Result<()> {
         let (shader, parts) = (self.shader, builder.split(self)?);
-        // Whether a sum goes on from one part to the next.
+        // Whether a part continues sums that an earlier part began.
         let split = self.gemm.slice.is_none() && parts.iter().any(|part| part.region.reduction.start > 0);
         let height = |part: &Part| gemm_tiles::height(self.gemm.tile, shader, self.gemm.rows(&part.region.outer[1]));
-        // In their order: one part may go on from the sums of another.
+        // The parts keep their order, as one may go on from the sums of an earlier one.
         let mut runs: Vec<_> = parts.chunk_by(|a, b| height(a) == height(b)).collect();
         if runs.is_empty() {
             runs.push(&[]);
@@ -152,47 +154,47 @@ impl<'a> GemmPass<'a> {
         let axis = &gemm.layer.axes[i];
         let blocks = gemm.blocks(i, outputs);
         let shared = GemmAxisParams {
-            kernel: axis.kernel as i32,
+            kernel: to_i32(axis.kernel),
             inverse: operands.inverses[i],
-            first_block: blocks.start as i32,
+            first_block: to_i32(blocks.start),
             blocks: mod_2_32(blocks.count()),
-            first: outputs.start as i32,
-            end: outputs.end as i32,
+            first: to_i32(outputs.start),
+            end: to_i32(outputs.end),
             x_stride: operands.input.spatial_stride(i),
             w_stride: operands.weight.spatial_stride(i),
             y_stride: operands.output.spatial_stride(i),
             ..Default::default()
         };
         if gemm.layer.direction == Direction::WideToNarrow {
-            let places = gemm.block()[i] as i32;
+            let places = gemm.block()[i] as usize;
             return GemmAxisParams {
-                input: axis.wide as i32,
-                taps: axis.kernel as i32 + (places - 1) * axis.stride as i32,
-                phases: places,
+                input: to_i32(axis.wide),
+                taps: to_i32(axis.kernel + (places - 1) * axis.stride),
+                phases: to_i32(places),
                 gcd: 1,
-                t_phase: -(axis.stride as i32),
+                t_phase: -to_i32(axis.stride),
                 t_step: 1,
-                m_step: axis.dilation as i32,
-                i_step: places * axis.stride as i32,
-                i_base: -axis.pad as i32,
-                q_step: places,
+                m_step: to_i32(axis.dilation),
+                i_step: to_i32(places * axis.stride),
+                i_base: to_i32(-axis.pad),
+                q_step: to_i32(places),
                 q_pad: 0,
                 ..shared
             };
         }
         let (tap_step, common) = (axis.tap_step(), gcd(axis.stride, axis.dilation));
         GemmAxisParams {
-            input: axis.narrow as i32,
-            taps: axis.kernel.div_ceil(tap_step) as i32,
-            phases: axis.stride as i32,
-            gcd: common as i32,
+            input: to_i32(axis.narrow),
+            taps: to_i32(axis.kernel.div_ceil(tap_step)),
+            phases: to_i32(axis.stride),
+            gcd: to_i32(common),
             t_phase: 0,
-            t_step: tap_step as i32,
-            m_step: -((axis.dilation / common) as i32),
+            t_step: to_i32(tap_step),
+            m_step: -to_i32(axis.dilation / common),
             i_step: 1,
             i_base: 0,
-            q_step: axis.stride as i32,
-            q_pad: axis.pad as i32,
+            q_step: to_i32(axis.stride),
+            q_pad: to_i32(axis.pad),
             ..shared
         }
     }
@@ -209,7 +211,7 @@ impl Pass for GemmPass<'_> {
         self.operands.tensors()
     }
 
-    /// What a convolution touches; of the output, the partial sums of the region's slices.
+    /// The elements that a convolution touches; with split-K, of the output the partial sums of the region's slices.
     fn spans(&self, region: &Region) -> Vec<Range<usize>> {
         let mut spans = self.operands.spans(region);
         if let (Some(slice), Some(output)) = (self.gemm.slice, spans.last_mut()) {
@@ -223,23 +225,24 @@ impl Pass for GemmPass<'_> {
         Work::Workgroups(self.gemm.workgroups(region))
     }
 
-    /// Of several groups none is cut, and no sum but between slices, or where the shader would go on to other taps.
+    /// A range of several groups is only cut between groups. A sum is only cut between slices; without slices, at
+    /// multiples of [`CHANNELS`], or nowhere if the shader cannot accumulate.
     fn split_alignment(&self) -> SplitAlignment {
         let terms = if self.can_accumulate() { CHANNELS } else { usize::MAX };
-        [1, self.gemm.layer.channels.outs, 1, 1, 1, self.gemm.slice.unwrap_or(terms)]
+        [1, self.gemm.layer.channels.out_per_group, 1, 1, 1, self.gemm.slice.unwrap_or(terms)]
     }
 
     fn uniform(&self, part: &Part) -> GemmParams {
         let ConvOperands { input, weight, epilogue, output, .. } = self.operands;
         let ([batch, channels], reduction) = (&part.region.outer, &part.region.reduction);
-        let Channels { ins, outs, .. } = self.gemm.layer.channels;
+        let Channels { in_per_group, out_per_group, .. } = self.gemm.layer.channels;
         let (groups, inside) = self.gemm.groups(channels);
-        // Slices of other parts, whose partial sums of an output lie side by side with this one's.
-        let before = self.gemm.slice.map_or(0, |slice| reduction.start / slice);
+        // Slices before this part's. The partial sums of an output lie next to each other, in the order of the slices.
+        let first_slice = self.gemm.slice.map_or(0, |slice| reduction.start / slice);
         let [w_out, w_in] = self.operands.weight_axes().map(|axis| weight.stride(axis));
         let by_group = match self.gemm.layer.direction {
-            Direction::WideToNarrow => (outs, w_out),
-            Direction::NarrowToWide => (ins, w_in),
+            Direction::WideToNarrow => (out_per_group, w_out),
+            Direction::NarrowToWide => (in_per_group, w_in),
         };
         let [d, h, w] = std::array::from_fn(|i| self.axis(i, &part.region.spatial[i]));
         let (_, [alpha, beta]) = activation_constants(epilogue.activation);
@@ -253,14 +256,14 @@ impl Pass for GemmPass<'_> {
             group_count: mod_2_32(groups.len()),
             first_channel: mod_2_32(inside.start),
             channel_count: mod_2_32(inside.len()),
-            in_per_group: mod_2_32(ins),
-            out_per_group: mod_2_32(outs),
+            in_per_group: mod_2_32(in_per_group),
+            out_per_group: mod_2_32(out_per_group),
             first_in: mod_2_32(reduction.start),
             count_in: mod_2_32(reduction.len()),
             slice_in: mod_2_32(self.gemm.slice.unwrap_or(reduction.len())),
             slices: mod_2_32(self.gemm.slices(reduction)),
             accumulate: u32::from(self.gemm.slice.is_none() && reduction.start > 0),
-            finish: u32::from(reduction.end == ins),
+            sum_is_complete: u32::from(reduction.end == in_per_group),
             x_base: input.address(&[batch.start], &part.bytes[0]),
             x_batch: input.stride(0),
             x_channel: input.stride(1),
@@ -270,7 +273,7 @@ impl Pass for GemmPass<'_> {
             w_in,
             b_base: bias.map_or(0, |bias| bias.address(&[], &part.bytes[2])),
             b_stride: bias.map_or(0, |bias| bias.stride(0)),
-            y_base: output.address(&[batch.start], &part.bytes[3]).wrapping_add(mod_2_32(before)),
+            y_base: output.address(&[batch.start], &part.bytes[3]).wrapping_add(mod_2_32(first_slice)),
             y_batch: output.stride(0),
             y_channel: output.stride(1),
             y_slice: u32::from(self.gemm.slice.is_some()),

@@ -2,6 +2,7 @@
 
 use crate::geometry::{Axis, Geometry, gcd};
 use crate::gpu::program::region::Region;
+use crate::gpu::program::uniform::to_u32;
 
 /// Which side the op reads.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,30 +22,31 @@ pub(crate) struct Layer {
     pub(crate) channels: Channels,
 }
 
-/// Channels of one group, and groups.
+/// Input and output channels of one group, and the number of groups.
 #[derive(Clone, Copy)]
 pub(crate) struct Channels {
-    pub(crate) ins: usize,
-    pub(crate) outs: usize,
+    pub(crate) in_per_group: usize,
+    pub(crate) out_per_group: usize,
     pub(crate) groups: usize,
 }
 
 impl Layer {
     pub(crate) fn new<const R: usize>(geometry: &Geometry<R>, direction: Direction) -> Self {
         let (wide, narrow) = (geometry.wide_per_group(), geometry.narrow_per_group());
-        let (ins, outs) = if direction == Direction::WideToNarrow { (wide, narrow) } else { (narrow, wide) };
-        let channels = Channels { ins, outs, groups: geometry.groups };
+        let (in_per_group, out_per_group) =
+            if direction == Direction::WideToNarrow { (wide, narrow) } else { (narrow, wide) };
+        let channels = Channels { in_per_group, out_per_group, groups: geometry.groups };
         Self { batch: geometry.batch, direction, axes: geometry.axes3(), channels }
     }
 
     /// The whole problem as one region.
     pub(crate) fn region(&self) -> Region {
-        let Channels { ins, outs, groups } = self.channels;
+        let Channels { in_per_group, out_per_group, groups } = self.channels;
         let spatial = self.axes.map(|axis| match self.direction {
             Direction::WideToNarrow => axis.narrow,
             Direction::NarrowToWide => axis.wide,
         });
-        Region::whole([self.batch, outs * groups], spatial, ins)
+        Region::whole([self.batch, out_per_group * groups], spatial, in_per_group)
     }
 
     /// On each axis the inverse of `dilation / gcd` modulo `stride / gcd`, which finds the first tap of a phase of a
@@ -52,22 +54,21 @@ impl Layer {
     pub(crate) fn inverses(&self) -> [u32; 3] {
         self.axes.map(|axis| match self.direction {
             Direction::WideToNarrow => 0,
-            Direction::NarrowToWide => inverse(axis.dilation / gcd(axis.stride, axis.dilation), axis.tap_step()) as u32,
+            Direction::NarrowToWide => inverse(axis.dilation / gcd(axis.stride, axis.dilation), axis.tap_step()),
         })
     }
 }
 
-/// The number that `a` is to be multiplied with to give 1 modulo `modulus`, by Euclid's extended algorithm; 0 where the
-/// modulus is 1. The two have no common factor.
-fn inverse(a: usize, modulus: usize) -> usize {
-    // Remainders r = x * a (mod modulus), of which the last but one is 1.
+/// The inverse of `a` modulo `modulus`, by Euclid's extended algorithm; 0 if the modulus is 1. The two must be coprime.
+fn inverse(a: usize, modulus: usize) -> u32 {
+    // Remainders r = x * a (mod modulus). The last but one is the greatest common divisor, 1.
     let (mut r, mut x) = ([modulus as i64, (a % modulus) as i64], [0, 1]);
     while r[1] > 0 {
         let quotient = r[0] / r[1];
         r = [r[1], r[0] - quotient * r[1]];
         x = [x[1], x[0] - quotient * x[1]];
     }
-    x[0].rem_euclid(modulus as i64) as usize
+    to_u32(x[0].rem_euclid(modulus as i64))
 }
 
 #[cfg(test)]
@@ -77,7 +78,7 @@ mod tests {
     #[test]
     fn inverses_invert() {
         let check = |a: usize, modulus: usize| {
-            let inverse = inverse(a, modulus);
+            let inverse = inverse(a, modulus) as usize;
             assert!(
                 inverse < modulus && a % modulus * inverse % modulus == 1 % modulus,
                 "{inverse} for {a} mod {modulus}"

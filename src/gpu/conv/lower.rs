@@ -10,6 +10,7 @@ use super::split_k::{Epilogue, SplitK, with_f32_sums};
 use super::texture::texel_work;
 use super::{gemm, row_blocks};
 use crate::dtype::FloatType;
+use crate::error::recipe::RecipeError;
 use crate::error::{Error, Result};
 use crate::gpu::program::builder::ProgramBuilder;
 use crate::gpu::program::context::LowerContext;
@@ -42,9 +43,9 @@ pub(crate) fn candidates(
     candidates.extend(row_blocks::candidate(layer));
     candidates.push(shaders.direct.into());
     rank(layer, &mut candidates, capabilities.device_type);
-    // Cooperative matrices of f32 have to be asked for.
+    // Cooperative matrices of f32 come last, so that they are used only if a recipe names them.
     candidates.sort_by_key(|candidate| storage == FloatType::F32 && candidate.shader.cooperative());
-    // From texel to texel no tensor is written and read between.
+    // The texel shader comes first: it needs no tensors between the textures.
     let texels = shaders.texels.filter(|_| options.between_textures());
     let texels = texels.map(|shader| Candidate { shape: Shape::PerTexel, ..Candidate::new(shader) });
     texels.into_iter().chain(with_f32_sums(candidates, storage)).collect()
@@ -93,8 +94,8 @@ fn lower_by<O: Op>(
         Shape::Gemm { split_k: true, .. } => layer.slice(),
         _ => None,
     };
-    let split_k = SplitK::new(&mut builder, slice.map_or(1, |slice| layer.channels.ins.div_ceil(slice)))?;
-    // A sum in slices is whole in the second pass only.
+    let split_k = SplitK::new(&mut builder, slice.map_or(1, |slice| layer.channels.in_per_group.div_ceil(slice)))?;
+    // A sum in slices is complete only in the second pass, which then applies the epilogue.
     let whole = Epilogue { bias: builder.operand_as(Role::Bias), activation };
     let [first, second] = if slice.is_some() { [Epilogue::default(), whole] } else { [whole, Epilogue::default()] };
     let tensors = [builder.operand(0), builder.operand(1), split_k.first_slice()?];
@@ -114,7 +115,7 @@ fn lower_by<O: Op>(
         // A texel shader was dealt with above; no candidate of a convolution has the other shapes.
         Shape::PerTexel | Shape::AxisPasses { .. } | Shape::MarkAndGather => {
             let recipe = builder.recipe().to_string();
-            return Err(Error::RecipeUnknown { op: O::NAME, recipe, offered: Vec::new() });
+            return Err(Error::Recipe(RecipeError::Unknown { op: O::NAME, recipe, offered: Vec::new() }));
         }
     }
     split_k.add_sum(&mut builder, second)?;

@@ -9,55 +9,57 @@ use crate::gpu::program::constants::{Constant, activation_constants};
 use crate::gpu::program::operand::LaidOutTensor;
 use crate::gpu::program::pass::{Part, Pass, Work};
 use crate::gpu::program::region::Region;
-use crate::gpu::program::uniform::{mod_2_32, uniform};
+use crate::gpu::program::uniform::{mod_2_32, to_i32, uniform};
 
 uniform! {
-    /// One axis of [`ConvParams`]; 48 bytes.
+    /// One spatial axis of [`ConvParams`], with the equation `wide = narrow * stride + tap * dilation - pad` and
+    /// `gcd = gcd(stride, dilation)`; 48 bytes.
     AxisParams {
-        input: i32,
-        kernel: i32,
-        stride: i32,
-        pad: i32,
-        inverse: u32,
-        tap_step: i32,
-        index_step: i32,
-        x_stride: u32,
-        w_stride: u32,
-        y_stride: u32,
-        first: u32,
-        count: u32,
+        input: i32,      // input samples
+        kernel: i32,     // taps
+        stride: i32,     // of the equation
+        pad: i32,        // of the equation; may be negative: cropping
+        inverse: u32,    // transposed: the inverse of dilation / gcd modulo stride / gcd; else 0
+        tap_step: i32,   // taps from one that an output reads at to the next; transposed: stride / gcd; else 1
+        index_step: i32, // input samples from that tap to the next; transposed: dilation / gcd; else dilation
+        x_stride: u32,   // elements from one input sample to the next, modulo 2^32
+        w_stride: u32,   // elements from one tap to the next
+        y_stride: u32,   // elements from one output to the next
+        first: u32,      // this dispatch's first output index
+        count: u32,      // output indices of this dispatch
     }
 }
 
 uniform! {
-    /// `Params` of the convolution shaders that are no matrix products.
+    /// `Params` of the convolution shaders that are no matrix products. Addresses and strides count elements, modulo
+    /// 2³².
     ConvParams {
-        d: AxisParams,
-        h: AxisParams,
-        w: AxisParams,
-        batch_count: u32,
-        first_channel: u32,
-        channel_count: u32,
-        in_per_group: u32,
-        out_per_group: u32,
-        first_in: u32,
-        count_in: u32,
-        accumulate: u32,
-        x_base: u32,
-        x_batch: u32,
-        x_channel: u32,
-        w_base: u32,
-        w_out: u32,
-        w_in: u32,
-        b_base: u32,
-        b_stride: u32,
-        y_base: u32,
-        y_batch: u32,
-        y_channel: u32,
-        row_threads: u32,
-        finish: u32,
-        alpha: f32,
-        beta: f32,
+        d: AxisParams,        // depth
+        h: AxisParams,        // height
+        w: AxisParams,        // width
+        batch_count: u32,     // images of this dispatch
+        first_channel: u32,   // this dispatch's first output channel
+        channel_count: u32,   // output channels of this dispatch
+        in_per_group: u32,    // input channels of a group
+        out_per_group: u32,   // output channels of a group
+        first_in: u32,        // in each group, the first input channel that this dispatch sums
+        count_in: u32,        // input channels of each group that this dispatch sums
+        accumulate: u32,      // 1: go on from the sum that an earlier dispatch left in y; 0: begin with the bias
+        x_base: u32,          // address of channel 0, sample 0 in this dispatch's first image
+        x_batch: u32,         // from one image to the next
+        x_channel: u32,       // from one channel to the next
+        w_base: u32,          // address of the first weight
+        w_out: u32,           // from one output channel to the next
+        w_in: u32,            // from one input channel to the next
+        b_base: u32,          // address of channel 0's bias
+        b_stride: u32,        // from one channel's bias to the next
+        y_base: u32,          // address of channel 0, output 0 in this dispatch's first image
+        y_batch: u32,         // from one image to the next
+        y_channel: u32,       // from one channel to the next
+        row_threads: u32,     // threads in one row of workgroups: thread = id.y * row_threads + id.x
+        sum_is_complete: u32, // 1: this dispatch ends the sums, and applies the activation
+        alpha: f32,           // the leaky ReLU's slope, or the clip's lower bound
+        beta: f32,            // the clip's upper bound
     }
 }
 
@@ -66,7 +68,7 @@ pub(crate) struct ConvOperands {
     pub(crate) layer: Layer,
     pub(crate) input: LaidOutTensor,
     pub(crate) weight: LaidOutTensor,
-    /// What is applied to the sum when it is whole.
+    /// What is applied to a complete sum.
     pub(crate) epilogue: Epilogue,
     pub(crate) output: LaidOutTensor,
     /// [`Layer::inverses`].
@@ -79,7 +81,8 @@ impl ConvOperands {
         Self { inverses: layer.inverses(), layer, input, weight, epilogue, output }
     }
 
-    /// Input, weight, bias and output. Without a bias its binding, which the shader then never reads, holds the weight.
+    /// Input, weight, bias and output. Without a bias, the weight fills the bias's binding, which the shader never
+    /// reads.
     pub(crate) fn tensors(&self) -> Vec<&LaidOutTensor> {
         vec![&self.input, &self.weight, self.epilogue.bias.as_ref().unwrap_or(&self.weight), &self.output]
     }
@@ -92,9 +95,9 @@ impl ConvOperands {
     /// The elements of [`Self::tensors`] that a region touches.
     pub(crate) fn spans(&self, region: &Region) -> Vec<Range<usize>> {
         let ([batch, channels], reduction) = (&region.outer, &region.reduction);
-        let Channels { ins, outs, .. } = self.layer.channels;
-        let groups = channels.start / outs..(channels.end - 1) / outs + 1;
-        let inputs = groups.start * ins + reduction.start..(groups.end - 1) * ins + reduction.end;
+        let Channels { in_per_group, out_per_group, .. } = self.layer.channels;
+        let groups = channels.start / out_per_group..(channels.end - 1) / out_per_group + 1;
+        let inputs = groups.start * in_per_group + reduction.start..(groups.end - 1) * in_per_group + reduction.end;
         let kernel = self.layer.axes.map(|axis| 0..axis.kernel);
         let source = std::array::from_fn(|i| match self.layer.direction {
             Direction::WideToNarrow => self.layer.axes[i].wide_window(&region.spatial[i], &kernel[i]),
@@ -102,9 +105,9 @@ impl ConvOperands {
         });
         let weight_channels = match self.layer.direction {
             Direction::WideToNarrow => [channels.clone(), reduction.clone()],
-            Direction::NarrowToWide if groups.len() > 1 => [inputs.clone(), 0..outs],
+            Direction::NarrowToWide if groups.len() > 1 => [inputs.clone(), 0..out_per_group],
             Direction::NarrowToWide => {
-                let first = groups.start * outs;
+                let first = groups.start * out_per_group;
                 [inputs.clone(), channels.start - first..channels.end - first]
             }
         };
@@ -127,13 +130,13 @@ impl ConvOperands {
             Direction::NarrowToWide => (axis.narrow, axis.tap_step(), axis.dilation / gcd(axis.stride, axis.dilation)),
         };
         AxisParams {
-            input: input as i32,
-            kernel: axis.kernel as i32,
-            stride: axis.stride as i32,
-            pad: axis.pad as i32,
+            input: to_i32(input),
+            kernel: to_i32(axis.kernel),
+            stride: to_i32(axis.stride),
+            pad: to_i32(axis.pad),
             inverse: self.inverses[i],
-            tap_step: tap_step as i32,
-            index_step: index_step as i32,
+            tap_step: to_i32(tap_step),
+            index_step: to_i32(index_step),
             x_stride: self.input.spatial_stride(i),
             w_stride: self.weight.spatial_stride(i),
             y_stride: self.output.spatial_stride(i),
@@ -172,7 +175,7 @@ impl Pass for ConvPass<'_> {
     fn uniform(&self, part: &Part) -> ConvParams {
         let ConvOperands { layer, input, weight, epilogue, output, .. } = self.operands;
         let ([batch, channels], reduction) = (&part.region.outer, &part.region.reduction);
-        let Channels { ins, outs, .. } = layer.channels;
+        let Channels { in_per_group, out_per_group, .. } = layer.channels;
         let [w_out, w_in] = self.operands.weight_axes().map(|axis| weight.stride(axis));
         let [d, h, w] = std::array::from_fn(|i| self.operands.axis_params(i, &part.region.spatial[i]));
         let (_, [alpha, beta]) = activation_constants(epilogue.activation);
@@ -184,8 +187,8 @@ impl Pass for ConvPass<'_> {
             batch_count: mod_2_32(batch.len()),
             first_channel: mod_2_32(channels.start),
             channel_count: mod_2_32(channels.len()),
-            in_per_group: mod_2_32(ins),
-            out_per_group: mod_2_32(outs),
+            in_per_group: mod_2_32(in_per_group),
+            out_per_group: mod_2_32(out_per_group),
             first_in: mod_2_32(reduction.start),
             count_in: mod_2_32(reduction.len()),
             accumulate: u32::from(reduction.start > 0),
@@ -201,7 +204,7 @@ impl Pass for ConvPass<'_> {
             y_batch: output.stride(0),
             y_channel: output.stride(1),
             row_threads: part.row,
-            finish: u32::from(reduction.end == ins),
+            sum_is_complete: u32::from(reduction.end == in_per_group),
             alpha,
             beta,
         }

@@ -17,7 +17,7 @@ use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, recipes};
 use crate::gpu::program::region::Region;
 use crate::gpu::program::shader::Shader;
 use crate::gpu::program::texts::with_storage;
-use crate::gpu::program::uniform::{mod_2_32, uniform};
+use crate::gpu::program::uniform::{mod_2_32, to_i32, uniform};
 use crate::gpu::resample::table::{Tables, row_length, table_base, table_bytes, touched};
 use crate::ops::conv::resize_conv::ResizeConv;
 use crate::ops::op::Op;
@@ -25,53 +25,54 @@ use crate::ops::resample::tap_table::TapTable;
 use crate::tensor::operand::Role;
 
 uniform! {
-    /// One axis of [`ResizeConvParams`]; 48 bytes.
+    /// One spatial axis of [`ResizeConvParams`]: output o and tap t read upsampled sample
+    /// `o * stride + t * dilation - pad`; 48 bytes.
     ResizeAxisParams {
-        input: i32,
-        kernel: i32,
-        stride: i32,
-        pad: i32,
-        dilation: i32,
-        row: u32,
-        table: u32,
-        x_stride: u32,
-        w_stride: u32,
-        y_stride: u32,
-        first: u32,
-        count: u32,
+        input: i32,    // upsampled samples
+        kernel: i32,   // taps
+        stride: i32,   // of the equation
+        pad: i32,      // of the equation; may be negative: cropping
+        dilation: i32, // of the equation
+        row: u32,      // entries in a row of this axis's tap table
+        table: u32,    // address of upsampled sample 0's row in the table, in entries
+        x_stride: u32, // elements from one input sample to the next, modulo 2^32
+        w_stride: u32, // elements from one tap to the next
+        y_stride: u32, // elements from one output to the next
+        first: u32,    // this dispatch's first output index
+        count: u32,    // output indices of this dispatch
     }
 }
 
 uniform! {
-    /// `Params` of the resize-convolution's shader.
+    /// `Params` of the resize-convolution's shader. Addresses and strides count elements, modulo 2³².
     ResizeConvParams {
-        d: ResizeAxisParams,
-        h: ResizeAxisParams,
-        w: ResizeAxisParams,
-        batch_count: u32,
-        first_channel: u32,
-        channel_count: u32,
-        in_per_group: u32,
-        out_per_group: u32,
-        first_in: u32,
-        count_in: u32,
-        accumulate: u32,
-        x_base: u32,
-        x_batch: u32,
-        x_channel: u32,
-        w_base: u32,
-        w_out: u32,
-        w_in: u32,
-        b_base: u32,
-        b_stride: u32,
-        y_base: u32,
-        y_batch: u32,
-        y_channel: u32,
-        row_threads: u32,
-        finish: u32,
-        alpha: f32,
-        beta: f32,
-        extrapolation: f32,
+        d: ResizeAxisParams,  // depth
+        h: ResizeAxisParams,  // height
+        w: ResizeAxisParams,  // width
+        batch_count: u32,     // images of this dispatch
+        first_channel: u32,   // this dispatch's first output channel
+        channel_count: u32,   // output channels of this dispatch
+        in_per_group: u32,    // input channels of a group
+        out_per_group: u32,   // output channels of a group
+        first_in: u32,        // in each group, the first input channel that this dispatch sums
+        count_in: u32,        // input channels of each group that this dispatch sums
+        accumulate: u32,      // 1: go on from the sum that an earlier dispatch left in y; 0: begin with the bias
+        x_base: u32,          // address of channel 0, sample 0 in this dispatch's first image
+        x_batch: u32,         // from one image to the next
+        x_channel: u32,       // from one channel to the next
+        w_base: u32,          // address of the first weight
+        w_out: u32,           // from one output channel to the next
+        w_in: u32,            // from one input channel to the next
+        b_base: u32,          // address of channel 0's bias
+        b_stride: u32,        // from one channel's bias to the next
+        y_base: u32,          // address of channel 0, output 0 in this dispatch's first image
+        y_batch: u32,         // from one image to the next
+        y_channel: u32,       // from one channel to the next
+        row_threads: u32,     // threads in one row of workgroups: thread = id.y * row_threads + id.x
+        sum_is_complete: u32, // 1: this dispatch ends the sums, and applies the activation
+        alpha: f32,           // the leaky ReLU's slope, or the clip's lower bound
+        beta: f32,            // the clip's upper bound
+        extrapolation: f32,   // the value of upsampled samples that lie outside the input
     }
 }
 
@@ -105,7 +106,7 @@ impl<const R: usize> GpuOp for ResizeConv<R> {
 fn lower_by<const R: usize>(op: &ResizeConv<R>, mut builder: ProgramBuilder<'_>) -> Result<Program> {
     let split_k = SplitK::new(&mut builder, 1)?;
     let geometry = op.geometry()?;
-    let tables = op.upsample.three(builder.context.limits())?;
+    let tables = op.upsample.tables_on_three_axes(builder.context.limits())?;
     let mut laid_out = Vec::new();
     for table in &tables {
         laid_out.push(builder.add_table(table_bytes(table)?));
@@ -132,7 +133,7 @@ struct ResizeConvPass {
     batch: usize,
     axes: [Axis; 3],
     tables: [TapTable; 3],
-    /// The same as the shader has them.
+    /// The tables as the shader reads them.
     laid_out: Vec<LaidOutTensor>,
     /// Input and output channels of one group.
     per_group: [usize; 2],
@@ -147,11 +148,11 @@ impl ResizeConvPass {
     fn axis_params(&self, i: usize, part: &Part) -> ResizeAxisParams {
         let (axis, outputs) = (&self.axes[i], &part.region.spatial[i]);
         ResizeAxisParams {
-            input: axis.wide as i32,
-            kernel: axis.kernel as i32,
-            stride: axis.stride as i32,
-            pad: axis.pad as i32,
-            dilation: axis.dilation as i32,
+            input: to_i32(axis.wide),
+            kernel: to_i32(axis.kernel),
+            stride: to_i32(axis.stride),
+            pad: to_i32(axis.pad),
+            dilation: to_i32(axis.dilation),
             row: mod_2_32(row_length(&self.tables[i])),
             table: table_base(&part.bytes[i + 3]),
             x_stride: self.input.spatial_stride(i),
@@ -171,7 +172,8 @@ impl Pass for ResizeConvPass {
         Region::whole([self.batch, channels], self.axes.map(|axis| axis.narrow), self.per_group[0])
     }
 
-    /// Input, weight, bias (or the weight, which the shader then never reads), tables and output.
+    /// Input, weight, bias, tables and output. Without a bias, the weight fills its binding, which the shader never
+    /// reads.
     fn tensors(&self) -> Vec<&LaidOutTensor> {
         let bias = self.epilogue.bias.as_ref().unwrap_or(&self.weight);
         [&self.input, &self.weight, bias].into_iter().chain(&self.laid_out).chain([&self.output]).collect()
@@ -179,11 +181,11 @@ impl Pass for ResizeConvPass {
 
     fn spans(&self, region: &Region) -> Vec<Range<usize>> {
         let ([batch, channels], reduction) = (&region.outer, &region.reduction);
-        let [ins, outs] = self.per_group;
-        let groups = channels.start / outs..(channels.end - 1) / outs + 1;
-        let inputs = groups.start * ins + reduction.start..(groups.end - 1) * ins + reduction.end;
+        let [in_per_group, out_per_group] = self.per_group;
+        let groups = channels.start / out_per_group..(channels.end - 1) / out_per_group + 1;
+        let inputs = groups.start * in_per_group + reduction.start..(groups.end - 1) * in_per_group + reduction.end;
         let kernel = self.axes.map(|axis| 0..axis.kernel);
-        // A window in the padding alone counts as its first sample, since a binding cannot be empty.
+        // A window that lies in the padding alone counts as sample 0, since a binding cannot be empty.
         let upsampled: [Range<usize>; 3] = std::array::from_fn(|i| {
             let window = self.axes[i].wide_window(&region.spatial[i], &kernel[i]);
             if window.is_empty() { 0..1 } else { window }
@@ -201,7 +203,7 @@ impl Pass for ResizeConvPass {
 
     fn uniform(&self, part: &Part) -> ResizeConvParams {
         let ([batch, channels], reduction) = (&part.region.outer, &part.region.reduction);
-        let [ins, outs] = self.per_group;
+        let [in_per_group, out_per_group] = self.per_group;
         let [d, h, w] = std::array::from_fn(|i| self.axis_params(i, part));
         let (_, [alpha, beta]) = activation_constants(self.epilogue.activation);
         let bias = self.epilogue.bias.as_ref();
@@ -212,8 +214,8 @@ impl Pass for ResizeConvPass {
             batch_count: mod_2_32(batch.len()),
             first_channel: mod_2_32(channels.start),
             channel_count: mod_2_32(channels.len()),
-            in_per_group: mod_2_32(ins),
-            out_per_group: mod_2_32(outs),
+            in_per_group: mod_2_32(in_per_group),
+            out_per_group: mod_2_32(out_per_group),
             first_in: mod_2_32(reduction.start),
             count_in: mod_2_32(reduction.len()),
             accumulate: u32::from(reduction.start > 0),
@@ -229,7 +231,7 @@ impl Pass for ResizeConvPass {
             y_batch: self.output.stride(0),
             y_channel: self.output.stride(1),
             row_threads: part.row,
-            finish: u32::from(reduction.end == ins),
+            sum_is_complete: u32::from(reduction.end == in_per_group),
             alpha,
             beta,
             extrapolation: self.extrapolation,

@@ -20,29 +20,30 @@ use crate::tensor::layout::TensorLayout;
 uniform! {
     /// One of the five axes of [`SplitKSumParams`]; 16 bytes.
     SplitKAxis {
-        first: u32,
-        count: u32,
-        x_stride: u32,
-        y_stride: u32,
+        first: u32,    // this dispatch's first output index
+        count: u32,    // output indices of this dispatch
+        x_stride: u32, // elements from one output's partial sums to the next output's, modulo 2^32
+        y_stride: u32, // elements from one output to the next
     }
 }
 
 uniform! {
-    /// `Params` of the second pass of a sum.
+    /// `Params` of the second pass of split-K: x holds the partial sums, y is the output. Addresses and strides count
+    /// elements, modulo 2³².
     SplitKSumParams {
-        n: SplitKAxis,
-        c: SplitKAxis,
-        d: SplitKAxis,
-        h: SplitKAxis,
-        w: SplitKAxis,
-        x_base: u32,
-        y_base: u32,
-        slices: u32,
-        row_threads: u32,
-        b_base: u32,
-        b_stride: u32,
-        alpha: f32,
-        beta: f32,
+        n: SplitKAxis,    // the output's axis 0
+        c: SplitKAxis,    // axis 1: the channels that a bias is for
+        d: SplitKAxis,    // axis 2
+        h: SplitKAxis,    // axis 3
+        w: SplitKAxis,    // axis 4
+        x_base: u32,      // address of the first partial sum of element 0
+        y_base: u32,      // address of element 0
+        slices: u32,      // partial sums of each element, which lie next to each other
+        row_threads: u32, // threads in one row of workgroups: thread = id.y * row_threads + id.x
+        b_base: u32,      // address of channel 0's bias
+        b_stride: u32,    // from one channel's bias to the next
+        alpha: f32,       // the leaky ReLU's slope, or the clip's lower bound
+        beta: f32,        // the clip's upper bound
     }
 }
 
@@ -57,16 +58,16 @@ pub(crate) static SUM: Shader = Shader {
     overrides: &["workgroup_size", "has_bias", "activation"],
 };
 
-/// Threads that a device of some size wants.
+/// Threads that keep a large device busy.
 const THREADS: usize = 1 << 14;
 
-/// Terms of a slice that 32-bit numbers count with room to spare.
+/// Most terms of a slice: 32-bit numbers count them with room to spare.
 const MOST_TERMS: usize = 1 << 30;
 
-/// Terms that are worth a thread.
+/// Fewest terms of a slice: fewer are not worth a thread.
 const LEAST_SLICE: usize = 64;
 
-/// How the sum of some terms for each of some outputs is cut into slices. It depends on nothing else, so that the
+/// How the sums of a problem are cut into slices. It depends only on the number of outputs and of terms, so that the
 /// result is the same on every device.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slices {
@@ -76,12 +77,12 @@ pub(crate) struct Slices {
 }
 
 impl Slices {
-    /// Where each slice of each output has a thread.
+    /// The slices for a shader with a thread for each output and slice.
     pub(crate) fn new(outputs: usize, terms: usize) -> Self {
         Self::of_least(LEAST_SLICE, outputs, terms)
     }
 
-    /// Where a thread has 16 outputs or more.
+    /// The slices for a shader whose threads compute 16 outputs or more.
     pub(crate) fn of_tiles(outputs: usize, terms: usize) -> Self {
         Self::of_least(4 * LEAST_SLICE, outputs.div_ceil(16), terms)
     }
@@ -97,22 +98,22 @@ impl Slices {
         Self { length: terms.max(1), count: 1 }
     }
 
-    /// In slices where that gives threads to more of the device, and as a whole. What is stored as f16 also goes
-    /// through a workspace of f32 as one slice, where its sum may be split without being rounded.
+    /// This candidate with split-K, if there are several slices or the storage is f16, and without. With f16 even a
+    /// single slice goes through a workspace of f32, where several dispatches can add to a sum without rounding it.
     pub(crate) fn candidates(&self, whole: Candidate, storage: FloatType) -> Vec<Candidate> {
-        let apart = self.count > 1 || storage == FloatType::F16;
-        let apart = if apart { whole.with_split_k() } else { None };
-        apart.into_iter().chain([whole]).collect()
+        let split = self.count > 1 || storage == FloatType::F16;
+        let split = if split { whole.with_split_k() } else { None };
+        split.into_iter().chain([whole]).collect()
     }
 
-    /// What the chosen recipe makes of it.
-    pub(crate) fn of(self, recipe: &Recipe, terms: usize) -> Self {
+    /// These slices for a recipe with split-K; for any other, the whole sum as one slice.
+    pub(crate) fn for_recipe(self, recipe: &Recipe, terms: usize) -> Self {
         if recipe.shape.split_k() { self } else { Self::whole(terms) }
     }
 }
 
-/// These candidates; and for outputs of f16 the same with the sum in a workspace of f32, for where the sum must be
-/// split.
+/// These candidates; for f16 storage also the same with the sum in a workspace of f32, for sums that must be split
+/// among dispatches.
 pub(crate) fn with_f32_sums(mut candidates: Vec<Candidate>, storage: FloatType) -> Vec<Candidate> {
     if storage == FloatType::F16 {
         let with_workspace = candidates.iter().filter_map(Candidate::with_split_k);
@@ -123,7 +124,7 @@ pub(crate) fn with_f32_sums(mut candidates: Vec<Candidate>, storage: FloatType) 
     candidates
 }
 
-/// What is applied to a sum when it is whole: the bias, then the activation.
+/// What is applied to a complete sum: the bias, then the activation.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Epilogue {
     pub(crate) bias: Option<LaidOutTensor>,
@@ -138,16 +139,16 @@ impl Epilogue {
 
 /// Where the first pass of a sum writes: the output itself, or a workspace of partial sums.
 pub(crate) struct SplitK {
-    /// Where the sum, or the partial sum of a slice, goes. A workspace of several slices has an axis more.
+    /// Where the sum, or the partial sum of a slice, goes. A workspace of several slices has one more axis, the last.
     pub(crate) target: LaidOutTensor,
-    /// Elements from one slice to the next.
+    /// Elements from one slice's partial sum to the next; 0 without a workspace.
     pub(crate) stride: u32,
     slices: usize,
     has_workspace: bool,
 }
 
 impl SplitK {
-    /// Through a workspace if the recipe says so; it is the caller who knows into how many slices.
+    /// With a workspace for `slices` partial sums of each output, if the recipe has split-K.
     pub(crate) fn new(builder: &mut ProgramBuilder<'_>, slices: usize) -> Result<Self> {
         if !builder.recipe().shape.split_k() {
             return Ok(Self { target: builder.output(), stride: 0, slices, has_workspace: false });
@@ -161,7 +162,7 @@ impl SplitK {
         Ok(Self { target, stride: 1, slices, has_workspace: true })
     }
 
-    /// Where the sums of the first slice go. Those of the next are `stride` further each.
+    /// The part of the target that holds the first slice's sums. Each next slice's sums lie `stride` elements further.
     pub(crate) fn first_slice(&self) -> Result<LaidOutTensor> {
         let layout = &self.target.layout;
         let rank = layout.shape().len() - usize::from(self.slices > 1);
@@ -217,7 +218,7 @@ impl Pass for SplitKSum<'_> {
         Region::whole([size(0), size(1)], [size(2), size(3), size(4)], 1)
     }
 
-    /// Without a bias its binding, which the shader then never reads, holds the partial sums.
+    /// Partial sums, bias and output. Without a bias, the partial sums fill its binding, which the shader never reads.
     fn tensors(&self) -> Vec<&LaidOutTensor> {
         vec![self.partial, self.epilogue.bias.as_ref().unwrap_or(self.partial), &self.output]
     }
@@ -253,11 +254,11 @@ impl Pass for SplitKSum<'_> {
     }
 }
 
-/// The slices of a part of a first pass, as its shader takes them.
+/// The slices of a part of a first pass, in the numbers of the shader's uniform.
 pub(crate) struct PartSlices {
     /// Terms of a slice.
     pub(crate) length: u32,
-    /// Slices that the part takes part in.
+    /// Slices that the part adds to.
     pub(crate) count: u32,
     /// Terms of the first slice that an earlier part has added.
     pub(crate) lead: u32,
@@ -271,7 +272,7 @@ impl PartSlices {
     pub(crate) fn new(slices: &Slices, part: &Part) -> Self {
         let range = &part.region.reduction;
         if slices.count == 1 {
-            // The part is all of its slice, so that the numbers stay small.
+            // Without split-K a part counts as a whole slice, so that the numbers stay small.
             let accumulate = u32::from(range.start > 0);
             return Self { length: mod_2_32(range.len()), count: 1, lead: 0, accumulate, first: 0 };
         }

@@ -12,18 +12,19 @@ use crate::ops::activation::Activation;
 use crate::tensor::operand::Role;
 
 uniform! {
-    /// `Params` of the convolution between textures and of its transpose.
+    /// `Params` of the convolution between textures and of its transpose. Addresses and strides count elements, modulo
+    /// 2³².
     TextureConvParams {
-        h: AxisParams,
-        w: AxisParams,
-        w_base: u32,
-        w_out: u32,
-        w_group: u32,
-        w_in: u32,
-        b_base: u32,
-        b_stride: u32,
-        alpha: f32,
-        beta: f32,
+        h: AxisParams, // height
+        w: AxisParams, // width
+        w_base: u32,   // address of the first weight
+        w_out: u32,    // from one output channel, counted over all groups, to the next
+        w_group: u32,  // added besides, once for each group before the channel's
+        w_in: u32,     // from one input channel of a group to the next
+        b_base: u32,   // address of channel 0's bias
+        b_stride: u32, // from one channel's bias to the next
+        alpha: f32,    // the leaky ReLU's slope, or the clip's lower bound
+        beta: f32,     // the clip's upper bound
     }
 }
 
@@ -55,13 +56,16 @@ pub(crate) fn texel_work(layer: Layer, activation: Activation, builder: &Program
     let [input, weight, output] = [builder.operand(0), builder.operand(1), builder.output()];
     let epilogue = Epilogue { bias: builder.operand_as(Role::Bias), activation };
     let operands = ConvOperands::new(layer, [input, weight, output], epilogue);
-    let Channels { ins, outs, .. } = layer.channels;
+    let Channels { in_per_group, out_per_group, .. } = layer.channels;
     let weight = &operands.weight;
     let [w_out, w_in] = operands.weight_axes().map(|axis| weight.stride(axis));
     let w_group = match layer.direction {
         Direction::WideToNarrow => 0,
-        // (in, out of a group): the next group's first output is the first again, of the next inputs.
-        Direction::NarrowToWide => mod_2_32(ins).wrapping_mul(w_in).wrapping_sub(mod_2_32(outs).wrapping_mul(w_out)),
+        // The weight is (input channel, output channel of a group): the next group begins further on the first axis,
+        // and counts from 0 again on the second.
+        Direction::NarrowToWide => {
+            mod_2_32(in_per_group).wrapping_mul(w_in).wrapping_sub(mod_2_32(out_per_group).wrapping_mul(w_out))
+        }
     };
     let [_, height, width] = layer.region().spatial;
     let (_, [alpha, beta]) = activation_constants(activation);
@@ -78,9 +82,9 @@ pub(crate) fn texel_work(layer: Layer, activation: Activation, builder: &Program
         alpha,
         beta,
     };
-    let own = [("in_per_group", ins as f64), ("out_per_group", outs as f64)];
+    let own = [("in_per_group", in_per_group as f64), ("out_per_group", out_per_group as f64)];
     TexelWork {
-        // Without a bias its binding, which the shader never reads then, holds the weight.
+        // Without a bias, the weight fills the bias's binding, which the shader never reads.
         buffers: [weight.clone(), bias.unwrap_or(weight).clone()],
         uniform: bytemuck::bytes_of(&params).to_vec(),
         constants: own.into_iter().chain(operands.constants()).collect(),

@@ -20,57 +20,59 @@ use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, Shape, recipe
 use crate::gpu::program::region::{Region, flat_box};
 use crate::gpu::program::shader::Shader;
 use crate::gpu::program::texts::with_storage;
-use crate::gpu::program::uniform::{mod_2_32, uniform};
+use crate::gpu::program::uniform::{mod_2_32, to_i32, uniform};
 use crate::ops::conv::weight_grad::{ConvWeightGrad, ForwardInput};
 use crate::ops::op::Op;
 
 uniform! {
-    /// One axis of [`WeightGradParams`]; 48 bytes.
+    /// One spatial axis of [`WeightGradParams`], with the equation `wide = narrow * stride + tap * dilation - pad`; 48
+    /// bytes.
     WeightAxisParams {
-        wide: i32,
-        narrow: i32,
-        stride: i32,
-        dilation: i32,
-        pad: i32,
-        wide_stride: u32,
-        narrow_stride: u32,
-        y_stride: u32,
-        first: u32,
-        count: u32,
-        unused_0: u32,
+        wide: i32,          // samples of the wide side
+        narrow: i32,        // samples of the narrow side
+        stride: i32,        // of the equation
+        dilation: i32,      // of the equation
+        pad: i32,           // of the equation; may be negative: cropping
+        wide_stride: u32,   // elements from one wide sample to the next, modulo 2^32
+        narrow_stride: u32, // elements from one narrow sample to the next
+        y_stride: u32,      // elements from one tap's weight to the next
+        first: u32,         // this dispatch's first tap
+        count: u32,         // taps of this dispatch
+        unused_0: u32,      // fills the struct to a multiple of 16 bytes
         unused_1: u32,
     }
 }
 
 uniform! {
-    /// `Params` of the weight gradient's shaders.
+    /// `Params` of the weight gradient's shaders: y is the weight's gradient or its partial sums. Addresses and strides
+    /// count elements, modulo 2³².
     WeightGradParams {
-        d: WeightAxisParams,
-        h: WeightAxisParams,
-        w: WeightAxisParams,
-        first_narrow: u32,
-        count_narrow: u32,
-        first_wide: u32,
-        count_wide: u32,
-        narrow_per_group: u32,
-        wide_per_group: u32,
-        first: u32,
-        count: u32,
-        slice: u32,
-        slices: u32,
-        lead: u32,
-        accumulate: u32,
-        narrow_base: u32,
-        narrow_batch: u32,
-        narrow_channel: u32,
-        wide_base: u32,
-        wide_batch: u32,
-        wide_channel: u32,
-        y_base: u32,
-        y_narrow: u32,
-        y_wide: u32,
-        y_slice: u32,
-        row_threads: u32,
+        d: WeightAxisParams,   // depth
+        h: WeightAxisParams,   // height
+        w: WeightAxisParams,   // width
+        first_narrow: u32,     // this dispatch's first narrow channel
+        count_narrow: u32,     // narrow channels of this dispatch
+        first_wide: u32,       // in each group, this dispatch's first wide channel
+        count_wide: u32,       // wide channels of each group in this dispatch
+        narrow_per_group: u32, // narrow channels of a group
+        wide_per_group: u32,   // wide channels of a group
+        first: u32,            // this dispatch's first narrow position, counted from the start of its first image
+        count: u32,            // narrow positions that this dispatch sums
+        slice: u32,            // positions in a slice of the sum
+        slices: u32,           // slices that this dispatch sums, whole or in part
+        lead: u32,             // positions of its first slice that earlier dispatches have summed
+        accumulate: u32,       // 1: the first slice goes on from the sum that an earlier dispatch left in y
+        narrow_base: u32,      // address of channel 0, sample 0 in this dispatch's first image
+        narrow_batch: u32,     // from one image to the next
+        narrow_channel: u32,   // from one channel to the next
+        wide_base: u32,        // address of channel 0, sample 0 in this dispatch's first image
+        wide_batch: u32,       // from one image to the next
+        wide_channel: u32,     // from one channel to the next
+        y_base: u32,           // address of the first weight in this dispatch's first slice
+        y_narrow: u32,         // from one narrow channel to the next
+        y_wide: u32,           // from one wide channel of a group to the next
+        y_slice: u32,          // from one slice's partial sum to the next; 0 without split-K
+        row_threads: u32,      // threads (GEMM: workgroups) in one row of the grid: number = id.y * row_threads + id.x
     }
 }
 
@@ -168,7 +170,7 @@ fn lower_by<const R: usize>(
     let parts = builder.split(&pass)?;
     let mut constants = Vec::new();
     if let Some(tile) = pass.tile {
-        // Whether a sum goes on from one part to the next.
+        // Whether a part continues sums that an earlier part began.
         let split = parts.iter().any(|part| PartSlices::new(&slices, part).accumulate > 0);
         constants = gemm_tiles::constants(tile, builder.recipe().workgroup_size, candidate.shader);
         constants.push(flag("split", split));
@@ -213,11 +215,11 @@ impl WeightGrad<'_> {
         let rank = self.narrow.layout.shape().len();
         let tap_axis = (i + rank).checked_sub(3).filter(|&axis| axis >= 2);
         WeightAxisParams {
-            wide: axis.wide as i32,
-            narrow: axis.narrow as i32,
-            stride: axis.stride as i32,
-            dilation: axis.dilation as i32,
-            pad: axis.pad as i32,
+            wide: to_i32(axis.wide),
+            narrow: to_i32(axis.narrow),
+            stride: to_i32(axis.stride),
+            dilation: to_i32(axis.dilation),
+            pad: to_i32(axis.pad),
             wide_stride: self.wide.spatial_stride(i),
             narrow_stride: self.narrow.spatial_stride(i),
             y_stride: tap_axis.map_or(0, |axis| self.split_k.target.stride(axis)),
@@ -266,7 +268,7 @@ impl Pass for WeightGrad<'_> {
         }
     }
 
-    /// Of several groups none is cut by a product.
+    /// A matrix product cuts a range of several groups only between groups.
     fn split_alignment(&self) -> SplitAlignment {
         if self.tile.is_some() { [self.per_group[0], 1, 1, 1, 1, 1] } else { [1; 6] }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::cost_model::Rates;
+use super::cost_model::{Rates, nanoseconds};
 use super::gemm_tiles;
 use super::split_k::Slices;
 use crate::dtype::FloatType;
@@ -16,7 +16,7 @@ pub(crate) struct WeightGradProblem {
     groups: usize,
     rows: usize,
     columns: usize,
-    /// Images, and the narrow side's sizes.
+    /// Images, and the narrow side's sizes on three axes.
     pub(crate) positions: [usize; 4],
 }
 
@@ -82,6 +82,6 @@ impl WeightGradProblem {
             rates.sums(outputs * slices, terms)
         };
         let second = if candidate.shape.split_k() { rates.sums(outputs, slices) } else { 0.0 };
-        Duration::from_nanos((first + second) as u64)
+        nanoseconds(first + second)
     }
 }

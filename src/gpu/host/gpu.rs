@@ -18,8 +18,8 @@ use crate::tensor::element::{Element, TensorView};
 
 /// A GPU device of the library's own.
 ///
-/// The environment chooses among several: `WGPU_BACKEND` (such as `vulkan` or `metal,gl`) limits the back ends, and
-/// `WGPU_ADAPTER_NAME` names a part of the adapter's name, in any case.
+/// The environment chooses among several adapters: `WGPU_BACKEND` (such as `vulkan` or `metal,gl`) limits the back
+/// ends, and `WGPU_ADAPTER_NAME` is a part of the adapter's name, in upper or lower case.
 ///
 /// Whatever goes wrong on the device (it is lost, or out of memory) comes back as an error value; a new `Gpu` can be
 /// made afterwards.
@@ -67,13 +67,14 @@ fn experimental() -> wgpu::ExperimentalFeatures {
 }
 
 impl Gpu {
-    /// The adapter that the environment asks for, or the fastest one.
+    /// A device of the adapter that the environment asks for, or else of the one that wgpu takes for the fastest.
+    /// [`Error::NoAdapter`] or [`Error::NoDevice`] if there is none.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn new() -> Result<Self> {
         pollster::block_on(Self::request())
     }
 
-    /// Every adapter that the environment lets through and that gives a device with wgpu's default limits.
+    /// A `Gpu` for every adapter that the environment allows and that gives a device with wgpu's default limits.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn all() -> Result<Vec<Self>> {
         pollster::block_on(async {
@@ -85,7 +86,7 @@ impl Gpu {
         })
     }
 
-    /// [`Gpu::new`] as a future. OpenGL is asked only where no other back end has an adapter.
+    /// [`Gpu::new`] as a future. OpenGL is asked only if no other back end has an adapter.
     pub async fn request() -> Result<Self> {
         let adapter = match Self::adapter(Backends::PRIMARY).await {
             Ok(adapter) => adapter,
@@ -108,8 +109,9 @@ impl Gpu {
         instance.request_adapter(&options).await.map_err(|error| Error::NoAdapter(error.to_string()))
     }
 
-    /// A device of this adapter, with its largest buffers, and of timestamp queries, f16, subgroups and storage
-    /// textures what it has.
+    /// A device of this adapter with its largest buffers, bindings and textures, and with timestamp queries, f16,
+    /// subgroups and additional storage texture formats, as far as the adapter has them. [`Error::NoDevice`] if it
+    /// gives none with wgpu's default limits.
     pub async fn from_adapter(adapter: &Adapter) -> Result<Self> {
         let offered = adapter.limits();
         let wanted = Features::TIMESTAMP_QUERY
@@ -144,7 +146,7 @@ impl Gpu {
         Ok(Self { planner, lost, ..Self::from_device(&device, &queue) })
     }
 
-    /// The host's conveniences on a device that the caller made. Whoever made it hears of its loss, not the host.
+    /// A `Gpu` on a device that the caller made. If the device is lost, only the caller's own callback learns why.
     pub fn from_device(device: &Device, queue: &Queue) -> Self {
         let (device, queue) = (device.clone(), queue.clone());
         Self {
@@ -170,7 +172,7 @@ impl Gpu {
         &self.device
     }
 
-    /// Its queue.
+    /// The device's queue.
     pub fn queue(&self) -> &Queue {
         &self.queue
     }
@@ -191,7 +193,7 @@ impl Gpu {
     }
 
     /// A storage buffer that holds a tensor row-major, whatever the view's strides. A buffer is never empty: it holds
-    /// at least one element.
+    /// at least four bytes. [`Error::TooLarge`] past `max_buffer_size`.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn upload<'a>(&self, tensor: impl Into<TensorView<'a>>) -> Result<Buffer> {
         let view = tensor.into();
@@ -199,7 +201,8 @@ impl Gpu {
         pollster::block_on(async { self.outcome(buffer, failure.await) })
     }
 
-    /// A storage buffer of zeros that can be copied to and from.
+    /// A storage buffer of zeros that can be copied to and from, labelled `upconv::host::<name>`. Its size is `bytes`
+    /// rounded up to a multiple of four, and at least four. [`Error::TooLarge`] past `max_buffer_size`.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn buffer(&self, name: &str, bytes: u64) -> Result<Buffer> {
         let (buffer, failure) = self.scoped(|| self.allocate(name, bytes));
@@ -218,7 +221,7 @@ impl Gpu {
         let standard = view.as_standard_layout();
         let bytes: &[u8] = standard.as_slice().map(bytemuck::cast_slice).unwrap_or_default();
         let buffer = self.allocate("input", bytes.len() as u64)?;
-        // A queue writes whole words: an odd number of f16 has its last one written with a zero.
+        // A queue writes whole words: after an odd number of f16 a zero fills the last word.
         let (words, rest) = bytes.split_at(bytes.len() / 4 * 4);
         self.queue.write_buffer(&buffer, 0, words);
         if !rest.is_empty() {
@@ -248,8 +251,8 @@ impl Gpu {
         self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label })
     }
 
-    /// Calls `failed` if the device cannot finish what was submitted, and makes it finish meanwhile: on one thread for
-    /// all who wait, which the first of them starts. Browsers finish by themselves.
+    /// Makes the device finish what was submitted, and calls `failed` if it cannot. One thread does so for all callers;
+    /// the first call starts it. Browsers finish by themselves.
     #[cfg(not(target_arch = "wasm32"))]
     pub(super) fn finish_in_background(&self, failed: impl FnOnce(Error) + Send + 'static) {
         let device = self.device.clone();
@@ -278,7 +281,7 @@ impl Gpu {
         self.device.poll(wgpu::PollType::wait_indefinitely()).map(|_| ()).map_err(failed)
     }
 
-    /// Does some work and catches what the device says of it.
+    /// Does some work in error scopes. The future gives an error that the device reported of it, if there is one.
     pub(super) fn scoped<T, F: FnOnce() -> T>(
         &self,
         work: F,
@@ -303,16 +306,16 @@ impl Gpu {
         }
     }
 
-    /// The loss of the device if it is lost, which explains any other error.
+    /// [`Error::DeviceLost`] if the device is lost, which explains any other error; else `error`.
     pub(super) fn lost_or(&self, error: Error) -> Error {
-        // The loss is reported while polling; a failure of the poll itself says no more than the error at hand.
+        // The loss is reported while polling; if the poll itself fails, that adds nothing to `error`.
         let _ = self.device.poll(wgpu::PollType::Poll);
         let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
         lost.clone().map_or(error, Error::DeviceLost)
     }
 }
 
-/// Those of these back ends that the environment and the build let through.
+/// A wgpu instance with those of the back ends that the environment and the build allow.
 fn instance(backends: Backends) -> Result<Instance> {
     if Instance::enabled_backend_features().is_empty() {
         return Err(Error::NoAdapter("this build has no wgpu back end; enable one of the crate's features".into()));
@@ -326,7 +329,7 @@ fn adapter_name() -> Option<String> {
     std::env::var("WGPU_ADAPTER_NAME").ok().filter(|name| !name.is_empty()).map(|name| name.to_lowercase())
 }
 
-/// Those adapters that bear the name asked for, or all.
+/// The adapters whose name contains `WGPU_ADAPTER_NAME`; all if it is not set.
 fn named(adapters: Vec<Adapter>) -> Vec<Adapter> {
     let name = adapter_name().unwrap_or_default();
     adapters.into_iter().filter(|adapter| adapter.get_info().name.to_lowercase().contains(&name)).collect()

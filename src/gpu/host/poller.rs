@@ -1,17 +1,17 @@
-//! One thread that makes a device finish its work, for all who wait for it.
+//! One thread that makes a device finish its work, for all callers that wait for it.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::Builder;
 
 use crate::error::Error;
 
-/// What one who waits does if the device cannot finish.
+/// What is called if the device cannot finish.
 type Failed = Box<dyn FnOnce(Error) + Send>;
 
-/// A thread that waits for the device whenever somebody asks. It ends when this is dropped.
+/// A thread that waits for the device on request. It ends when the `Poller` is dropped.
 #[derive(Debug)]
 pub(crate) struct Poller {
-    /// None where the system gave no thread.
+    /// `None` if the system gave no thread.
     requests: Option<Sender<Failed>>,
 }
 
@@ -35,7 +35,7 @@ impl Poller {
 
 fn run(finish: &impl Fn() -> Result<(), String>, received: &Receiver<Failed>) {
     while let Ok(first) = received.recv() {
-        // Whoever asked before the device is waited for is served by the same wait.
+        // One wait serves all requests that came before it.
         let waiting: Vec<Failed> = std::iter::once(first).chain(received.try_iter()).collect();
         if let Err(error) = finish() {
             waiting.into_iter().for_each(|failed| failed(Error::Device(error.clone())));

@@ -13,14 +13,15 @@ struct Reading {
     staging: Buffer,
     /// How the mapping ended.
     mapped: OneshotReceiver<Result<()>>,
-    /// For whoever else learns that the mapping will not come.
+    /// For the polling thread, which may learn that the mapping will fail.
     #[cfg(not(target_arch = "wasm32"))]
     sender: Arc<futures_intrusive::channel::shared::OneshotSender<Result<()>>>,
 }
 
 impl Gpu {
-    /// Reads bytes of a buffer with `COPY_SRC` back, waiting for the work submitted before. Offset and length are
-    /// multiples of four bytes, and the length of `T`'s size.
+    /// Reads `bytes` bytes from byte `offset` of a buffer with `COPY_SRC` usage, after waiting for all work submitted
+    /// before. Both are multiples of 4, and `bytes` is a multiple of `T`'s size. [`Error::BufferTooSmall`] past the
+    /// buffer's end.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn download<T: bytemuck::Pod>(&self, buffer: &Buffer, offset: u64, bytes: u64) -> Result<Vec<T>> {
         let Some(reading) = pollster::block_on(self.read_back(buffer, offset, bytes))? else { return Ok(Vec::new()) };
@@ -40,7 +41,7 @@ impl Gpu {
         self.collect(reading).await
     }
 
-    /// Copies into a staging buffer, submits, and asks for its mapping; nothing to do for no bytes.
+    /// Copies into a staging buffer, submits, and asks for the staging buffer to be mapped; `None` for 0 bytes.
     async fn read_back(&self, buffer: &Buffer, offset: u64, bytes: u64) -> Result<Option<Reading>> {
         let needed = offset.saturating_add(bytes);
         if needed > buffer.size() {

@@ -12,9 +12,14 @@ use crate::tensor::element::{Element, Tensor, TensorView};
 use crate::tensor::operand::{Operand, Role};
 
 impl Gpu {
-    /// Uploads the inputs, runs the op and reads its (first) output back, waiting for it. Inputs are those of
-    /// [`Op::inputs`](crate::Op::inputs), of any strides; the output is row-major. Numbers are stored as they come: f16
-    /// inputs give an f16 output, on a device with `SHADER_F16`.
+    /// Uploads the inputs, runs the op, waits for it, and reads its (first) output back. Inputs are those of
+    /// [`Op::inputs`](crate::Op::inputs), with any strides; the output is row-major and of the inputs' type. Inputs of
+    /// f16 need a device with `SHADER_F16`.
+    ///
+    /// # Errors
+    ///
+    /// What [`Op::check_inputs`](crate::Op::check_inputs) and [`Planner::plan_with`](crate::Planner::plan_with) refuse,
+    /// and [`Error::OutOfMemory`], [`Error::DeviceLost`] and [`Error::Device`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn run<O: GpuOp, T: Element, D: Dimension>(&self, op: &O, inputs: &[ArrayView<T, D>]) -> Result<Array<T, D>> {
         first(self.run_tensors(op, &views(inputs))?)
@@ -29,8 +34,8 @@ impl Gpu {
         first(self.run_tensors_async(op, &views(inputs)).await?)
     }
 
-    /// [`Gpu::run`] for inputs of several types and for every output: those of [`Op::outputs`](crate::Op::outputs).
-    /// Where an unpooling meets indices out of range, it is an error that says how many.
+    /// [`Gpu::run`] for inputs of several types, and with every output of [`Op::outputs`](crate::Op::outputs).
+    /// [`Error::IndexOutOfRange`] counts the indices of an unpooling that are out of range.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn run_tensors<O: GpuOp>(&self, op: &O, inputs: &[TensorView]) -> Result<Vec<Tensor>> {
         let outputs = pollster::block_on(self.dispatch(op, inputs))?.into_iter();
@@ -47,7 +52,7 @@ impl Gpu {
         checked(op, tensors)
     }
 
-    /// Uploads and submits; gives the outputs.
+    /// Uploads the inputs and submits the op. The outputs are still on the device.
     async fn dispatch<O: GpuOp>(&self, op: &O, inputs: &[TensorView<'_>]) -> Result<Vec<Output>> {
         op.check_inputs(inputs)?;
         let storage = storage_of(inputs)?;
@@ -74,7 +79,7 @@ impl Gpu {
     }
 }
 
-/// An output on its way back.
+/// An output that is still on the device.
 struct Output {
     role: Role,
     shape: Vec<usize>,
@@ -103,7 +108,7 @@ impl Output {
 
     fn array<T: Element>(&self, bytes: &[u8]) -> Result<ArrayD<T>> {
         let mut values = bytemuck::pod_collect_to_vec(bytes);
-        // An odd number of f16 was read with what fills its last word.
+        // The last word of an odd number of f16 has one value too many.
         values.truncate(self.shape.iter().product());
         let count = values.len();
         ArrayD::from_shape_vec(self.shape.clone(), values).map_err(|_| Error::Shape {
@@ -118,7 +123,7 @@ fn views<'a, T: Element, D: Dimension>(inputs: &'a [ArrayView<T, D>]) -> Vec<Ten
     inputs.iter().map(|view| view.view().into()).collect()
 }
 
-/// What the numbers among the inputs are stored as: all the same.
+/// The type that all floating-point inputs have; refuses a mixture of f32 and f16.
 fn storage_of(inputs: &[TensorView]) -> Result<FloatType> {
     let count = |wanted: fn(&TensorView) -> bool| inputs.iter().filter(|view| wanted(view)).count();
     let singles = count(|view| matches!(view, TensorView::F32(_)));
@@ -130,7 +135,7 @@ fn storage_of(inputs: &[TensorView]) -> Result<FloatType> {
     }
 }
 
-/// The outputs, unless those of integers tell of an error.
+/// The outputs, unless those of integers report an error, such as indices out of range.
 fn checked<O: GpuOp>(op: &O, outputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
     let integers = outputs.iter().filter_map(|tensor| if let Tensor::I32(array) = tensor { Some(array) } else { None });
     op.check_integers(&integers.collect::<Vec<_>>())?;

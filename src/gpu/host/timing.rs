@@ -12,20 +12,20 @@ use crate::gpu::plan::plan::Bound;
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Timing {
-    /// On the GPU, from the pass's begin to its end, where the device has timestamp queries.
+    /// Time on the GPU from the pass's beginning to its end; `None` if the device has no timestamp queries.
     pub gpu: Option<Duration>,
-    /// From the submission to its end, as the host saw it.
+    /// Time on the host, from before the commands are recorded until the device has finished them.
     pub wall: Duration,
 }
 
-/// Two timestamps and where they are resolved to.
+/// Two timestamp queries and the buffer that they are resolved to.
 struct Stamps {
     queries: QuerySet,
     resolved: wgpu::Buffer,
 }
 
 impl Stamps {
-    /// None where the device has no timestamp queries.
+    /// `None` if the device has no timestamp queries.
     fn new(device: &Device) -> Option<Self> {
         if !device.features().contains(Features::TIMESTAMP_QUERY) {
             return None;
@@ -72,6 +72,7 @@ impl Gpu {
         Ok(Timing { gpu, wall })
     }
 
+    #[allow(clippy::cast_possible_truncation, reason = "a time past 584 years is cut to that")]
     fn between(&self, stamps: &Stamps) -> Result<Duration> {
         let ticks: Vec<u64> = self.download(&stamps.resolved, 0, 16)?;
         let period = f64::from(self.queue().get_timestamp_period());

@@ -11,12 +11,14 @@ use crate::gpu::program::context::GpuOp;
 use crate::gpu::program::options::PlanOptions;
 use crate::gpu::program::pixel_format::PixelFormat;
 use crate::gpu::program::recipe::Recipe;
+use crate::gpu::program::uniform::to_u32;
 use crate::tensor::operand::Role;
 
-/// A recipe is repeated this often, if one run takes no longer than [`PATIENCE`].
+/// A recipe is repeated this often, if one run takes no longer than [`MAX_REPEATED_TIME`].
 const REPETITIONS: usize = 5;
 
-const PATIENCE: Duration = Duration::from_millis(300);
+/// A recipe whose run takes longer than this is not repeated.
+const MAX_REPEATED_TIME: Duration = Duration::from_millis(300);
 
 /// A recipe that was measured by [`Gpu::measure`].
 #[derive(Clone, Debug, PartialEq)]
@@ -24,9 +26,10 @@ const PATIENCE: Duration = Duration::from_millis(300);
 pub struct Measured {
     /// The recipe.
     pub recipe: Recipe,
-    /// Median time on the GPU, or as the host saw it where the device has no timestamp queries.
+    /// Median time on the GPU, or on the host if the device has no timestamp queries; see
+    /// [`Timing`](crate::gpu::Timing).
     pub time: Duration,
-    /// Workgroups of all its dispatches.
+    /// Workgroups of all the recipe's dispatches.
     pub workgroups: u64,
 }
 
@@ -36,26 +39,26 @@ impl Gpu {
     pub fn tune<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Recipe> {
         let measured = self.measure(op, options)?;
         let fastest = measured.into_iter().min_by_key(|measured| measured.time).map(|measured| measured.recipe);
-        // Where no recipe runs, the plan says why.
+        // If no recipe runs, planning fails with the reason.
         let recipe = fastest.map_or_else(|| Ok(self.planner().plan_with(op, options)?.recipe().clone()), Ok)?;
         self.planner().insert_tuned(op, options, &recipe);
         Ok(recipe)
     }
 
-    /// Measures every recipe that runs on this device, in the planner's order, one workgroup size of each kind.
+    /// Measures every recipe that runs on this device, in the planner's order, with one workgroup size for each shader
+    /// and shape. Recipes that fail on this device are left out; if all fail, the error is that of the first.
     pub fn measure<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Vec<Measured>> {
         let mut recipes = self.planner().recipes(op, options);
         recipes.dedup_by_key(|recipe| (recipe.shader, recipe.shape));
-        let mut measured = Vec::new();
-        for recipe in recipes {
-            let options = PlanOptions { recipe: Some(recipe), ..options.clone() };
-            // One that this device cannot hold, or that fails on it, is no candidate.
-            measured.extend(self.measure_one(op, &options));
+        let run = |recipe| self.measure_one(op, &PlanOptions { recipe: Some(recipe), ..options.clone() });
+        let (measured, failed): (Vec<_>, Vec<_>) = recipes.into_iter().map(run).partition(Result::is_ok);
+        match failed.into_iter().find_map(Result::err) {
+            Some(error) if measured.is_empty() => Err(error),
+            _ => Ok(measured.into_iter().flatten().collect()),
         }
-        Ok(measured)
     }
 
-    /// A texture for the end of a plan, of a tensor of this shape (1, C, height, width).
+    /// A texture for a plan's input or output, a tensor of this shape (1, C, height, width).
     fn texture(&self, role: Role, pixels: &PixelFormat, shape: &[usize]) -> Texture {
         let (format, usage) = match role {
             Role::Output => (pixels.storage(), TextureUsages::STORAGE_BINDING),
@@ -63,7 +66,7 @@ impl Gpu {
         };
         self.device().create_texture(&TextureDescriptor {
             label: Some("upconv::host::tune"),
-            size: Extent3d { width: shape[3] as u32, height: shape[2] as u32, depth_or_array_layers: 1 },
+            size: Extent3d { width: to_u32(shape[3]), height: to_u32(shape[2]), depth_or_array_layers: 1 },
             mip_level_count: 1,
             sample_count: 1,
             dimension: TextureDimension::D2,
@@ -99,11 +102,11 @@ impl Gpu {
         });
         let (bound, plan) = pollster::block_on(async { self.outcome(bound, failure.await) })?;
         let mut times = Vec::new();
-        // The first run pays for what the driver puts off until then.
+        // The first run is not counted: drivers put off some of their work until then.
         for _ in 0..=REPETITIONS {
             let timing = self.time(&bound)?;
             times.push(timing.gpu.unwrap_or(timing.wall));
-            if times.len() > 1 && timing.wall > PATIENCE {
+            if times.len() > 1 && timing.wall > MAX_REPEATED_TIME {
                 break;
             }
         }

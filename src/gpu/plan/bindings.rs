@@ -49,12 +49,12 @@ pub struct Bindings<'a> {
 }
 
 impl<'a> Bindings<'a> {
-    /// Nothing yet.
+    /// No bindings yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The tensor of a role. A second resource for the same role takes the first one's place.
+    /// Binds the tensor of a role. A second resource for the same role takes the first one's place.
     pub fn with(mut self, role: Role, resource: impl Into<Resource<'a>>) -> Self {
         self.operands.retain(|(other, _)| *other != role);
         self.operands.push((role, resource.into()));
@@ -76,12 +76,12 @@ impl<'a> Bindings<'a> {
         self.with(Role::Bias, slice)
     }
 
-    /// The gradient of the forward output, of an op that takes it beside the forward input.
+    /// The gradient of the forward output, for an op that takes it beside the forward input.
     pub fn grad_output(self, slice: BufferSlice<'a>) -> Self {
         self.with(Role::GradOutput, slice)
     }
 
-    /// The indices of a pooling.
+    /// The indices of a pooling, which are `i32`.
     pub fn indices(self, slice: BufferSlice<'a>) -> Self {
         self.with(Role::Indices, slice)
     }
@@ -91,14 +91,14 @@ impl<'a> Bindings<'a> {
         self.with(Role::Output, resource)
     }
 
-    /// The count of invalid indices, the second output of a max unpooling.
+    /// The count of invalid indices, one `i32`: the second output of a max unpooling.
     pub fn invalid(self, slice: BufferSlice<'a>) -> Self {
         self.with(Role::Invalid, slice)
     }
 
-    /// Workspaces of the caller's, each in a buffer of its own, as many as
-    /// [`Plan::workspaces`](crate::Plan::workspaces) has sizes. Plans that do not run at the same time can share them.
-    /// Without them, binding makes its own.
+    /// The caller's workspaces, each in a buffer of its own, in the order and sizes of
+    /// [`Plan::workspaces`](crate::Plan::workspaces). Plans that do not run at the same time can share them. Without
+    /// this call, [`Plan::bind`](crate::Plan::bind) makes workspaces.
     pub fn workspaces(mut self, workspaces: &[BufferSlice<'a>]) -> Self {
         self.workspaces = workspaces.to_vec();
         self

@@ -1,11 +1,11 @@
-//! A map whose values are made on demand, each once, without holding up whoever wants another.
+//! A map whose values are made on demand, each once. Making one value does not block threads that want another.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// The map's lock is held only while a key is looked up. Whoever wants a value that another thread is making waits for
-/// it; whoever wants another value does not.
+/// The map's lock is held only while a key is looked up. A thread waits for a value that another thread is making, but
+/// not if it wants another value.
 #[derive(Debug)]
 pub(crate) struct OncePerKey<K, V>(Mutex<HashMap<K, Arc<OnceLock<V>>>>);
 
@@ -16,7 +16,7 @@ impl<K, V> Default for OncePerKey<K, V> {
 }
 
 impl<K: Eq + Hash, V: Clone> OncePerKey<K, V> {
-    /// The key's value, which `make` makes if it is the first time.
+    /// The key's value. The first call for a key makes it by `make`.
     pub(crate) fn get(&self, key: K, make: impl FnOnce() -> V) -> V {
         let slot = self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default().clone();
         slot.get_or_init(make).clone()

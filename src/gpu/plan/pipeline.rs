@@ -15,14 +15,14 @@ pub(crate) struct Kernel {
     layout: BindGroupLayout,
 }
 
-/// Pipelines that were made before.
+/// The pipelines that were compiled, for later plans.
 #[derive(Debug, Default)]
 pub(crate) struct KernelCache {
     cache: Option<PipelineCache>,
     kernels: OncePerKey<Key, Arc<Kernel>>,
 }
 
-/// Where the text lies, and the constants.
+/// The address of the shader's text, and the names and bits of the constants.
 type Key = (usize, Vec<(&'static str, u64)>);
 
 impl KernelCache {
@@ -65,12 +65,10 @@ impl Kernel {
         Self { pipeline, layout }
     }
 
-    /// A group for one dispatch: the uniform, the bindings that are read, those that are written.
+    /// The bind group of a dispatch: the uniform, the bindings that are read, then the bindings that are written.
     pub(crate) fn bind_group(&self, device: &Device, label: &str, bindings: &[BindingResource]) -> BindGroup {
-        let entries = bindings
-            .iter()
-            .enumerate()
-            .map(|(binding, resource)| wgpu::BindGroupEntry { binding: binding as u32, resource: resource.clone() });
+        let entries =
+            (0..).zip(bindings).map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource: resource.clone() });
         device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some(label),
             layout: &self.layout,
@@ -120,19 +118,19 @@ pub(crate) struct PlanBuffers {
 
 impl PlanBuffers {
     pub(crate) fn new(device: &Device, program: &Program) -> Self {
-        let alignment = u64::from(device.limits().min_uniform_buffer_offset_alignment);
-        let largest = program.steps.iter().map(|step| step.shader.uniform.size).max();
-        let pitch = largest.unwrap_or(alignment).next_multiple_of(alignment);
+        let alignment = device.limits().min_uniform_buffer_offset_alignment as usize;
         let filled = |name, contents: &[u8], usage| filled(device, &program.label(name), contents, usage);
         let dispatches = || program.steps.iter().flat_map(|step| &step.dispatches);
-        // A plan without dispatches keeps one unused, since a buffer cannot be empty.
-        let mut params = vec![0; pitch as usize * dispatches().count().max(1)];
-        for (slot, dispatch) in params.chunks_exact_mut(pitch as usize).zip(dispatches()) {
+        // A plan without dispatches has one unused slot, since a buffer cannot be empty.
+        let largest = dispatches().map(|dispatch| dispatch.uniform.len()).max();
+        let pitch = largest.unwrap_or(alignment).next_multiple_of(alignment);
+        let mut params = vec![0; pitch * dispatches().count().max(1)];
+        for (slot, dispatch) in params.chunks_exact_mut(pitch).zip(dispatches()) {
             slot[..dispatch.uniform.len()].copy_from_slice(&dispatch.uniform);
         }
         Self {
             params: filled("params", &params, BufferUsages::UNIFORM),
-            pitch,
+            pitch: pitch as u64,
             tables: program.tables.iter().map(|table| filled("table", table, BufferUsages::STORAGE)).collect(),
         }
     }
@@ -145,8 +143,8 @@ fn filled(device: &Device, label: &str, contents: &[u8], usage: BufferUsages) ->
         usage,
         mapped_at_creation: true,
     });
-    // A device that is lost or out of memory gives a buffer that has no contents; its owner hears of it, and what is
-    // recorded with the buffer will not run.
+    // A device that is lost or out of memory gives a buffer that cannot be mapped. wgpu reports that to the device's
+    // owner, and commands that use the buffer will not run.
     if let Ok(mut view) = buffer.get_mapped_range_mut(..) {
         view.copy_from_slice(contents);
         drop(view);

@@ -37,7 +37,7 @@ impl Plan {
         &self.program.recipe
     }
 
-    /// FLOPs and bytes of the problem.
+    /// FLOPs of the problem, and bytes of its tensors as they are stored.
     pub fn cost(&self) -> Cost {
         self.cost
     }
@@ -48,17 +48,17 @@ impl Plan {
         let operands = self.program.operands.iter().enumerate();
         let bytes = operands.filter_map(|(number, operand)| {
             let is_texture = matches!(operand.stored, Stored::Texels(_));
-            Some((operand.role?, (!is_texture).then(|| self.program.needed(number))))
+            Some((operand.role?, (!is_texture).then(|| self.program.operand_bytes(number))))
         });
         bytes.collect()
     }
 
-    /// The dispatches that it records, step after step; none where the batch is empty.
+    /// The dispatches that the plan records, step after step; none if no output has an element.
     pub fn dispatches(&self) -> Vec<&Dispatch> {
         self.program.steps.iter().flat_map(|step| &step.dispatches).collect()
     }
 
-    /// Bytes of each workspace that it needs between its passes.
+    /// Bytes of each workspace that the plan needs between its passes.
     pub fn workspaces(&self) -> &[u64] {
         &self.program.workspaces
     }
@@ -66,10 +66,17 @@ impl Plan {
     /// Binds the plan to a buffer slice or a texture level for each of the op's tensors, by their names.
     ///
     /// A slice must start at a multiple of `min_storage_buffer_offset_alignment`, lie in a buffer with `STORAGE` usage,
-    /// and hold its layout; a layout's offset counts from the slice's start, and a slice of f16 is a multiple of four
-    /// bytes. Each output lies in a buffer of its own. A texture is of the plan's format and size; input and output may
-    /// be two levels or layers of one texture, but not the same, and through OpenGL two textures. Workspaces are made
-    /// here, if the plan needs any and the caller gives none.
+    /// and have [`Plan::operand_bytes`]; a layout's offset counts from the slice's start. Each output lies in a buffer
+    /// of its own. A texture has the plan's format and size; input and output may be different levels or layers of one
+    /// texture, but through OpenGL they must be different textures. Workspaces are made here, if the plan needs any and
+    /// the caller gives none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotBound`], [`Error::UnknownOperand`] and [`Error::WorkspaceCount`] for what is missing
+    /// or too much; [`Error::ResourceKind`], [`Error::MissingUsage`], [`Error::Misaligned`], [`Error::BufferTooSmall`]
+    /// and [`Error::Texture`] for a resource that does not fit; [`Error::Aliased`] and [`Error::SameTexture`] for two
+    /// that share a buffer or a picture.
     pub fn bind(&self, bindings: &Bindings<'_>) -> Result<Bound> {
         let operands = self.operands(bindings)?;
         self.check_operands(&operands)?;
@@ -116,7 +123,7 @@ impl Plan {
         Bound { steps: steps.collect() }
     }
 
-    /// Refuses resources that are too small, of the wrong kind, or in each other's way.
+    /// Refuses resources that are too small or of the wrong kind, and an output that shares its buffer or picture.
     fn check_operands(&self, resources: &[Resource<'_>]) -> Result<()> {
         let operands = &self.program.operands;
         for (number, (operand, resource)) in operands.iter().zip(resources).enumerate() {
@@ -128,7 +135,9 @@ impl Plan {
                 (_, Resource::Texture(_)) => {
                     return Err(Error::ResourceKind { operand: operand.name(), expected: "buffer slice" });
                 }
-                (_, Resource::Slice(slice)) => self.check_slice(operand.name(), self.program.needed(number), slice)?,
+                (_, Resource::Slice(slice)) => {
+                    self.check_slice(operand.name(), self.program.operand_bytes(number), slice)?
+                }
             }
         }
         for written in self.program.inputs..resources.len() {
@@ -149,7 +158,7 @@ impl Plan {
         if written { Ok(()) } else { level.check_layers(self.backend) }
     }
 
-    /// Refuses a resource that is written where another one lies.
+    /// Refuses a resource that is written and shares its buffer or picture with another resource.
     fn check_apart(
         &self,
         one: &Resource<'_>,
@@ -161,7 +170,7 @@ impl Plan {
             (Resource::Slice(one), Resource::Slice(written)) if one.buffer() == written.buffer() => {
                 Err(Error::Aliased { operand, output })
             }
-            // OpenGL reads and writes no two levels of one texture.
+            // OpenGL cannot read one level of a texture while another level is written.
             (Resource::Texture(one), Resource::Texture(written))
                 if one.is(written) || (self.backend == Backend::Gl && one.texture == written.texture) =>
             {
@@ -174,7 +183,7 @@ impl Plan {
     fn check_workspaces(&self, workspaces: &[BufferSlice<'_>], operands: &[Resource<'_>]) -> Result<()> {
         let (expected, actual, workspace) = (self.program.workspaces.len(), workspaces.len(), "workspace");
         if expected != actual {
-            return Err(Error::OperandCount { op: self.program.op, expected, actual });
+            return Err(Error::WorkspaceCount { op: self.program.op, expected, actual });
         }
         for (number, (&needed, slice)) in self.program.workspaces.iter().zip(workspaces).enumerate() {
             self.check_slice(workspace, needed, slice)?;

@@ -16,8 +16,9 @@ use crate::gpu::program::program::Program;
 use crate::gpu::program::recipe::{Capabilities, Recipe};
 use crate::ops::op::Cost;
 
-/// The limits that a device must offer for this op: wgpu's defaults, with `max_buffer_size` raised where a tensor needs
-/// a larger buffer. Larger tensors than a binding holds are split, so no other limit has to rise.
+/// The limits that a device must offer for this op: wgpu's defaults, with `max_buffer_size` raised if a tensor or a
+/// workspace needs a larger buffer. Tensors larger than a binding are split, so no other limit has to rise. Fails as
+/// [`Planner::plan_with`] does.
 pub fn required_limits<O: GpuOp>(op: &O, options: &PlanOptions) -> Result<Limits> {
     let defaults = Limits::default();
     let lower = |max_buffer_size| {
@@ -26,7 +27,7 @@ pub fn required_limits<O: GpuOp>(op: &O, options: &PlanOptions) -> Result<Limits
     };
     let unbounded = lower(u64::MAX)?;
     let tensors = unbounded.operands.iter().map(LaidOutTensor::bytes).fold(defaults.max_buffer_size, u64::max);
-    // Where buffers as large as the tensors will do, another recipe may need no larger workspace.
+    // If no buffer may be larger than the tensors, a recipe without a larger workspace is chosen, if there is one.
     let program = lower(tensors).unwrap_or(unbounded);
     let tables = program.tables.iter().map(|table| table.len() as u64);
     let max_buffer_size = tables.chain(program.workspaces).fold(tensors, u64::max);
@@ -53,17 +54,17 @@ impl Planner {
         Self::with_limits(device, &device.limits())
     }
 
-    /// A planner that keeps to smaller limits than the device's; larger ones are cut to the device's. Reads
+    /// A planner that keeps to smaller limits than the device's; larger ones are cut to the device's. Only
     /// `max_storage_buffer_binding_size`, `max_compute_workgroups_per_dimension`,
-    /// `max_compute_invocations_per_workgroup` and `max_compute_workgroup_size_x`.
+    /// `max_compute_invocations_per_workgroup` and `max_compute_workgroup_size_x` count.
     pub fn with_limits(device: &Device, limits: &Limits) -> Self {
         let capabilities = Capabilities::of(device);
         let tuned = Mutex::new(TunedRecipes::new(&device.adapter_info()));
         Self { device: device.clone(), capabilities, kernels: Arc::default(), tuned }.limited_to(limits)
     }
 
-    /// Another planner for the same device, with the same pipelines and the tuned recipes of now, that keeps to smaller
-    /// limits still, as [`Planner::with_limits`] does.
+    /// Another planner for the same device, with the same pipelines and a copy of the tuned recipes, that keeps to
+    /// limits below this planner's, as [`Planner::with_limits`] does.
     pub fn limited_to(&self, limits: &Limits) -> Self {
         let own = self.capabilities.limits.clone();
         let limits = Limits {
@@ -96,9 +97,10 @@ impl Planner {
         self
     }
 
-    /// Lets products use these cooperative matrices, of which the adapter tells
-    /// (`Adapter::cooperative_matrix_properties`); the device must have `Features::EXPERIMENTAL_COOPERATIVE_MATRIX`.
-    /// Where tensors are stored as f16 they are chosen by themselves; with f32 a recipe has to name them.
+    /// Lets recipes use these cooperative matrices, as the adapter lists them
+    /// (`Adapter::cooperative_matrix_properties`). Without effect if the device does not have
+    /// `Features::EXPERIMENTAL_COOPERATIVE_MATRIX`. With f16 storage the planner may choose them by itself; with f32
+    /// storage a recipe has to name them ([`PlanOptions::recipe`]).
     #[cfg(feature = "cooperative-matrix")]
     pub fn with_cooperative_matrices(mut self, matrices: &[wgpu::CooperativeMatrixProperties]) -> Self {
         if self.capabilities.features.contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX) {
@@ -107,13 +109,13 @@ impl Planner {
         self
     }
 
-    /// The recipes that [`Gpu::tune`](crate::Gpu::tune) found to be the fastest, to be saved as text.
+    /// A copy of the recipes that [`Gpu::tune`](crate::Gpu::tune) found to be the fastest, to be saved as text.
     pub fn tuned(&self) -> TunedRecipes {
         self.locked_tuned().clone()
     }
 
-    /// From now on, plans are made by these recipes where they know the problem. Refuses those of another adapter or
-    /// driver.
+    /// Replaces the planner's tuned recipes. Later plans use them for the problems that they contain. Refuses recipes
+    /// of another adapter or driver ([`Error::Tuned`](crate::Error::Tuned)).
     pub fn use_tuned(&self, tuned: TunedRecipes) -> Result<()> {
         tuned.check(&self.device.adapter_info())?;
         *self.locked_tuned() = tuned;
@@ -140,19 +142,26 @@ impl Planner {
         by_choice.and_then(Result::ok).map_or_else(|| lower(options), Ok)
     }
 
-    /// Compiles what a plan will need, before it is needed.
+    /// Compiles the pipelines of a plan before the plan is made. Takes and refuses what [`Planner::plan_with`] does.
     pub fn prewarm<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<()> {
         let program = self.program(op, options)?;
         program.steps.iter().for_each(|step| drop(self.kernels.get(&self.device, program.op, step)));
         Ok(())
     }
 
-    /// A plan for an op on row-major tensors of f32.
+    /// A plan for an op on row-major tensors of f32. Fails as [`Planner::plan_with`] does.
     pub fn plan<O: GpuOp>(&self, op: &O) -> Result<Plan> {
         self.plan_with(op, &PlanOptions::default())
     }
 
     /// A plan for an op with layouts, textures, a storage type or a recipe of the caller's choice.
+    ///
+    /// # Errors
+    ///
+    /// The rule that a descriptor or an option breaks, such as [`Error::Shape`](crate::Error::Shape) of a layout;
+    /// [`RecipeError::Unknown`](crate::RecipeError::Unknown) or [`RecipeError::Refused`](crate::RecipeError::Refused)
+    /// for a forced recipe; [`Error::MissingFeature`](crate::Error::MissingFeature) and limits that the device does not
+    /// offer.
     pub fn plan_with<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Plan> {
         let program = self.program(op, options)?;
         let bytes = program.operands.iter().map(stored_bytes);

@@ -12,8 +12,12 @@ impl Planner {
     ///
     /// A binding starts at a multiple of `min_storage_buffer_offset_alignment`, by default 256 bytes. The slice starts
     /// at the last multiple before the tensor, and the layout's offset has the rest. An element has `element_bytes`: 4,
-    /// or 2 where it is stored as f16. Refuses a `byte` that is no multiple of them, and a tensor that passes the
-    /// buffer's end.
+    /// or 2 if it is stored as f16.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotDivisible`] for a `byte` that is no multiple of `element_bytes`, [`Error::ZeroCount`] for 0 element
+    /// bytes, and [`Error::BufferTooSmall`] for a tensor that passes the buffer's end.
     ///
     /// ```no_run
     /// # use upconv::{Planner, TensorLayout, wgpu};
@@ -24,6 +28,7 @@ impl Planner {
     /// # Ok(())
     /// # }
     /// ```
+    #[allow(clippy::cast_possible_truncation, reason = "fewer elements than an alignment has bytes")]
     pub fn slice_at<'a>(
         &self,
         buffer: &'a Buffer,

@@ -7,15 +7,16 @@ use wgpu::{
 
 use crate::error::texture::TextureError;
 use crate::error::{Error, Result};
+use crate::gpu::program::uniform::to_u32;
 
-/// One picture in a texture: a level of one of its layers. A texture alone stands for the first of both.
+/// One picture in a texture: one mip level of one array layer. A `&Texture` converts to level 0 of layer 0.
 #[derive(Clone, Copy, Debug)]
 pub struct TextureLevel<'a> {
-    /// The texture; of two dimensions, and one sample.
+    /// The texture, with two dimensions and one sample per texel.
     pub texture: &'a Texture,
-    /// Which mip level.
+    /// The mip level, from 0.
     pub mip_level: u32,
-    /// Which array layer.
+    /// The array layer, from 0.
     pub array_layer: u32,
 }
 
@@ -59,14 +60,14 @@ impl TextureLevel<'_> {
             return refused(TextureError::Part { what, number, count });
         }
         let actual = [texture.width(), texture.height()].map(|side| (side >> self.mip_level).max(1));
-        let expected = size.map(|side| side as u32);
+        let expected = size.map(to_u32);
         if actual != expected {
             return refused(TextureError::Size { expected, actual });
         }
         Ok(())
     }
 
-    /// Refuses to read a layer of several through OpenGL, where a texture is bound whole.
+    /// Refuses an input texture of several layers through OpenGL, which binds a texture with all its layers.
     pub(crate) fn check_layers(&self, backend: Backend) -> Result<()> {
         let layers = self.texture.depth_or_array_layers();
         if backend == Backend::Gl && layers > 1 {

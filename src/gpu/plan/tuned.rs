@@ -18,15 +18,16 @@ use crate::tensor::operand::Role;
 /// The first line of the text: its last word is the version.
 const HEADING: &str = "upconv tuned recipes 2";
 
-/// What a text must have in its second line.
+/// The form of a text's second line.
 const ADAPTER: &str = "adapter NAME | DRIVER | VERSION";
 
 /// What [`Gpu::tune`](crate::Gpu::tune) found out: for each problem on one adapter and driver, the fastest recipe.
 ///
 /// As text, it is a heading with a version, the adapter, and two lines for each problem:
 /// [`Op::problem`](crate::Op::problem) with the storage type and the layouts, and the recipe. A text of another
-/// version, or with a recipe that the crate does not have, is refused when it is parsed; one of another adapter or
-/// driver is refused by [`Planner::use_tuned`](crate::Planner::use_tuned).
+/// version, or with a recipe that the crate does not have, is refused when it is parsed; a text of another adapter or
+/// driver is refused by [`Planner::use_tuned`](crate::Planner::use_tuned). Both errors are
+/// [`Error::Tuned`](crate::Error::Tuned).
 ///
 /// ```
 /// use upconv::gpu::TunedRecipes;
@@ -46,7 +47,7 @@ pub struct TunedRecipes {
 }
 
 impl TunedRecipes {
-    /// None yet, for this adapter.
+    /// No recipes yet, for this adapter.
     pub fn new(info: &AdapterInfo) -> Self {
         Self { adapter: adapter(info), recipes: BTreeMap::new() }
     }
@@ -80,7 +81,7 @@ impl TunedRecipes {
         self.recipes.insert(key(op, options), recipe.clone());
     }
 
-    /// The recipe for a problem, if there is one and the problem has it on such a device.
+    /// The tuned recipe for a problem, if there is one and the op offers it on such a device.
     pub(crate) fn get<O: GpuOp>(&self, op: &O, options: &PlanOptions, capabilities: &Capabilities) -> Option<Recipe> {
         if self.is_empty() {
             return None;
@@ -167,7 +168,7 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(refused(""), (1, String::new()));
-        // What the version before wrote.
+        // A text as the previous version wrote it.
         assert_eq!(refused("upconv choices 1\nadapter a | b | c\n"), (1, "upconv choices 1".into()));
         assert_eq!(refused("upconv tuned recipes 2\nnone"), (2, "none".into()));
         let start = "upconv tuned recipes 2\nadapter a | b | c\nconv:i5x5 f32\n";

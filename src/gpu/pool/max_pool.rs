@@ -15,52 +15,54 @@ use crate::gpu::program::recipe::{Capabilities, Recipe, recipes};
 use crate::gpu::program::region::Region;
 use crate::gpu::program::shader::Shader;
 use crate::gpu::program::texts::single;
-use crate::gpu::program::uniform::{mod_2_32, uniform};
+use crate::gpu::program::uniform::{mod_2_32, to_i32, uniform};
 use crate::ops::op::Op;
 use crate::ops::pool::indices::Numbering;
 use crate::ops::pool::max_pool::{MaxPool, MaxPoolGrad};
 use crate::tensor::operand::Role;
 
 uniform! {
-    /// One axis of [`PoolParams`]; 48 bytes.
+    /// One spatial axis of [`PoolParams`], with the equation `sample = window * stride + tap * dilation - pad`; 48
+    /// bytes.
     PoolAxisParams {
-        count_in: i32,
-        kernel: i32,
-        stride: i32,
-        dilation: i32,
-        pad: i32,
-        x_stride: u32,
-        y_stride: u32,
-        i_stride: u32,
-        number: u32,
-        first: u32,
-        count: u32,
-        unused: u32,
+        count_in: i32, // positions on this axis of x: input samples, or windows in the gradient
+        kernel: i32,   // samples of a window
+        stride: i32,   // of the equation
+        dilation: i32, // of the equation
+        pad: i32,      // of the equation
+        x_stride: u32, // elements from one sample of x to the next, modulo 2^32
+        y_stride: u32, // elements from one sample of y to the next
+        i_stride: u32, // elements from one window's index to the next
+        number: u32,   // what a stored index grows by from one input sample to the next
+        first: u32,    // this dispatch's first position in y
+        count: u32,    // positions of this dispatch
+        unused: u32,   // fills the struct to a multiple of 16 bytes
     }
 }
 
 uniform! {
-    /// `Params` of the max pooling and of its gradient.
+    /// `Params` of the max pooling, where x is the input and y the output, and of its gradient, where x has the
+    /// windows' gradients and y the samples'. Addresses and strides count elements, modulo 2³².
     PoolParams {
-        d: PoolAxisParams,
-        h: PoolAxisParams,
-        w: PoolAxisParams,
-        batch_count: u32,
-        first_batch: u32,
-        first_channel: u32,
-        channel_count: u32,
-        x_base: u32,
-        x_batch: u32,
-        x_channel: u32,
-        y_base: u32,
-        y_batch: u32,
-        y_channel: u32,
-        i_base: u32,
-        i_batch: u32,
-        i_channel: u32,
-        number_batch: u32,
-        number_channel: u32,
-        row_threads: u32,
+        d: PoolAxisParams,   // depth
+        h: PoolAxisParams,   // height
+        w: PoolAxisParams,   // width
+        batch_count: u32,    // images of this dispatch
+        first_batch: u32,    // this dispatch's first image in the whole batch
+        first_channel: u32,  // this dispatch's first channel
+        channel_count: u32,  // channels of this dispatch
+        x_base: u32,         // address of channel 0, sample 0 in this dispatch's first image
+        x_batch: u32,        // from one image to the next
+        x_channel: u32,      // from one channel to the next
+        y_base: u32,         // address of channel 0, sample 0 in this dispatch's first image
+        y_batch: u32,        // from one image to the next
+        y_channel: u32,      // from one channel to the next
+        i_base: u32,         // address of channel 0, window 0 in this dispatch's first image
+        i_batch: u32,        // from one image to the next
+        i_channel: u32,      // from one channel to the next
+        number_batch: u32,   // what a stored index grows by from one image to the next; 0 if it does not count images
+        number_channel: u32, // what a stored index grows by from one channel to the next
+        row_threads: u32,    // threads in one row of workgroups: thread = id.y * row_threads + id.x
     }
 }
 
@@ -75,7 +77,7 @@ pub(crate) static DIRECT: Shader = Shader {
     overrides: &["workgroup_size", "has_indices"],
 };
 
-/// One thread per sample of the pooling's input adds the gradients of its windows.
+/// One thread per sample of the pooling's input adds the gradients of the windows that chose it.
 pub(crate) static GRAD: Shader = Shader {
     name: "pool_max_grad_gather",
     texts: single!("pool/max_grad_gather.wgsl"),
@@ -99,11 +101,11 @@ impl<const R: usize> GpuOp for MaxPool<R> {
         let has_indices = indices.is_some();
         let pass = MaxPoolPass {
             axes: windows.axes3(),
-            // Without indices nothing is numbered, and their number may pass an i32.
+            // Without indices nothing is numbered, and more samples than an i32 counts are allowed.
             numbering: if has_indices { numbering? } else { Numbering::NONE },
             input: builder.operand(0),
             output: builder.output(),
-            // A word that nobody reads or writes stands for the indices that are not wanted.
+            // Without indices, a word that the shader neither reads nor writes fills their binding.
             indices: indices.map_or_else(|| builder.add_workspace(&[1]), Ok)?,
             direction: Direction::Forward,
         };
@@ -151,12 +153,12 @@ struct MaxPoolPass {
 }
 
 impl MaxPoolPass {
-    /// Whether there are indices, and not just a word that stands for them.
+    /// Whether there are indices, and not just a word that fills their binding.
     fn has_indices(&self) -> bool {
         self.indices.role.is_some()
     }
 
-    /// Where input, output and indices are among the bindings.
+    /// The numbers of input, output and indices among the storage bindings.
     fn bindings(&self) -> [usize; 3] {
         match self.direction {
             Direction::Forward => [0, 1, 2],
@@ -171,11 +173,11 @@ impl MaxPoolPass {
             Direction::Gradient => axis.narrow,
         };
         PoolAxisParams {
-            count_in: count_in as i32,
-            kernel: axis.kernel as i32,
-            stride: axis.stride as i32,
-            dilation: axis.dilation as i32,
-            pad: axis.pad as i32,
+            count_in: to_i32(count_in),
+            kernel: to_i32(axis.kernel),
+            stride: to_i32(axis.stride),
+            dilation: to_i32(axis.dilation),
+            pad: to_i32(axis.pad),
             x_stride: self.input.spatial_stride(i),
             y_stride: self.output.spatial_stride(i),
             i_stride: if self.has_indices() { self.indices.spatial_stride(i) } else { 0 },

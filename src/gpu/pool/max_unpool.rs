@@ -14,7 +14,7 @@ use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, Shape, recipe
 use crate::ops::op::Op;
 use crate::ops::pool::max_unpool::{MaxUnpool, MaxUnpoolGrad};
 
-/// Zeros in the marks and in the count of invalid indices, the marks, and the gathering.
+/// The candidate: its steps zero the marks and the count of invalid indices, mark the places, and gather the samples.
 const CANDIDATE: Candidate = Candidate { shape: Shape::MarkAndGather, ..Candidate::new(&GATHER) };
 
 impl<const R: usize> GpuOp for MaxUnpool<R> {

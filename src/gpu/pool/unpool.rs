@@ -1,7 +1,7 @@
 //! A max unpooling as its shaders take it.
 
 use crate::error::Result;
-use crate::geometry::three;
+use crate::geometry::pad_to_three_axes;
 use crate::gpu::program::constants::{Constant, flag};
 use crate::ops::pool::indices::{IndexConvention, Numbering};
 use crate::ops::pool::max_unpool::MaxUnpool;
@@ -9,6 +9,7 @@ use crate::ops::pool::max_unpool::MaxUnpool;
 /// An unpooling without its tensors, with three axes.
 pub(crate) struct Unpool {
     pub(crate) numbering: Numbering,
+    /// Whether indices number a plane column by column: ONNX's `storage_order = 1`.
     columns_first: bool,
     /// Batch and channels.
     pub(crate) outer: [usize; 2],
@@ -24,12 +25,12 @@ impl Unpool {
             numbering: op.numbering()?,
             columns_first: op.indices == IndexConvention::OnnxColumnMajor,
             outer: [op.batch, op.channels],
-            input: three(1, &op.input_size),
-            output: three(1, &op.output_size),
+            input: pad_to_three_axes(1, &op.input_size),
+            output: pad_to_three_axes(1, &op.output_size),
         })
     }
 
-    /// The constant of the shaders that read indices.
+    /// The constant `columns_first` of the shaders that read indices.
     pub(crate) fn columns_first(&self) -> Constant {
         flag("columns_first", self.columns_first)
     }

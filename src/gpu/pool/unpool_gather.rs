@@ -11,41 +11,42 @@ use crate::gpu::program::texts::single;
 use crate::gpu::program::uniform::{mod_2_32, uniform};
 
 uniform! {
-    /// One axis of [`UnpoolParams`]; 32 bytes.
+    /// One spatial axis of [`UnpoolParams`]; 32 bytes.
     UnpoolAxis {
-        first: u32,
-        count: u32,
-        size: u32,
-        x_stride: u32,
-        m_stride: u32,
-        y_stride: u32,
-        unused_0: u32,
+        first: u32,    // this dispatch's first output index
+        count: u32,    // output indices of this dispatch
+        size: u32,     // samples of the input
+        x_stride: u32, // elements from one input sample to the next, modulo 2^32
+        m_stride: u32, // elements from one mark to the next
+        y_stride: u32, // elements from one output to the next
+        unused_0: u32, // fills the struct to a multiple of 16 bytes
         unused_1: u32,
     }
 }
 
 uniform! {
-    /// `Params` of the max unpooling's second step.
+    /// `Params` of the max unpooling's second step: x is the input, y the output. Addresses and strides count elements,
+    /// modulo 2³².
     UnpoolParams {
-        d: UnpoolAxis,
-        h: UnpoolAxis,
-        w: UnpoolAxis,
-        batch_count: u32,
-        first_channel: u32,
-        channel_count: u32,
-        first_sample: u32,
-        count_samples: u32,
-        accumulate: u32,
-        x_base: u32,
-        x_batch: u32,
-        x_channel: u32,
-        m_base: u32,
-        m_batch: u32,
-        m_channel: u32,
-        y_base: u32,
-        y_batch: u32,
-        y_channel: u32,
-        row_threads: u32,
+        d: UnpoolAxis,      // depth
+        h: UnpoolAxis,      // height
+        w: UnpoolAxis,      // width
+        batch_count: u32,   // images of this dispatch
+        first_channel: u32, // this dispatch's first channel
+        channel_count: u32, // channels of this dispatch
+        first_sample: u32,  // in each input plane, the first sample that this dispatch may copy, counted row-major
+        count_samples: u32, // samples of each plane that this dispatch may copy
+        accumulate: u32,    // 1: an output whose sample is not among them keeps its value; 0: it becomes 0
+        x_base: u32,        // address of channel 0, sample 0 in this dispatch's first image
+        x_batch: u32,       // from one image to the next
+        x_channel: u32,     // from one channel to the next
+        m_base: u32,        // address of channel 0, mark 0 in this dispatch's first image
+        m_batch: u32,       // from one image to the next
+        m_channel: u32,     // from one channel to the next
+        y_base: u32,        // address of channel 0, output 0 in this dispatch's first image
+        y_batch: u32,       // from one image to the next
+        y_channel: u32,     // from one channel to the next
+        row_threads: u32,   // threads in one row of workgroups: thread = id.y * row_threads + id.x
     }
 }
 
@@ -71,7 +72,8 @@ pub(crate) struct UnpoolGather<'a> {
 impl Pass for UnpoolGather<'_> {
     type Uniform = UnpoolParams;
 
-    /// All places of the output; what is searched are the samples of the input's plane.
+    /// The places of the output. The reduction is the samples of the input's plane: a part copies only the samples in
+    /// its range.
     fn region(&self) -> Region {
         Region::whole(self.unpool.outer, self.unpool.output, self.unpool.input.iter().product())
     }

@@ -1,4 +1,4 @@
-//! The max unpooling's gradient: every index takes the gradient of its place.
+//! The max unpooling's gradient: every sample takes the gradient of the place that its index names.
 
 use std::ops::Range;
 
@@ -11,45 +11,46 @@ use crate::gpu::program::texts::single;
 use crate::gpu::program::uniform::{mod_2_32, uniform};
 
 uniform! {
-    /// One axis of [`UnpoolGradParams`]; 32 bytes.
+    /// One spatial axis of [`UnpoolGradParams`]; 32 bytes.
     UnpoolGradAxis {
-        first: u32,
-        count: u32,
-        index: u32,
-        output: u32,
-        x_stride: u32,
-        i_stride: u32,
-        y_stride: u32,
-        unused: u32,
+        first: u32,    // this dispatch's first sample of the forward input
+        count: u32,    // samples of the forward input in this dispatch
+        index: u32,    // samples of the planes that indices count in
+        output: u32,   // samples of the forward output
+        x_stride: u32, // elements from one gradient of the forward output to the next, modulo 2^32
+        i_stride: u32, // elements from one index to the next
+        y_stride: u32, // elements from one gradient of the forward input to the next
+        unused: u32,   // fills the struct to a multiple of 16 bytes
     }
 }
 
 uniform! {
-    /// `Params` of the max unpooling's gradient.
+    /// `Params` of the max unpooling's gradient: x is the gradient of the forward output, y that of the forward input.
+    /// Addresses and strides count elements, modulo 2³².
     UnpoolGradParams {
-        d: UnpoolGradAxis,
-        h: UnpoolGradAxis,
-        w: UnpoolGradAxis,
-        batch_count: u32,
-        first_batch: u32,
-        first_channel: u32,
-        channel_count: u32,
-        number_batch: u32,
-        number_channel: u32,
-        unit: u32,
-        first_place: u32,
-        count_places: u32,
-        accumulate: u32,
-        x_base: u32,
-        x_batch: u32,
-        x_channel: u32,
-        i_base: u32,
-        i_batch: u32,
-        i_channel: u32,
-        y_base: u32,
-        y_batch: u32,
-        y_channel: u32,
-        row_threads: u32,
+        d: UnpoolGradAxis,   // depth
+        h: UnpoolGradAxis,   // height
+        w: UnpoolGradAxis,   // width
+        batch_count: u32,    // images of this dispatch
+        first_batch: u32,    // this dispatch's first image in the whole batch
+        first_channel: u32,  // this dispatch's first channel
+        channel_count: u32,  // channels of this dispatch
+        number_batch: u32,   // what an index grows by from one image to the next; 0 if it does not count images
+        number_channel: u32, // what an index grows by from one channel to the next
+        unit: u32,           // what an index grows by from one place of a plane to the next
+        first_place: u32,    // in each plane of x, the first place that this dispatch may copy, counted row-major
+        count_places: u32,   // places of each plane that this dispatch may copy
+        accumulate: u32,     // 1: an output whose place is not among them keeps its value; 0: it becomes 0
+        x_base: u32,         // address of channel 0, place 0 in this dispatch's first image
+        x_batch: u32,        // from one image to the next
+        x_channel: u32,      // from one channel to the next
+        i_base: u32,         // address of channel 0, index 0 in this dispatch's first image
+        i_batch: u32,        // from one image to the next
+        i_channel: u32,      // from one channel to the next
+        y_base: u32,         // address of channel 0, sample 0 in this dispatch's first image
+        y_batch: u32,        // from one image to the next
+        y_channel: u32,      // from one channel to the next
+        row_threads: u32,    // threads in one row of workgroups: thread = id.y * row_threads + id.x
     }
 }
 
@@ -75,7 +76,8 @@ pub(crate) struct UnpoolGrad<'a> {
 impl Pass for UnpoolGrad<'_> {
     type Uniform = UnpoolGradParams;
 
-    /// All samples of the forward input; what is searched are the places of the forward output's plane.
+    /// The samples of the forward input. The reduction is the places of the forward output's plane: a part copies only
+    /// from the places in its range.
     fn region(&self) -> Region {
         Region::whole(self.unpool.outer, self.unpool.input, self.unpool.output.iter().product())
     }

@@ -11,41 +11,41 @@ use crate::gpu::program::texts::single;
 use crate::gpu::program::uniform::{mod_2_32, uniform};
 
 uniform! {
-    /// One axis of [`MarkParams`]; 32 bytes.
+    /// One spatial axis of [`MarkParams`]; 32 bytes.
     MarkAxis {
-        first: u32,
-        count: u32,
-        size: u32,
-        index: u32,
-        output: u32,
-        i_stride: u32,
-        unused_0: u32,
+        first: u32,    // this dispatch's first input sample
+        count: u32,    // input samples of this dispatch
+        size: u32,     // samples of the input
+        index: u32,    // samples of the planes that indices count in
+        output: u32,   // samples of the output
+        i_stride: u32, // elements from one index to the next, modulo 2^32
+        unused_0: u32, // fills the struct to a multiple of 16 bytes
         unused_1: u32,
     }
 }
 
 uniform! {
-    /// `Params` of the max unpooling's first step.
+    /// `Params` of the max unpooling's first step. Addresses and strides count elements, modulo 2³².
     MarkParams {
-        d: MarkAxis,
-        h: MarkAxis,
-        w: MarkAxis,
-        batch_count: u32,
-        first_batch: u32,
-        first_channel: u32,
-        channel_count: u32,
-        channels: u32,
-        i_base: u32,
-        i_batch: u32,
-        i_channel: u32,
-        number_batch: u32,
-        number_channel: u32,
-        unit: u32,
-        first_place: u32,
-        count_places: u32,
-        marks_base: u32,
-        invalid_base: u32,
-        row_threads: u32,
+        d: MarkAxis,         // depth
+        h: MarkAxis,         // height
+        w: MarkAxis,         // width
+        batch_count: u32,    // images of this dispatch
+        first_batch: u32,    // this dispatch's first image in the whole batch
+        first_channel: u32,  // this dispatch's first channel
+        channel_count: u32,  // channels of this dispatch
+        channels: u32,       // channels of the whole tensor
+        i_base: u32,         // address of channel 0, index 0 in this dispatch's first image
+        i_batch: u32,        // from one image to the next
+        i_channel: u32,      // from one channel to the next
+        number_batch: u32,   // what an index grows by from one image to the next; 0 if it does not count images
+        number_channel: u32, // what an index grows by from one channel to the next
+        unit: u32,           // what an index grows by from one place of a plane to the next
+        first_place: u32,    // in each output plane, this dispatch's first place, counted row-major
+        count_places: u32,   // places of each plane that this dispatch marks
+        marks_base: u32,     // address of the mark of place 0 in image 0, channel 0
+        invalid_base: u32,   // address of the count of invalid indices
+        row_threads: u32,    // threads in one row of workgroups: thread = id.y * row_threads + id.x
     }
 }
 
@@ -71,7 +71,8 @@ pub(crate) struct UnpoolMark<'a> {
 impl Pass for UnpoolMark<'_> {
     type Uniform = MarkParams;
 
-    /// All samples of the input; what is searched are the places of the output's plane.
+    /// The samples of the input. The reduction is the places of the output's plane: a part marks only the places in its
+    /// range.
     fn region(&self) -> Region {
         Region::whole(self.unpool.outer, self.unpool.input, self.unpool.output.iter().product())
     }
@@ -83,7 +84,7 @@ impl Pass for UnpoolMark<'_> {
     fn spans(&self, region: &Region) -> Vec<Range<usize>> {
         let [batch, channels] = &region.outer;
         let (planes, places): (_, usize) = (self.unpool.outer[1], self.unpool.output.iter().product());
-        // The marks of the region's places of its planes, which lie one after the other.
+        // The marks of the region's places, from its first plane to its last. Planes lie one after the other.
         let first = batch.start * planes + channels.start;
         let last = (batch.end - 1) * planes + channels.end - 1;
         let marks = first * places + region.reduction.start..last * places + region.reduction.end;

@@ -1,4 +1,4 @@
-//! Zeros in a tensor without gaps.
+//! Filling a tensor without gaps with zeros.
 
 use std::ops::Range;
 
@@ -12,13 +12,13 @@ use crate::gpu::program::uniform::{mod_2_32, uniform};
 uniform! {
     /// `Params` of the fill with zeros.
     ZeroParams {
-        base: u32,
-        count: u32,
-        row_threads: u32,
+        base: u32,        // address of the first word that this dispatch fills
+        count: u32,       // words of this dispatch
+        row_threads: u32, // threads in one row of workgroups: thread = id.y * row_threads + id.x
     }
 }
 
-/// One thread per word.
+/// One thread per word of four bytes.
 pub(crate) static ZERO: Shader = Shader {
     name: "pool_zero_fill",
     texts: single!("pool/zero_fill.wgsl"),
@@ -29,7 +29,7 @@ pub(crate) static ZERO: Shader = Shader {
     overrides: &["workgroup_size"],
 };
 
-/// Zeros in all words of a tensor, which lie one after the other.
+/// The pass that zeroes all words of a tensor, which lie one after the other.
 pub(crate) struct ZeroFill<'a>(pub(crate) &'a LaidOutTensor);
 
 impl Pass for ZeroFill<'_> {

@@ -3,13 +3,13 @@
 use super::constants::Constant;
 use super::context::LowerContext;
 use super::convert::{Convert, PACK, UNPACK};
-use super::operand::{LaidOutTensor, Source, Stored};
+use super::operand::{LaidOutTensor, Source, Stored, TAP_BYTES};
 use super::pass::{Part, Pass};
 use super::program::{Dispatch, Program, Step};
 use super::recipe::{Recipe, Shape};
 use super::shader::{Shader, Storage};
 use super::split::split;
-use super::texture::{TexelWork, bound_whole, decodes, encodes, texel_grid};
+use super::texture::{TexelWork, bound_whole, decode_constant, encode_constant, texel_grid};
 use crate::dtype::FloatType;
 use crate::error::{Error, Result};
 use crate::geometry::at_most;
@@ -22,16 +22,16 @@ use crate::tensor::operand::Role;
 pub(crate) struct ProgramBuilder<'a> {
     pub(crate) context: &'a LowerContext<'a>,
     program: Program,
-    /// What passes read and write for the op's tensors: the tensors themselves, or what stands for those that are
-    /// textures.
+    /// The tensors that passes read and write: the op's own, or, for one that is a texture, the workspace that stands
+    /// in for it.
     tensors: Vec<LaidOutTensor>,
 }
 
 impl<'a> ProgramBuilder<'a> {
     /// A program of this recipe, with the op's tensors where the caller laid them out.
     ///
-    /// A recipe that does not go from texel to texel works on tensors: where an end is a texture, a first step converts
-    /// the input, and [`Self::finish`] adds one that converts the output.
+    /// A recipe other than [`Shape::PerTexel`] works on tensors: a first step unpacks an input texture, and
+    /// [`Self::finish`] adds a step that packs an output texture.
     pub(crate) fn new<O: Op>(context: &'a LowerContext<'a>, op: &O, recipe: &Recipe) -> Result<Self> {
         let operands = context.lay_out(op)?;
         let program = Program {
@@ -50,19 +50,19 @@ impl<'a> ProgramBuilder<'a> {
         for number in 0..builder.tensors.len() {
             let texture = builder.tensors[number].clone();
             let Stored::Texels(pixels) = texture.stored else { continue };
-            let tensor = builder.add_picture(texture.layout.shape())?;
+            let tensor = builder.add_texture_workspace(texture.layout.shape())?;
             if number < builder.program.inputs {
                 let unpack = Convert { from: &texture, to: &tensor, pixels };
-                builder.add_pass(&UNPACK, [decodes(&texture)], &unpack)?;
+                builder.add_pass(&UNPACK, [decode_constant(&texture)], &unpack)?;
             }
             builder.tensors[number] = tensor;
         }
         Ok(builder)
     }
 
-    /// The tensor that stands for a texture: row by row, or texel by texel where its planes pass what can be bound at
-    /// once.
-    fn add_picture(&mut self, shape: &[usize]) -> Result<LaidOutTensor> {
+    /// Adds a workspace that stands in for a texture: planar (NCHW), or channels last (NHWC) if its planes together are
+    /// larger than one binding.
+    fn add_texture_workspace(&mut self, shape: &[usize]) -> Result<LaidOutTensor> {
         let stored = Stored::Float(self.context.options.storage);
         let planar = TensorLayout::contiguous(shape);
         let bytes = (planar.len() as u64).saturating_mul(stored.bytes());
@@ -90,15 +90,15 @@ impl<'a> ProgramBuilder<'a> {
         self.operand(self.program.inputs)
     }
 
-    /// A tap table of the plan's own.
+    /// Adds a tap table, for which the plan will make a buffer.
     pub(crate) fn add_table(&mut self, bytes: Vec<u8>) -> LaidOutTensor {
-        let entries = bytes.len() / Stored::Tap.bytes() as usize;
+        let entries = bytes.len() / TAP_BYTES;
         self.program.tables.push(bytes);
         let (layout, source) = (TensorLayout::contiguous(&[entries]), Source::Table(self.program.tables.len() - 1));
         LaidOutTensor { role: None, layout, stored: Stored::Tap, source }
     }
 
-    /// A row-major tensor of f32 between two passes. Refuses one that no buffer of the device holds.
+    /// Adds a workspace: a row-major tensor of f32 between two passes. Refuses one that no buffer of the device holds.
     pub(crate) fn add_workspace(&mut self, shape: &[usize]) -> Result<LaidOutTensor> {
         self.add_laid_out(TensorLayout::contiguous(shape), Stored::Float(FloatType::F32))
     }
@@ -114,7 +114,8 @@ impl<'a> ProgramBuilder<'a> {
         Ok(tensor)
     }
 
-    /// A step for a pass. `constants` are the shader's besides `workgroup_size`, in its order.
+    /// Adds a step for a pass. `constants` are the shader's constants besides `workgroup_size`, in the order of
+    /// [`Shader::overrides`].
     pub(crate) fn add_pass<P: Pass>(
         &mut self,
         shader: &'static Shader,
@@ -130,7 +131,7 @@ impl<'a> ProgramBuilder<'a> {
         split(pass, self.context.limits(), self.program.recipe.workgroup_size)
     }
 
-    /// A step for some parts of a pass.
+    /// Adds a step for some parts of a pass.
     pub(crate) fn add_parts<'p, P: Pass>(
         &mut self,
         shader: &'static Shader,
@@ -148,7 +149,7 @@ impl<'a> ProgramBuilder<'a> {
         self.add_dispatches(shader, constants, &pass.tensors(), parts.into_iter().map(dispatch).collect())
     }
 
-    /// The step of an op that goes from texel to texel.
+    /// Adds the step of a recipe that reads and writes texels.
     pub(crate) fn add_texels(&mut self, shader: &'static Shader, work: TexelWork) -> Result<()> {
         let limits = self.context.limits();
         let [input, output] = [self.operand(0), self.output()];
@@ -188,7 +189,7 @@ impl<'a> ProgramBuilder<'a> {
         let tensor = self.output();
         if let (Stored::Texels(pixels), Source::Workspace(_)) = (texture.stored, tensor.source) {
             let pack = Convert { from: &tensor, to: &texture, pixels };
-            self.add_pass(&PACK, [encodes(&texture)], &pack)?;
+            self.add_pass(&PACK, [encode_constant(&texture)], &pack)?;
         }
         Ok(self.program)
     }

@@ -1,8 +1,8 @@
-//! Constants as the shaders take them.
+//! The values of the shaders' `override` constants.
 
 use crate::ops::activation::Activation;
 
-/// The value of an `override` constant: its name, and the number, of which a bool's are 0 and 1.
+/// An `override` constant: its name and its value. A bool is 0 or 1.
 pub(crate) type Constant = (&'static str, f64);
 
 /// A constant that is true or false.
@@ -10,7 +10,7 @@ pub(crate) fn flag(name: &'static str, value: bool) -> Constant {
     (name, f64::from(u8::from(value)))
 }
 
-/// The shaders' number of an activation, and its parameters `alpha` and `beta`.
+/// The value of the shaders' constant `activation`, and of the uniform fields `alpha` and `beta`.
 pub(crate) fn activation_constants(activation: Activation) -> (f64, [f32; 2]) {
     match activation {
         Activation::None => (0.0, [0.0; 2]),

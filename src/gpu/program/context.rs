@@ -1,5 +1,5 @@
-//! The trait of the ops that the GPU runs, and what lowering one has at hand: the device, the options, the choice of a
-//! recipe.
+//! The trait of the ops that the GPU runs, and the context in which an op is lowered: the device, the options, the
+//! choice of a recipe.
 
 use std::time::Duration;
 
@@ -10,8 +10,9 @@ use super::options::PlanOptions;
 use super::program::Program;
 use super::recipe::{Candidate, Capabilities, Recipe, largest_workgroup, recipes, refused};
 use super::shader::Shader;
-use super::texture::check_end;
+use super::texture::check_texture_operand;
 use crate::dtype::{DataType, FloatType};
+use crate::error::recipe::RecipeError;
 use crate::error::{Error, Result};
 use crate::ops::op::Op;
 use crate::tensor::layout::TensorLayout;
@@ -19,11 +20,13 @@ use crate::tensor::operand::{Operand, check_shape};
 
 /// An op that the GPU can run. Implemented by the descriptors of this crate.
 pub trait GpuOp: Op + std::fmt::Debug {
-    /// The recipes that could run this op on such a device with these options, best first.
+    /// The recipes that could run this op on such a device with these options, best first. Planning may still refuse
+    /// one, for example because its workspace is larger than `max_buffer_size`.
     fn recipes(&self, capabilities: &Capabilities, options: &PlanOptions) -> Vec<Recipe>;
 
-    /// How long a recipe is predicted to take on such a device, where there is a model of it. Conversions between
-    /// textures and tensors are not counted.
+    /// How long a recipe will take on such a device by the cost model; `None` if the op has no model (only
+    /// convolutions, their transposes and weight gradients have one) or not this recipe. Conversions between textures
+    /// and tensors are not counted.
     fn predict(&self, _recipe: &Recipe, _capabilities: &Capabilities, _options: &PlanOptions) -> Option<Duration> {
         None
     }
@@ -54,13 +57,13 @@ impl<'a> LowerContext<'a> {
             let role = operand.role;
             let stored = match (operand.data_type, self.options.texture(role)) {
                 (_, Some(pixels)) => {
-                    check_end(&operand, &pixels, self.capabilities)?;
+                    check_texture_operand(&operand, &pixels, self.capabilities)?;
                     Stored::Texels(pixels)
                 }
                 (DataType::Float, None) => Stored::Float(self.options.storage),
                 (DataType::I32, None) => Stored::I32,
             };
-            // A texture has no layout: one that is given for it is left over.
+            // A texture has no layout: a layout that is given for it stays in `given`, and is refused below.
             let layout = match stored {
                 Stored::Texels(_) => None,
                 _ => given.layout_mut(role).and_then(Option::take),
@@ -80,20 +83,22 @@ impl<'a> LowerContext<'a> {
         }
     }
 
-    /// The recipe to run, with its shader: the forced one if it can, else the best. `candidates` are those that fit the
-    /// problem, best first.
+    /// The recipe to run, with its candidate: the forced one, else the best that the device runs. Refuses a forced
+    /// recipe that it cannot run. `candidates` are those that fit the problem, best first.
     pub(crate) fn choose(&self, op: &'static str, candidates: &[Candidate]) -> Result<(Candidate, Recipe)> {
+        let none = |limit| Error::LimitTooLow { what: op, limit, needed: 1, available: 0 };
         if self.limits().max_compute_workgroups_per_dimension == 0 {
-            return Err(refused(op, "max_compute_workgroups_per_dimension", 1, 0));
+            return Err(none("max_compute_workgroups_per_dimension"));
         }
         let best = || recipes(candidates, self.capabilities).into_iter().next();
-        let none = || refused(op, "max_compute_invocations_per_workgroup", 1, 0);
-        let Some(forced) = self.options.recipe.clone().or_else(best) else { return Err(none()) };
+        let Some(forced) = self.options.recipe.clone().or_else(best) else {
+            return Err(none("max_compute_invocations_per_workgroup"));
+        };
         let Some(&candidate) = candidates.iter().find(|candidate| candidate.has(&forced)) else {
             let mut offered = recipes(candidates, self.capabilities);
             offered.dedup_by_key(|recipe| (recipe.shader, recipe.shape));
             let offered = offered.iter().map(Recipe::to_string).collect();
-            return Err(Error::RecipeUnknown { op, recipe: forced.to_string(), offered });
+            return Err(Error::Recipe(RecipeError::Unknown { op, recipe: forced.to_string(), offered }));
         };
         candidate.check(self.capabilities)?;
         self.check_storage(op, candidate.shader)?;
@@ -105,8 +110,8 @@ impl<'a> LowerContext<'a> {
         Ok((candidate, forced))
     }
 
-    /// By the first of these candidates that the device holds, or by the forced one. Where none does, the plain one
-    /// says why: it asks for least.
+    /// Lowers an op by the forced recipe, or by the first of these candidates that the device can hold. If it can hold
+    /// none, the error is that of the plain recipe, which needs the least.
     pub(crate) fn first_that_fits(
         &self,
         op: &'static str,

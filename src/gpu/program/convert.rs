@@ -1,4 +1,4 @@
-//! Between a texture at an end of a program and the tensor that the op reads or writes.
+//! Conversion between a program's input or output texture and the tensor that its other passes read or write.
 
 use std::ops::Range;
 
@@ -11,38 +11,39 @@ use super::texts::{from_texture, to_texture};
 use super::uniform::{mod_2_32, uniform};
 
 uniform! {
-    /// One axis of [`ConvertParams`]; 16 bytes.
+    /// The rows or the columns of [`ConvertParams`]; 16 bytes.
     ConvertAxis {
-        first: u32,
-        count: u32,
-        stride: u32,
-        unused: u32,
+        first: u32,  // this dispatch's first row (axis h) or column (axis w)
+        count: u32,  // rows or columns of this dispatch
+        stride: u32, // elements of the tensor from one row or column to the next, modulo 2^32
+        unused: u32, // fills the struct to a multiple of 16 bytes
     }
 }
 
 uniform! {
     /// One channel of [`ConvertParams`]; 16 bytes.
     ConvertChannel {
-        component: u32,
-        scale: f32,
-        offset: f32,
-        unused: u32,
+        component: u32, // the texel's component: 0 is red, 1 green, 2 blue, 3 alpha
+        scale: f32,     // unpacking: number = texel * scale + offset; packing: texel = number * scale + offset
+        offset: f32,    // see scale
+        unused: u32,    // fills the struct to a multiple of 16 bytes
     }
 }
 
 uniform! {
-    /// `Params` of the shaders between textures and tensors.
+    /// `Params` of the shaders that convert between textures and tensors. Addresses and strides of the tensor count
+    /// elements, modulo 2³².
     ConvertParams {
-        h: ConvertAxis,
-        w: ConvertAxis,
-        c0: ConvertChannel,
-        c1: ConvertChannel,
-        c2: ConvertChannel,
-        c3: ConvertChannel,
-        channel_count: u32,
-        base: u32,
-        channel_stride: u32,
-        row_threads: u32,
+        h: ConvertAxis,      // rows
+        w: ConvertAxis,      // columns
+        c0: ConvertChannel,  // the tensor's channel 0
+        c1: ConvertChannel,  // channel 1
+        c2: ConvertChannel,  // channel 2
+        c3: ConvertChannel,  // channel 3
+        channel_count: u32,  // channels of the tensor: 1 to 4
+        base: u32,           // address of channel 0, row 0, column 0 of the tensor
+        channel_stride: u32, // from one channel to the next
+        row_threads: u32,    // threads in one row of workgroups: thread = id.y * row_threads + id.x
     }
 }
 
@@ -76,7 +77,7 @@ pub(crate) struct Convert<'a> {
 }
 
 impl Convert<'_> {
-    /// The tensor's place among the bindings, and the tensor.
+    /// The tensor's number among the two storage bindings, and the tensor.
     fn tensor(&self) -> (usize, &LaidOutTensor) {
         if matches!(self.from.stored, Stored::Texels(_)) { (1, self.to) } else { (0, self.from) }
     }
@@ -85,7 +86,7 @@ impl Convert<'_> {
 impl Pass for Convert<'_> {
     type Uniform = ConvertParams;
 
-    /// The texels. All channels of one are in the same part.
+    /// One element for each texel: all channels of a texel are in the same part.
     fn region(&self) -> Region {
         let shape = self.from.layout.shape();
         Region::whole([1, 1], [1, shape[2], shape[3]], 1)

@@ -3,10 +3,13 @@
 use std::ops::Range;
 
 use super::pixel_format::PixelFormat;
-use super::uniform::mod_2_32;
+use super::uniform::{elements_before, mod_2_32};
 use crate::dtype::FloatType;
 use crate::tensor::layout::TensorLayout;
 use crate::tensor::operand::Role;
+
+/// Bytes of an entry of a tap table: a u32 index and an f32 weight.
+pub(crate) const TAP_BYTES: usize = 8;
 
 /// What the elements of a binding are stored as.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,8 +28,8 @@ impl Stored {
         match self {
             Self::Float(FloatType::F16) => 2,
             Self::Float(FloatType::F32) | Self::I32 => 4,
-            Self::Tap => 8,
-            // No address counts them.
+            Self::Tap => TAP_BYTES as u64,
+            // Texels have no addresses: a texture is bound whole.
             Self::Texels(_) => 1,
         }
     }
@@ -37,7 +40,7 @@ impl Stored {
 pub(crate) enum Source {
     /// An operand, by its number: inputs, then outputs.
     Operand(usize),
-    /// A table of the plan's own, by its number.
+    /// A tap table that the plan owns, by its number.
     Table(usize),
     /// A workspace, by its number.
     Workspace(usize),
@@ -46,7 +49,7 @@ pub(crate) enum Source {
 /// A tensor, where its elements lie in a buffer, and which buffer that is.
 #[derive(Clone, Debug)]
 pub(crate) struct LaidOutTensor {
-    /// Its part in the op; none for a table and for a workspace.
+    /// What the tensor is to its op; `None` for a table or a workspace.
     pub(crate) role: Option<Role>,
     pub(crate) layout: TensorLayout,
     pub(crate) stored: Stored,
@@ -54,7 +57,7 @@ pub(crate) struct LaidOutTensor {
 }
 
 impl LaidOutTensor {
-    /// What errors call it.
+    /// The tensor's name in errors.
     pub(crate) fn name(&self) -> &'static str {
         match (self.role, self.source) {
             (Some(role), _) => role.name(),
@@ -63,18 +66,18 @@ impl LaidOutTensor {
         }
     }
 
-    /// Bytes from the start of a slice to the end of the last element, as many as can be bound.
+    /// Bytes from the start of a slice to the end of the last element, rounded up to whole words, as bindings are.
     pub(crate) fn bytes(&self) -> u64 {
         (self.layout.end() as u64 * self.stored.bytes()).next_multiple_of(4)
     }
 
-    /// The address of the element at these indices of the first axes, and 0 of the others, in elements from the start
-    /// of the bytes that are bound, modulo 2³².
+    /// The address of an element, counted in elements from the start of the bound bytes, modulo 2³². `first` has its
+    /// indices on the first axes; on the others they are 0.
     pub(crate) fn address(&self, first: &[usize], bound: &Range<u64>) -> u32 {
         let strides = self.layout.strides();
         let skipped = first.iter().zip(strides).map(|(&index, &stride)| mod_2_32(index).wrapping_mul(mod_2_32(stride)));
         let element = skipped.fold(mod_2_32(self.layout.offset()), u32::wrapping_add);
-        element.wrapping_sub((bound.start / self.stored.bytes()) as u32)
+        element.wrapping_sub(elements_before(bound.start, self.stored.bytes()))
     }
 
     /// The stride of an axis, modulo 2³².
@@ -88,9 +91,9 @@ impl LaidOutTensor {
         (i + rank).checked_sub(3).filter(|&axis| axis >= 2).map_or(0, |axis| self.stride(axis))
     }
 
-    /// The addresses of a box of the first two axes and of three spatial ones, of which the tensor may lack the first.
-    /// A spatial range that is empty, as where an output reads padding alone, counts as its first sample, since a
-    /// binding cannot be empty.
+    /// The addresses, in elements, that a box of indices touches: ranges of the first two axes and of three spatial
+    /// axes. Ranges of leading spatial axes that the tensor lacks are ignored. An empty spatial range, as of an output
+    /// that reads padding alone, counts as sample 0, since a binding cannot be empty.
     pub(crate) fn span(&self, outer: [Range<usize>; 2], spatial: [Range<usize>; 3]) -> Range<usize> {
         let rank = self.layout.shape().len() - 2;
         let spatial = spatial.into_iter().skip(3 - rank).map(|range| if range.is_empty() { 0..1 } else { range });

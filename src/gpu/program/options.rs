@@ -14,22 +14,24 @@ use crate::tensor::operand::Role;
 /// Later versions may add fields: end literals in `..Default::default()`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PlanOptions {
-    /// Where the input lies.
+    /// The layout of the input, (N, C, spatial...).
     pub input: Option<TensorLayout>,
-    /// Where the weight lies.
+    /// The layout of the weight: (Cout, Cin/groups, kernel...), or transposed (Cin, Cout/groups, kernel...).
     pub weight: Option<TensorLayout>,
-    /// Where the bias lies.
+    /// The layout of the bias, (Cout).
     pub bias: Option<TensorLayout>,
-    /// Where the gradient of the forward output lies, for an op that takes it beside another input.
+    /// The layout of the forward output's gradient, for an op that takes it beside another input.
     pub grad_output: Option<TensorLayout>,
-    /// Where a pooling's indices lie, as an input or as an output.
+    /// The layout of a pooling's indices, which are an input or an output.
     pub indices: Option<TensorLayout>,
-    /// Where the output goes. No two of its elements may share an address.
+    /// The layout of the output. No two of its elements may share an address
+    /// ([`Error::LayoutOverlap`](crate::Error::LayoutOverlap)).
     pub output: Option<TensorLayout>,
-    /// What the texels of the input stand for, where it is a texture and not a buffer. The input must be one picture:
-    /// of shape (1, C, height, width) with at most four channels.
+    /// What the texels of the input stand for, if it is a texture and not a buffer. The input must be one picture: of
+    /// shape (1, C, height, width) with at most four channels.
     pub input_texture: Option<PixelFormat>,
-    /// What the texels of the output stand for, where it is a texture and not a buffer.
+    /// What the texels of the output stand for, if it is a texture and not a buffer. The output must be one picture
+    /// too.
     pub output_texture: Option<PixelFormat>,
     /// What every floating-point tensor of the op is stored as. Sums are f32.
     pub storage: FloatType,
@@ -38,8 +40,8 @@ pub struct PlanOptions {
 }
 
 impl PlanOptions {
-    /// Every tensor where TensorFlow has it: activations with the channels innermost (NHWC), the weight in
-    /// [`TensorLayout::tensorflow_filter`]'s order.
+    /// TensorFlow's layouts: activations with the channels innermost (NHWC), the weight in
+    /// [`TensorLayout::tensorflow_filter`]'s order. Fails if the descriptor breaks a rule.
     pub fn nhwc<O: Op>(op: &O) -> Result<Self> {
         let mut options = Self::default();
         for operand in op.inputs()?.into_iter().chain(op.outputs()?) {
@@ -55,7 +57,7 @@ impl PlanOptions {
         Ok(options)
     }
 
-    /// From texture to texture.
+    /// Options for an op whose input and output are textures.
     ///
     /// ```
     /// use upconv::PlanOptions;
@@ -67,7 +69,7 @@ impl PlanOptions {
         Self { input_texture: Some(input.into()), output_texture: Some(output.into()), ..Default::default() }
     }
 
-    /// With tensors stored as this type.
+    /// Options for row-major tensors whose numbers are stored as this type.
     pub fn stored_as(storage: FloatType) -> Self {
         Self { storage, ..Default::default() }
     }
@@ -81,7 +83,8 @@ impl PlanOptions {
         }
     }
 
-    /// Whether an op that goes from texel to texel can do without conversions: both ends are textures of plain formats.
+    /// Whether a shader can read and write texels without conversions: input and output are textures with the default
+    /// channels, scale and offset, and the storage type is f32.
     pub(crate) fn between_textures(&self) -> bool {
         let plain = |pixels: Option<PixelFormat>| pixels.is_some_and(|pixels| pixels.is_plain());
         plain(self.input_texture) && plain(self.output_texture) && self.storage == FloatType::F32
@@ -100,7 +103,7 @@ impl PlanOptions {
         layouts.into_iter().filter_map(|(role, layout)| Some((role, layout.as_ref()?)))
     }
 
-    /// The layout of a tensor; `None` for one that is always row-major without gaps.
+    /// The option for a tensor's layout; `None` for [`Role::Invalid`], which is always row-major without gaps.
     pub fn layout_mut(&mut self, role: Role) -> Option<&mut Option<TensorLayout>> {
         match role {
             Role::Input => Some(&mut self.input),

@@ -1,11 +1,11 @@
-//! What one shader does in a program: all that lowering must say of it.
+//! A pass: what one shader does in a program.
 
 use std::ops::Range;
 
 use super::operand::LaidOutTensor;
 use super::region::{AXES, Region};
 
-/// One shader's share in a program. It is cut into parts that the device can hold, and each part becomes a dispatch.
+/// One shader's work in a program. Its region is cut into parts that the device can hold; each part becomes a dispatch.
 pub(crate) trait Pass {
     /// The shader's uniform struct.
     type Uniform: bytemuck::Pod;
@@ -19,12 +19,12 @@ pub(crate) trait Pass {
     /// The elements of each of these tensors that a part of the region touches, from the first to one past the last.
     fn spans(&self, region: &Region) -> Vec<Range<usize>>;
 
-    /// What a part of the region takes: a thread for each output, if nothing else is said.
+    /// How many threads or workgroups a part of the region takes; by default a thread for each output.
     fn work(&self, region: &Region) -> Work {
         Work::Threads(region.outputs())
     }
 
-    /// Where the region may be cut: anywhere, if nothing else is said.
+    /// Where the region may be cut; by default anywhere.
     fn split_alignment(&self) -> SplitAlignment {
         [1; AXES]
     }
@@ -59,6 +59,6 @@ pub(crate) struct Part {
     pub(crate) bytes: Vec<Range<u64>>,
     /// Workgroups in x and y.
     pub(crate) workgroups: [u32; 2],
-    /// Threads in a row of workgroups; or workgroups, where the work is counted in those.
+    /// Threads in one row (x) of workgroups; workgroups in it, if the work is counted in workgroups.
     pub(crate) row: u32,
 }

@@ -1,4 +1,4 @@
-//! What the texels of a texture stand for at an end of a plan.
+//! What the texels of an input or output texture stand for.
 
 use std::fmt;
 
@@ -6,19 +6,20 @@ use wgpu::TextureFormat;
 
 use crate::geometry::color::ColorEncoding;
 
-/// A texture's format at an end of a plan, and how its texels are a tensor's numbers.
+/// The format of an input or output texture, and how its texels become a tensor's numbers or are made of them.
 ///
-/// A format alone ([`PixelFormat::from`]) stands for itself: formats that end in `Srgb` hold sRGB-encoded values, all
-/// others linear ones; the tensor's channels are red, green, blue and alpha, between 0 and 1 for normalised formats.
+/// [`PixelFormat::from`] takes a format alone: formats that end in `Srgb` hold sRGB-encoded values, all others linear
+/// ones; the tensor's channels are red, green, blue and alpha, from 0 to 1 for `Unorm` and from -1 to 1 for `Snorm`.
 ///
-/// * An input whose format ends in `Srgb` is decoded by the device, as exactly as the device does it. sRGB-encoded
-///   values in another format, such as `Rgba8Unorm`, are decoded by the shader.
+/// * The device decodes an input whose format ends in `Srgb`, with an accuracy of its own. The shader decodes
+///   sRGB-encoded values in other formats, such as `Rgba8Unorm`.
 /// * No device encodes what it writes to a storage texture: the shader encodes, and the texture is of the format
 ///   without `Srgb`. [`PixelFormat::from`] of `Rgba8UnormSrgb` is therefore written to a texture of `Rgba8Unorm`, which
 ///   can have `Rgba8UnormSrgb` among its `view_formats` (not through OpenGL) and be sampled through a view of that
 ///   format whose usage is `TEXTURE_BINDING` alone.
 /// * Linear values in eight bits band in dark areas: encode them, or use 16 bits.
-/// * A network that was trained on encoded values takes them as they are: [`ColorEncoding::Linear`] with `Rgba8Unorm`.
+/// * For a network that was trained on sRGB-encoded values, prevent decoding: [`ColorEncoding::Linear`] with
+///   `Rgba8Unorm`.
 ///
 /// ```
 /// use upconv::gpu::PixelFormat;
@@ -35,8 +36,8 @@ pub struct PixelFormat {
     /// Whether the stored values are linear or sRGB-encoded.
     pub encoding: ColorEncoding,
     /// For each channel of the tensor the component of a texel: 0 is red, 1 green, 2 blue, 3 alpha, whatever order the
-    /// format stores them in. Components that no channel stands for are left out of an input; of an output, colours
-    /// become 0 and alpha 1.
+    /// format stores them in. Components that no channel names are not read from an input; in an output, such a colour
+    /// is 0, and alpha 1. In an output no two channels may name one component.
     pub channels: [u8; 4],
     /// For each channel of the tensor, the factor of what is read (after decoding) or written (before encoding).
     pub scale: [f32; 4],
@@ -51,7 +52,7 @@ impl From<TextureFormat> for PixelFormat {
     }
 }
 
-/// As in the key of a tuned recipe: `Rgba8Unorm srgb channels 2,1,0,3 scale 255,255,255,255 offset 0,0,0,0`.
+/// Prints as in the key of a tuned recipe: `Rgba8Unorm srgb channels 2,1,0,3 scale 255,255,255,255 offset 0,0,0,0`.
 impl fmt::Display for PixelFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.format)?;
@@ -80,23 +81,24 @@ impl PixelFormat {
     }
 
     /// With these factors and summands for the tensor's channels: an input's number is `texel * scale + offset`, an
-    /// output's texel is `number * scale + offset`. Means and deviations m, d of an input are the scales 1/d and the
-    /// offsets -m/d.
+    /// output's texel is `number * scale + offset`. To normalise an input by means m and standard deviations d, give
+    /// scales 1/d and offsets -m/d.
     pub fn with_scale(self, scale: [f32; 4], offset: [f32; 4]) -> Self {
         Self { scale, offset, ..self }
     }
 
-    /// Whether the shader decodes what it reads, and not the device.
+    /// Whether the shader, and not the device, decodes an input: its values are sRGB-encoded, in a format that does not
+    /// end in `Srgb`.
     pub fn shader_decodes_srgb(&self) -> bool {
         self.encoding == ColorEncoding::Srgb && !self.format.is_srgb()
     }
 
-    /// The format of a texture that is written.
+    /// The format of an output texture: this one without `Srgb`.
     pub(crate) fn storage(&self) -> TextureFormat {
         self.format.remove_srgb_suffix()
     }
 
-    /// Whether channels, scales and offsets are those of a format alone.
+    /// Whether channels, scales and offsets are the defaults.
     pub(crate) fn is_plain(&self) -> bool {
         let plain = Self::from(self.format);
         (self.channels, self.scale, self.offset) == (plain.channels, plain.scale, plain.offset)

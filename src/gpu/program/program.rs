@@ -17,6 +17,7 @@ pub struct Program {
     pub(crate) operands: Vec<LaidOutTensor>,
     /// How many of the operands are inputs.
     pub(crate) inputs: usize,
+    /// Bytes of each tap table.
     pub(crate) tables: Vec<Vec<u8>>,
     /// Bytes of each workspace.
     pub(crate) workspaces: Vec<u64>,
@@ -24,9 +25,8 @@ pub struct Program {
 }
 
 impl Program {
-    /// Bytes that the slice of an operand must have: those of its elements, and of what is bound even where it has
-    /// none.
-    pub(crate) fn needed(&self, number: usize) -> u64 {
+    /// The least size in bytes of an operand's slice: it must hold all elements, and whatever a dispatch binds of it.
+    pub(crate) fn operand_bytes(&self, number: usize) -> u64 {
         let of = |step: &Step| step.bindings.iter().position(|source| *source == Source::Operand(number));
         let bindings = self.steps.iter().filter_map(|step| Some((step, of(step)?)));
         let ends = bindings.flat_map(|(step, binding)| step.dispatches.iter().map(move |d| d.bound_bytes[binding].end));
@@ -34,11 +34,11 @@ impl Program {
     }
 }
 
-/// Dispatches of one shader, each of which may need what the step before wrote.
+/// Dispatches of one shader. They may read what the steps before have written.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     pub(crate) shader: &'static Shader,
-    /// The shader's text for these types.
+    /// The shader's text for the types in `storage`.
     pub(crate) text: &'static str,
     pub(crate) storage: Storage,
     pub(crate) constants: Vec<Constant>,
@@ -54,7 +54,7 @@ pub struct Dispatch {
     /// Workgroups in x and y.
     pub workgroups: [u32; 2],
     /// For each storage binding of the shader: the bytes that are bound, from the start of the caller's slice or of the
-    /// plan's own buffer.
+    /// plan's own buffer. Empty for a texture, which is bound whole.
     pub bound_bytes: Vec<Range<u64>>,
     /// The uniform struct's bytes.
     pub(crate) uniform: Vec<u8>,

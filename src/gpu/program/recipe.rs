@@ -1,10 +1,11 @@
-//! How an op can be run, and the choice among the ways: plain data, and pure functions.
+//! Recipes: how an op can be run, and what a device must offer for it. Plain data and pure functions.
 
 use std::fmt;
 
 use wgpu::{Backend, CooperativeMatrixProperties, Device, DeviceType, Features, Limits};
 
 use super::shader::Shader;
+use crate::error::recipe::RecipeError;
 use crate::error::{Error, Result};
 
 /// How an op is run: which shader, with which workgroup, and what a workgroup computes.
@@ -57,15 +58,16 @@ pub enum Shape {
         /// Whether long sums are cut into slices: see [`Shape::split_k`].
         split_k: bool,
     },
-    /// A thread computes one output, in as many passes as there are axes to resample; a workspace lies between two
-    /// passes.
+    /// One pass for each axis that is resampled, with a workspace between two passes; in each a thread computes one
+    /// output.
     AxisPasses {
         /// The number of passes.
         passes: u32,
     },
     /// A thread computes all channels of a texel, from texture to texture.
     PerTexel,
-    /// Max unpooling: one pass marks each place with the last sample that goes there, a second one gathers the samples.
+    /// Max unpooling: one pass marks each output with the number of the last sample that goes there, a second pass
+    /// gathers the samples by the marks.
     MarkAndGather,
 }
 
@@ -73,8 +75,8 @@ impl Shape {
     /// A thread computes one output, in one pass.
     pub(crate) const PLAIN: Self = Self::PerOutput { split_k: false };
 
-    /// Whether a first pass leaves its sums in a workspace of f32, in slices where the sum is long, and a second pass
-    /// adds the slices.
+    /// Whether sums are split (split-K): a first pass writes partial sums, one for each slice of a sum, to a workspace
+    /// of f32, and a second pass adds them. A short sum is one slice.
     pub fn split_k(&self) -> bool {
         match *self {
             Self::PerOutput { split_k } | Self::Blocks { split_k, .. } | Self::Gemm { split_k, .. } => split_k,
@@ -82,7 +84,7 @@ impl Shape {
         }
     }
 
-    /// The same with its sums in slices; `None` for a shape that sums in no slices.
+    /// The same shape with split-K; `None` for a shape that cannot have it.
     pub fn with_split_k(self) -> Option<Self> {
         match self {
             Self::PerOutput { .. } => Some(Self::PerOutput { split_k: true }),
@@ -92,7 +94,8 @@ impl Shape {
         }
     }
 
-    /// The same product with a column for each block of outputs, or for each position.
+    /// The same product with its columns for blocks of `merged` outputs, or for single outputs; other shapes stay as
+    /// they are.
     pub(crate) fn with_merged(self, merged: Option<[u32; 3]>) -> Self {
         match self {
             Self::Gemm { tile, split_k, .. } => Self::Gemm { tile, merged, split_k },
@@ -149,14 +152,14 @@ fn numbers<const N: usize>(word: &str, name: &str) -> Option<[u32; N]> {
 }
 
 impl Recipe {
-    /// One pass in which a thread computes one output.
+    /// A recipe of one pass in which a thread computes one output. `shader` is as in [`Recipe::shader`].
     pub fn plain(shader: &'static str, workgroup_size: u32) -> Self {
         Self { shader, workgroup_size, shape: Shape::PLAIN }
     }
 
-    /// The recipe that prints as this text; `shaders` are the names that there are.
+    /// The recipe that prints as this text; `shaders` are the names of all shaders.
     pub(crate) fn parse(text: &str, shaders: impl IntoIterator<Item = &'static str>) -> Result<Self> {
-        let refused = |reason: &str| Error::RecipeText { text: text.into(), reason: reason.into() };
+        let refused = |reason: &str| Error::Recipe(RecipeError::Text { text: text.into(), reason: reason.into() });
         let words: Vec<&str> = text.split(' ').collect();
         let [shader, workgroup, shape @ ..] = &words[..] else {
             return Err(refused("it must begin with a shader and a workgroup size, as in \"conv_direct wg64\""));
@@ -188,7 +191,7 @@ impl fmt::Display for Recipe {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Capabilities {
-    /// Its limits, or smaller ones to keep to.
+    /// The device's limits, or smaller ones that a planner keeps to.
     pub limits: Limits,
     /// The features that it was requested with.
     pub features: Features,
@@ -196,18 +199,18 @@ pub struct Capabilities {
     pub subgroup_sizes: [u32; 2],
     /// What kind of adapter it is of: a software driver wants other recipes than a GPU.
     pub device_type: DeviceType,
-    /// What runs it.
+    /// The back end, such as Vulkan or OpenGL.
     pub backend: Backend,
-    /// The cooperative matrices that it may use. They are a property of the adapter, and experimental, so that a
-    /// planner has to be told of them.
+    /// The cooperative matrices that shaders may use. A device does not list them, since they belong to the adapter, so
+    /// the caller gives them to the planner.
     pub matrices: Vec<CooperativeMatrixProperties>,
 }
 
 impl Capabilities {
-    /// Those of a device.
+    /// The capabilities of a device, without cooperative matrices, and in a browser without `SUBGROUP`.
     pub fn of(device: &Device) -> Self {
         let info = device.adapter_info();
-        // In a browser a shader has to say that it uses subgroups, in words that naga does not know.
+        // In a browser a shader that uses subgroups needs `enable subgroups;`, which naga does not accept.
         let without = if info.backend == Backend::BrowserWebGpu { Features::SUBGROUP } else { Features::empty() };
         Self {
             limits: device.limits(),
@@ -219,7 +222,7 @@ impl Capabilities {
         }
     }
 
-    /// No feature but these, on a device of no particular kind.
+    /// A device of no particular kind with these limits and these features alone.
     pub(crate) fn plain(limits: Limits, features: Features) -> Self {
         let (device_type, backend) = (DeviceType::Other, Backend::Noop);
         Self { limits, features, subgroup_sizes: [0; 2], device_type, backend, matrices: Vec::new() }
@@ -231,9 +234,9 @@ impl Capabilities {
 pub(crate) struct Candidate {
     pub(crate) shader: &'static Shader,
     pub(crate) shape: Shape,
-    /// The only size that will do, if not any.
+    /// The only workgroup size that the shader runs with; `None`: any.
     pub(crate) workgroup_size: Option<u32>,
-    /// Threads that a subgroup must have; 0 where there are none.
+    /// The fewest threads that a subgroup must have; 0 for a shader without subgroups.
     pub(crate) subgroup_size: u32,
 }
 
@@ -244,7 +247,7 @@ impl From<&'static Shader> for Candidate {
 }
 
 impl Candidate {
-    /// In one pass, with a thread for each output and any workgroup.
+    /// A candidate of one pass, with a thread for each output and any workgroup size.
     pub(crate) const fn new(shader: &'static Shader) -> Self {
         Self { shader, shape: Shape::PLAIN, workgroup_size: None, subgroup_size: 0 }
     }
@@ -253,13 +256,13 @@ impl Candidate {
         Recipe { shader: self.shader.name, workgroup_size, shape: self.shape }
     }
 
-    /// The same with its sums in slices, where it is not so already.
+    /// The same candidate with split-K; `None` if it has it already, or cannot.
     pub(crate) fn with_split_k(&self) -> Option<Self> {
         let shape = self.shape.with_split_k().filter(|shape| *shape != self.shape)?;
         Some(Self { shape, ..*self })
     }
 
-    /// Refuses a device on which it does not run.
+    /// Refuses a device on which the candidate does not run.
     pub(crate) fn check(&self, capabilities: &Capabilities) -> Result<()> {
         let (wanted, available) = (u64::from(self.subgroup_size), u64::from(capabilities.subgroup_sizes[0]));
         if wanted == 0 {
@@ -297,6 +300,6 @@ pub(crate) fn largest_workgroup(limits: &Limits) -> u32 {
     limits.max_compute_invocations_per_workgroup.min(limits.max_compute_workgroup_size_x)
 }
 
-pub(crate) fn refused(recipe: &str, what: &'static str, wanted: u64, available: u64) -> Error {
-    Error::RecipeRefused { recipe: recipe.into(), what, wanted, available }
+pub(crate) fn refused(recipe: &str, what: &'static str, needed: u64, available: u64) -> Error {
+    Error::Recipe(RecipeError::Refused { recipe: recipe.into(), what, needed, available })
 }

@@ -2,20 +2,21 @@
 
 use std::ops::{Index, Range};
 
-/// The axes of a [`Region`], as its parts are cut.
+/// The number of axes of a [`Region`]: two outer ones, three spatial ones, and the reduction.
 pub(crate) const AXES: usize = 6;
 
-/// The axis of a [`Region`] that is summed. The others are those of the output.
+/// The number of the axis that a [`Region`] is summed over. The others are the output's axes.
 pub(crate) const REDUCTION: usize = 5;
 
-/// What one dispatch computes: a box of the output, and a range of what is summed for each of its elements.
+/// What a pass or one of its dispatches computes: a box of the output, and a range of the terms of each element's sum.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Region {
     /// The output's first two axes: batch and channels of an activation, the two channel axes of a weight.
     pub(crate) outer: [Range<usize>; 2],
     /// The output's spatial axes, or a weight's taps; those that a problem lacks come first and have one element.
     pub(crate) spatial: [Range<usize>; 3],
-    /// The terms of each sum: input channels of a group, or images and samples.
+    /// The terms of each sum: input channels of a group, or images and samples. In an unpooling, the places or samples
+    /// that are searched.
     pub(crate) reduction: Range<usize>,
 }
 
@@ -29,12 +30,12 @@ impl Region {
         (0..AXES).any(|axis| self[axis].is_empty())
     }
 
-    /// Output elements.
+    /// The number of output elements.
     pub(crate) fn outputs(&self) -> u128 {
         (0..REDUCTION).map(|axis| self[axis].len() as u128).product()
     }
 
-    /// The slices of `slice` terms each that the reduction takes part in.
+    /// The numbers of the split-K slices, of `slice` terms each, that the reduction's terms belong to.
     pub(crate) fn slices(&self, slice: usize) -> Range<usize> {
         self.reduction.start / slice..(self.reduction.end - 1) / slice + 1
     }

@@ -31,7 +31,7 @@ pub(crate) enum Texts {
     Single(&'static str),
     /// Tensors of f32 or f16: f32 to f32, f32 to f16, f16 to f32, f16 to f16.
     Tensors([&'static str; 4]),
-    /// The same with cooperative matrices.
+    /// The same four, with cooperative matrices.
     Cooperative([&'static str; 4]),
     /// From texture to texture, in the order of [`OUTPUTS`].
     Textures(&'static [&'static str; OUTPUTS.len()]),
@@ -42,7 +42,7 @@ pub(crate) enum Texts {
 }
 
 impl Texts {
-    /// All of them. The first needs no feature but those of all.
+    /// All texts. The first needs only features that all of them need.
     pub(crate) fn all(&self) -> &[&'static str] {
         match self {
             Self::Single(text) => std::slice::from_ref(text),
@@ -60,7 +60,7 @@ impl Shader {
         matches!(self.texts, Texts::Cooperative(_))
     }
 
-    /// Whether its first read is a texture.
+    /// Whether its first input is a texture.
     #[cfg(test)]
     pub(crate) fn reads_texture(&self) -> bool {
         matches!(self.texts, Texts::Textures(_) | Texts::FromTexture(_))
@@ -72,12 +72,12 @@ impl Shader {
         matches!(self.texts, Texts::Textures(_) | Texts::ToTexture(_))
     }
 
-    /// Whether there is a text for tensors stored as f16.
+    /// Whether there is a text whose input and output are both tensors of f16.
     pub(crate) fn has_f16(&self) -> bool {
         matches!(self.texts, Texts::Tensors(_) | Texts::Cooperative(_))
     }
 
-    /// The text for these types; `None` where there is none.
+    /// The text for these types, if the shader has one.
     pub(crate) fn text(&self, storage: Storage) -> Option<&'static str> {
         let half = |storage| usize::from(storage == FloatType::F16);
         let [input, output] = [half(storage.input), half(storage.output)];
@@ -121,8 +121,8 @@ impl Storage {
     }
 }
 
-/// The storage textures of floats that WebGPU guarantees, and those of 16-bit codes: a shader's text for each, in this
-/// order.
+/// The formats of output textures: the float storage formats that WebGPU guarantees, and the 16-bit normalised ones. A
+/// shader that writes a texture has a text for each, in this order.
 pub(crate) const OUTPUTS: [TextureFormat; 13] = [
     TextureFormat::Rgba8Unorm,
     TextureFormat::Rgba8Snorm,

@@ -7,6 +7,7 @@ use wgpu::Limits;
 use super::operand::{LaidOutTensor, Stored};
 use super::pass::{Part, Pass, SplitAlignment, Work};
 use super::region::{AXES, REDUCTION, Region};
+use super::uniform::to_u32;
 use crate::dtype::FloatType;
 use crate::error::{Error, Result};
 use crate::geometry::at_most;
@@ -14,14 +15,14 @@ use crate::geometry::at_most;
 /// Most dispatches that one pass may be cut into.
 const MAX_DISPATCHES: usize = 4096;
 
-/// Elements that one dispatch may address or compute: indices, and a thread number with the slack of a whole row of
-/// workgroups, stay below 2³².
+/// Elements that one dispatch may address or compute. It keeps indices below 2³², and also thread numbers, of which the
+/// grid has up to a row of workgroups more than there is work.
 const MAX_ELEMENTS: u64 = 1 << 31;
 
 const BINDING: &str = "max_storage_buffer_binding_size";
 const WORKGROUPS: &str = "max_compute_workgroups_per_dimension";
 
-/// A binding's size and offset are multiples of this.
+/// A binding's size and offset are multiples of this many bytes.
 const WORD: u64 = 4;
 
 /// What a device's limits allow one dispatch of a pass.
@@ -30,7 +31,8 @@ struct Bounds {
     alignment: u64,
     workgroups: u32,
     workgroup_size: u32,
-    /// Axes of a region that may be cut: not what is summed, where a partial sum would be rounded to less than f32.
+    /// Axes of a region that may be cut, counted from the first. The reduction, the last, is not cut if the output is
+    /// f16: partial sums in the output would be rounded.
     axes: usize,
     split_alignment: SplitAlignment,
 }
@@ -52,15 +54,15 @@ impl Bounds {
         self.binding.min(MAX_ELEMENTS * tensor.stored.bytes())
     }
 
-    /// Threads, or workgroups, of one of them.
-    fn unit(&self, work: Work) -> u32 {
+    /// Units of the work that one workgroup does: its threads, or 1 if workgroups are counted.
+    fn work_per_workgroup(&self, work: Work) -> u32 {
         if matches!(work, Work::Threads(_)) { self.workgroup_size } else { 1 }
     }
 
-    /// Whether a grid holds this much work.
+    /// Whether the largest grid of one dispatch holds this much work.
     fn holds(&self, work: Work) -> bool {
         let groups = u64::from(self.workgroups).pow(2);
-        work.count() <= groups.saturating_mul(self.unit(work).into()).min(MAX_ELEMENTS).into()
+        work.count() <= groups.saturating_mul(self.work_per_workgroup(work).into()).min(MAX_ELEMENTS).into()
     }
 
     fn halves(&self, region: &Region, axis: usize) -> [Region; 2] {
@@ -69,8 +71,9 @@ impl Bounds {
         region.cut(axis, region[axis].start + (length / 2).next_multiple_of(alignment))
     }
 
-    /// The axis whose halving shrinks a tensor's binding most: by its larger half, then by its smaller one (the outputs
-    /// of a crop may be read in one half only), then the longest. `None` for a single output and input channel.
+    /// The axis whose halving shrinks a tensor's binding most. What counts is the larger half's binding, then the
+    /// smaller half's (of a crop's outputs one half may read all samples and the other none), then the axis's length.
+    /// `None` if no axis can be cut.
     fn narrowing_axis(&self, region: &Region, size: &impl Fn(&Region) -> u64) -> Option<usize> {
         let rank = |axis: usize| {
             let [first, second] = self.halves(region, axis).each_ref().map(size);
@@ -80,8 +83,8 @@ impl Bounds {
         (0..self.axes).filter(|&axis| region[axis].len() > shortest(axis)).min_by_key(|&axis| rank(axis))
     }
 
-    /// The longest output axis; where there is but one output, its threads are slices of what is summed. `None` where
-    /// nothing is left to be halved.
+    /// The axis to halve for less work: the longest output axis, or, for a single output, the reduction, whose slices
+    /// have a thread each. `None` if nothing can be halved.
     fn longest_axis(&self, region: &Region) -> Option<usize> {
         let axes = (0..REDUCTION).rev().filter(|&axis| region[axis].len() > 1);
         let cut = self.axes > REDUCTION && region.reduction.len() > self.split_alignment[REDUCTION];
@@ -89,17 +92,17 @@ impl Bounds {
     }
 
     fn part(&self, region: Region, tensors: &[&LaidOutTensor], spans: &[Range<usize>], work: Work) -> Part {
-        let unit = self.unit(work);
-        let workgroups = fold(work.count() as u64, unit, self.workgroups);
+        let work_per_workgroup = self.work_per_workgroup(work);
+        let workgroups = fold(work.count(), work_per_workgroup, self.workgroups);
         let bytes = tensors.iter().zip(spans).map(|(tensor, span)| self.window(tensor, span));
-        Part { bytes: bytes.collect(), row: workgroups[0] * unit, workgroups, region }
+        Part { bytes: bytes.collect(), row: workgroups[0] * work_per_workgroup, workgroups, region }
     }
 }
 
-/// The parts of a pass: its region is halved until every tensor's part fits into a binding and the work into a grid.
-/// None where the region is empty.
+/// The parts of a pass: its region is halved until every tensor's part fits into a binding and the work into a grid. An
+/// empty region has no parts.
 ///
-/// The sum over a reduction that is cut stays in order: for each output, the parts come with ascending terms.
+/// Cutting the reduction leaves the order of a sum as it is: for each output, the parts come with ascending terms.
 pub(crate) fn split<P: Pass>(pass: &P, limits: &Limits, workgroup_size: u32) -> Result<Vec<Part>> {
     let tensors = pass.tensors();
     let sums_in_f32 = tensors.last().is_none_or(|output| output.stored != Stored::Float(FloatType::F16));
@@ -161,10 +164,10 @@ fn too_many((limit_name, limit): (&'static str, u64)) -> Error {
 }
 
 /// Workgroups for `threads` threads, folded into two dimensions of at most `limit` each.
-fn fold(threads: u64, workgroup_size: u32, limit: u32) -> [u32; 2] {
+fn fold(threads: u128, workgroup_size: u32, limit: u32) -> [u32; 2] {
     let groups = threads.div_ceil(workgroup_size.into());
     let rows = groups.div_ceil(limit.into());
-    [groups.div_ceil(rows) as u32, rows as u32]
+    [to_u32(groups.div_ceil(rows)), to_u32(rows)]
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ macro_rules! with_storage {
 }
 pub(crate) use with_storage;
 
-/// The same with cooperative matrices of this side, whose directive comes before all else.
+/// The texts of `with_storage`, with cooperative matrices of `$side` by `$side`, whose `enable` directive comes first.
 macro_rules! with_matrices {
     ($side:literal, $($file:literal),+) => {
         $crate::gpu::program::shader::Texts::Cooperative([

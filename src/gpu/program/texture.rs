@@ -1,4 +1,5 @@
-//! Textures as the ends of a program: what may be one, and ops that go from texel to texel in one dispatch.
+//! Textures as a program's input and output: which tensors and formats can be textures, and ops that read and write
+//! texels in one dispatch.
 
 use std::ops::Range;
 
@@ -7,8 +8,9 @@ use wgpu::{Backend, Features, Limits, TextureFormat, TextureSampleType};
 use super::constants::{Constant, flag};
 use super::operand::{LaidOutTensor, Stored};
 use super::pixel_format::PixelFormat;
-use super::recipe::{Capabilities, refused};
+use super::recipe::Capabilities;
 use super::shader::OUTPUTS;
+use super::uniform::to_u32;
 use crate::dtype::DataType;
 use crate::error::texture::TextureError;
 use crate::error::{Error, Result};
@@ -16,8 +18,12 @@ use crate::geometry::at_most;
 use crate::geometry::color::ColorEncoding;
 use crate::tensor::operand::{Operand, Role};
 
-/// Refuses a tensor that is no picture, and a texture that this device cannot read or write as one.
-pub(crate) fn check_end(operand: &Operand, pixels: &PixelFormat, capabilities: &Capabilities) -> Result<()> {
+/// Refuses a tensor that is not one picture, and a texture format that this device cannot read or write.
+pub(crate) fn check_texture_operand(
+    operand: &Operand,
+    pixels: &PixelFormat,
+    capabilities: &Capabilities,
+) -> Result<()> {
     let role = operand.role.name();
     let refused = |error| Err(Error::Texture { operand: role, error });
     let shape = &operand.shape;
@@ -41,10 +47,10 @@ pub(crate) fn check_end(operand: &Operand, pixels: &PixelFormat, capabilities: &
     Ok(())
 }
 
-/// Refuses what cannot be read as floats, texel by texel.
+/// Refuses a format that cannot be read as floats, texel by texel.
 fn check_read(pixels: &PixelFormat) -> Result<()> {
     let format = pixels.format;
-    // What a feature allows to be filtered is read all the same without it.
+    // The shaders filter by themselves, so a format that needs a feature to be filterable is read without it too.
     let floats = matches!(format.sample_type(None, None), Some(TextureSampleType::Float { .. }));
     if !floats || format.is_depth_stencil_format() || format.is_multi_planar_format() {
         let error = TextureError::Unusable { format: format!("{format:?}"), what: "read as floats" };
@@ -53,10 +59,15 @@ fn check_read(pixels: &PixelFormat) -> Result<()> {
     Ok(())
 }
 
-/// Refuses what the device cannot write.
+/// Refuses a format that the device cannot write.
 fn check_written(pixels: &PixelFormat, capabilities: &Capabilities) -> Result<()> {
     if capabilities.limits.max_storage_textures_per_shader_stage == 0 {
-        return Err(refused("an output texture", "max_storage_textures_per_shader_stage", 1, 0));
+        return Err(Error::LimitTooLow {
+            what: "an output texture",
+            limit: "max_storage_textures_per_shader_stage",
+            needed: 1,
+            available: 0,
+        });
     }
     let format = pixels.storage();
     // OpenGL ES has no image of two floats.
@@ -101,12 +112,12 @@ fn check_channels(operand: &'static str, pixels: &PixelFormat, channels: usize) 
     Ok(())
 }
 
-/// What an op does to each texel, whatever the textures' formats.
+/// What a shader between textures needs besides them, and that does not depend on their formats.
 pub(crate) struct TexelWork {
     /// What the shader reads besides the input.
     pub(crate) buffers: [LaidOutTensor; 2],
     pub(crate) uniform: Vec<u8>,
-    /// The shader's own constants, which come last.
+    /// The shader's own constants, which come after those of [`texel_grid`].
     pub(crate) constants: Vec<Constant>,
 }
 
@@ -118,7 +129,7 @@ pub(crate) fn texel_grid(
 ) -> Result<([u32; 2], Vec<Constant>)> {
     let shape = output.layout.shape();
     let group = workgroup(workgroup_size, limits);
-    let workgroups = [shape[3] as u32, shape[2] as u32];
+    let workgroups = [shape[3], shape[2]].map(to_u32);
     let workgroups = std::array::from_fn(|axis| workgroups[axis].div_ceil(group[axis]));
     for count in workgroups {
         let limit = limits.max_compute_workgroups_per_dimension;
@@ -128,23 +139,23 @@ pub(crate) fn texel_grid(
         ("workgroup_width", group[0].into()),
         ("workgroup_height", group[1].into()),
         ("channels", shape[1] as f64),
-        decodes(input),
-        encodes(output),
+        decode_constant(input),
+        encode_constant(output),
     ];
     Ok((workgroups, constants))
 }
 
-/// The constant of shaders that read a texture.
-pub(crate) fn decodes(input: &LaidOutTensor) -> Constant {
+/// The constant `decode_srgb` of shaders that read a texture.
+pub(crate) fn decode_constant(input: &LaidOutTensor) -> Constant {
     flag("decode_srgb", matches!(input.stored, Stored::Texels(pixels) if pixels.shader_decodes_srgb()))
 }
 
-/// The constant of shaders that write a texture.
-pub(crate) fn encodes(output: &LaidOutTensor) -> Constant {
+/// The constant `encode_srgb` of shaders that write a texture.
+pub(crate) fn encode_constant(output: &LaidOutTensor) -> Constant {
     flag("encode_srgb", matches!(output.stored, Stored::Texels(pixels) if pixels.encoding == ColorEncoding::Srgb))
 }
 
-/// The bytes of a buffer, which are bound at once.
+/// The bytes of a buffer that is bound whole. Refuses one that is larger than a binding.
 pub(crate) fn bound_whole(tensor: &LaidOutTensor, limits: &Limits) -> Result<Range<u64>> {
     let (operand, needed) = (tensor.name(), tensor.bytes());
     let (limit, limit_name) = (limits.max_storage_buffer_binding_size, "max_storage_buffer_binding_size");

@@ -9,7 +9,7 @@ pub(crate) struct UniformLayout {
     pub(crate) size: u64,
 }
 
-/// A field of a uniform struct: its name and WGSL type. Every field takes four bytes but a nested struct.
+/// A field of a uniform struct: its name and WGSL type. Every field but a nested struct takes four bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Field {
     #[cfg_attr(not(test), allow(dead_code, reason = "read by the layout test"))]
@@ -43,8 +43,8 @@ impl Uniform for f32 {
     const KIND: Kind = Kind::F32;
 }
 
-/// A struct of four-byte fields and of nested structs, which come first; with its field table. A nested struct in a
-/// uniform must be a multiple of 16 bytes.
+/// Declares a uniform struct and the table of its fields: nested structs, which come first, and four-byte fields. The
+/// size of a nested struct must be a multiple of 16 bytes.
 macro_rules! uniform {
     ($(#[$doc:meta])* $name:ident { $($field:ident: $kind:ty),+ $(,)? }) => {
         $(#[$doc])*
@@ -79,8 +79,29 @@ macro_rules! uniform {
 }
 pub(crate) use uniform;
 
+/// A size, a padding or a coordinate as the shaders' i32. Descriptors are checked to stay below 2³¹ - 65536.
+pub(crate) fn to_i32(value: impl TryInto<i32>) -> i32 {
+    let value = value.try_into();
+    debug_assert!(value.is_ok(), "a coordinate of 2^31 or more passed the checks of its descriptor");
+    value.unwrap_or(i32::MAX)
+}
+
+/// A count as the u32 of a recipe, a constant or a dispatch; see [`to_i32`].
+pub(crate) fn to_u32(value: impl TryInto<u32>) -> u32 {
+    let value = value.try_into();
+    debug_assert!(value.is_ok(), "a count of 2^32 or more passed the checks of its descriptor");
+    value.unwrap_or(u32::MAX)
+}
+
 /// An address or stride modulo 2³². Shaders compute addresses modulo 2³² too, and the result is right as long as it
 /// lies inside a window of fewer than 2³² elements, even where a base or a stride by itself does not fit.
+#[allow(clippy::cast_possible_truncation, reason = "the remainder modulo 2^32 is meant")]
 pub(crate) fn mod_2_32(elements: usize) -> u32 {
     elements as u32
+}
+
+/// The number of elements of `element_bytes` each in the first `bytes` of a tensor, modulo 2³².
+#[allow(clippy::cast_possible_truncation, reason = "the remainder modulo 2^32 is meant")]
+pub(crate) fn elements_before(bytes: u64, element_bytes: u64) -> u32 {
+    (bytes / element_bytes) as u32
 }

@@ -3,26 +3,27 @@
 use super::row_blocks::{self, TAPS_ROWS};
 use super::taps::TAPS;
 use crate::gpu::program::recipe::{Candidate, Shape};
+use crate::gpu::program::uniform::to_u32;
 use crate::ops::resample::tap_table::TapTable;
 
-/// What a load costs in a program of several passes, and in blocks, measured on llvmpipe against one output a thread.
+/// What a load costs in several passes, and in blocks, relative to one output a thread; measured on llvmpipe.
 const PASSES: f64 = 4.0 / 3.0;
 const BLOCKS: f64 = 0.2;
 
-/// By blocks of outputs, one output a thread, or that with a pass for each axis that changes: the cheapest first. Axis
-/// by axis, the shader's order of operations stays what it is in one pass: columns, rows, slices.
+/// The candidates, cheapest first: blocks of outputs, one output a thread, and one output a thread with a pass for each
+/// axis that is resampled. Several passes keep the order in which one pass sums: columns, rows, slices.
 pub(crate) fn candidates(tables: &[TapTable; 3], sizes: [usize; 3], channels: usize) -> Vec<Candidate> {
     let changing: Vec<usize> = resampled(tables, sizes).collect();
     let whole = Candidate::from(&TAPS);
     let mut candidates = vec![whole];
-    // A product with an extrapolation value would not be that value to the bit.
+    // A later pass would multiply extrapolation values by weights, and they would not stay exact.
     if changing.len() > 1 && !tables.iter().any(TapTable::has_outside) {
-        candidates.push(Candidate { shape: Shape::AxisPasses { passes: changing.len() as u32 }, ..whole });
+        candidates.push(Candidate { shape: Shape::AxisPasses { passes: to_u32(changing.len()) }, ..whole });
     }
     if row_blocks::fits(tables) {
         candidates.push(row_blocks::candidate(&TAPS_ROWS));
     }
-    // Loads and stores of an image: a tap's weight and sample, and the result.
+    // Loads and stores of an image, `each` for an output: its taps' weights and samples, and the result.
     let work = |sizes: [usize; 3], each: f64| sizes.iter().map(|&size| size as f64).product::<f64>() * each;
     let outputs = tables.each_ref().map(TapTable::len);
     let taps = tables.each_ref().map(|table| table.longest() as f64);
@@ -47,11 +48,11 @@ pub(crate) fn candidates(tables: &[TapTable; 3], sizes: [usize; 3], channels: us
             }
         }
     };
-    candidates.sort_by_cached_key(|candidate| cost(candidate) as u128);
+    candidates.sort_by(|one, other| cost(one).floor().total_cmp(&cost(other).floor()));
     candidates
 }
 
-/// The axes that do not stay as they are, columns first.
+/// The axes that are resampled, columns first.
 pub(crate) fn resampled(tables: &[TapTable; 3], sizes: [usize; 3]) -> impl Iterator<Item = usize> {
     let changes = std::array::from_fn::<bool, 3, _>(|i| !tables[i].is_identity(sizes[i]));
     (0..3).rev().filter(move |&axis| changes[axis])

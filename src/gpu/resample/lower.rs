@@ -26,7 +26,7 @@ impl<T: Separable> GpuOp for SeparableGrad<T> {
     }
 }
 
-/// What a resampling is, whichever op it belongs to.
+/// A resampling by tap tables, whichever op it belongs to.
 pub(crate) struct Resample {
     /// Batch and channels.
     outer: [usize; 2],
@@ -38,20 +38,20 @@ pub(crate) struct Resample {
 
 impl Resample {
     pub(crate) fn new<O: Op + Tables>(op: &O, extrapolation: f32, context: &LowerContext<'_>) -> Result<Self> {
-        let tables = op.three(context.limits())?;
+        let tables = op.tables_on_three_axes(context.limits())?;
         let shape = op.inputs()?.swap_remove(0).shape;
-        let sizes = geometry::three(1, &shape[2..]);
+        let sizes = geometry::pad_to_three_axes(1, &shape[2..]);
         Ok(Self { outer: [shape[0], shape[1]], sizes, tables, extrapolation })
     }
 
-    /// The recipes of an op whose outputs are sums; none where its tables cannot be made.
+    /// The recipes of an op that sums over tap tables; none if its tables are refused.
     pub(crate) fn recipes<O: Op + Tables>(op: &O, capabilities: &Capabilities) -> Vec<Recipe> {
         let Ok((tables, input)) =
-            op.three(&capabilities.limits).and_then(|tables| Ok((tables, op.inputs()?.swap_remove(0))))
+            op.tables_on_three_axes(&capabilities.limits).and_then(|tables| Ok((tables, op.inputs()?.swap_remove(0))))
         else {
             return Vec::new();
         };
-        recipes(&candidates(&tables, geometry::three(1, &input.shape[2..]), input.shape[1]), capabilities)
+        recipes(&candidates(&tables, geometry::pad_to_three_axes(1, &input.shape[2..]), input.shape[1]), capabilities)
     }
 
     /// The ways to sum its taps, the cheapest first.
@@ -59,13 +59,13 @@ impl Resample {
         candidates(&self.tables, self.sizes, self.outer[1])
     }
 
-    /// By the cheapest candidate that the device holds, or the forced one.
+    /// Lowers an op by the forced recipe, or by the cheapest candidate that the device can hold.
     pub(crate) fn lower_sums<O: Op>(&self, op: &O, context: &LowerContext<'_>) -> Result<Program> {
         self.lower_by_first(op, &self.candidates(), context)
     }
 
-    /// By the first of these candidates that the device holds, or the forced one: the first may want a workspace that
-    /// is too large.
+    /// Lowers an op by the forced recipe, or by the first of these candidates that the device can hold: a workspace may
+    /// be too large.
     pub(crate) fn lower_by_first<O: Op>(
         &self,
         op: &O,
@@ -118,7 +118,8 @@ impl Resample {
         builder.finish()
     }
 
-    /// The rows of the axes that a pass leaves as they are: one tap for each sample of the longest.
+    /// The table of the axes that a pass does not resample: one tap for each sample, with rows for the longest such
+    /// axis.
     fn identity(&self, passes: &[Vec<usize>]) -> Result<TapTable> {
         let (mut sizes, mut longest) = (self.sizes, 1);
         for axes in passes {

@@ -1,4 +1,4 @@
-//! How the GPU runs what is made of tap tables.
+//! How the GPU runs ops whose outputs are sums over tap tables.
 
 pub(crate) mod bed_of_nails;
 pub(crate) mod candidates;

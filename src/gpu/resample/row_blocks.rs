@@ -1,4 +1,4 @@
-//! Resampling by blocks: four rows of one column in several channels a thread.
+//! Resampling by blocks: a thread computes four rows of one column in several channels.
 
 use super::table::{ResampleParams, row_length, touched};
 use crate::gpu::program::constants::Constant;
@@ -37,19 +37,19 @@ pub(crate) static NEAREST_ROWS: Shader = Shader {
     overrides: &["workgroup_size", "channels"],
 };
 
-/// Rows of a thread, as the shaders have them.
-const ROWS: usize = 4;
+/// Rows of outputs that a thread computes; the shaders have the same number.
+const BLOCK_ROWS: u32 = 4;
 
-/// Taps of a row or a column that the shader takes.
+/// Most taps along the height, and along the width, that the shader can sum.
 const MOST_TAPS: usize = 4;
 
 /// Threads of a workgroup.
 pub(crate) const THREADS: u32 = 64;
 
-/// The way to run a problem by one of these shaders.
+/// The candidate of one of these shaders.
 pub(crate) const fn candidate(shader: &'static Shader) -> Candidate {
     Candidate {
-        shape: Shape::Blocks { block: [1, ROWS as u32, 1], split_k: false },
+        shape: Shape::Blocks { block: [1, BLOCK_ROWS, 1], split_k: false },
         workgroup_size: Some(THREADS),
         ..Candidate::new(shader)
     }
@@ -60,31 +60,32 @@ pub(crate) fn fits(tables: &[TapTable; 3]) -> bool {
     tables[1..].iter().all(|table| row_length(table) <= MOST_TAPS)
 }
 
-/// Channels of a thread, of so many. What the thread reads of the tables is worth two.
+/// Channels that a thread computes, of `count` channels. Reading the tables costs a thread as much as two channels.
 pub(crate) fn channels(count: usize) -> usize {
     (1..=4).min_by_key(|&block| count.div_ceil(block) * (block + 2)).unwrap_or(1)
 }
 
 /// Rows of samples that a thread reads, on average.
 pub(crate) fn rows_read(table: &TapTable) -> f64 {
-    let blocks = (0..table.len()).step_by(ROWS);
-    let read: usize = blocks.map(|first| touched(table, &(first..(first + ROWS).min(table.len()))).len()).sum();
-    read as f64 / table.len().div_ceil(ROWS).max(1) as f64
+    let rows = BLOCK_ROWS as usize;
+    let blocks = (0..table.len()).step_by(rows);
+    let read: usize = blocks.map(|first| touched(table, &(first..(first + rows).min(table.len()))).len()).sum();
+    read as f64 / table.len().div_ceil(rows).max(1) as f64
 }
 
-/// Threads for a part of a problem of so many channels.
-pub(crate) fn threads(region: &Region, of: usize) -> u128 {
+/// Threads for a part of a problem that has `channel_count` channels.
+pub(crate) fn threads(region: &Region, channel_count: usize) -> u128 {
     let [batch, block] = region.outer.each_ref().map(|range| range.len() as u128);
     let [d, h, w] = region.spatial.each_ref().map(|range| range.len() as u128);
-    batch * block.div_ceil(channels(of) as u128) * d * h.div_ceil(ROWS as u128) * w
+    batch * block.div_ceil(channels(channel_count) as u128) * d * h.div_ceil(BLOCK_ROWS as u128) * w
 }
 
 /// The shaders' constants besides `workgroup_size`.
-pub(crate) fn constants(shader: &Shader, of: usize, tables: [&TapTable; 3]) -> Vec<Constant> {
+pub(crate) fn constants(shader: &Shader, channel_count: usize, tables: [&TapTable; 3]) -> Vec<Constant> {
     let taps = tables[1..].iter().map(|table| row_length(table)).max().unwrap_or(1);
-    // One pipeline for three and four.
+    // Three and four taps share a pipeline.
     let taps = if taps > 2 { MOST_TAPS } else { taps };
-    let mut constants = vec![("channels", channels(of) as f64)];
+    let mut constants = vec![("channels", channels(channel_count) as f64)];
     constants.extend(shader.overrides.contains(&"taps").then_some(("taps", taps as f64)));
     constants
 }

@@ -26,11 +26,11 @@ pub(crate) static TAPS: Shader = Shader {
 
 /// One pass over some of the axes, with its tensors laid out.
 pub(crate) struct ResamplePass<'a> {
-    /// The tables of three axes; that of an axis that the pass leaves as it is has one tap for each sample.
+    /// The tables of three axes. An axis that the pass does not resample has a table of one tap for each sample.
     pub(crate) tables: [&'a TapTable; 3],
-    /// The same as the shader has them.
+    /// The tables as the shader reads them.
     pub(crate) laid_out: [&'a LaidOutTensor; 3],
-    /// Output samples.
+    /// Output samples on each axis.
     pub(crate) sizes: [usize; 3],
     /// Whether a thread computes a block of outputs.
     pub(crate) in_blocks: bool,

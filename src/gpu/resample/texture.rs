@@ -10,11 +10,11 @@ use crate::ops::resample::tap_table::TapTable;
 uniform! {
     /// `Params` of the upsampling between textures.
     TextureUpsampleParams {
-        width: u32,
-        height: u32,
-        taps_h: u32,
-        taps_w: u32,
-        extrapolation: f32,
+        width: u32,         // texels of an output row
+        height: u32,        // rows of the output
+        taps_h: u32,        // entries in a row of the height's tap table
+        taps_w: u32,        // entries in a row of the width's tap table
+        extrapolation: f32, // the value of outputs that lie outside the input
     }
 }
 

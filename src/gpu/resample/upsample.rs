@@ -43,10 +43,10 @@ pub(crate) static TEXTURE: Shader = Shader {
     overrides: &["workgroup_width", "workgroup_height", "channels", "decode_srgb", "encode_srgb"],
 };
 
-/// A copy is also a sum of one tap.
+/// The candidates for an upsampling that copies samples. The last takes the copy as a sum of one tap.
 const COPIES: [Candidate; 3] = [row_blocks::candidate(&NEAREST_ROWS), Candidate::new(&NEAREST), Candidate::new(&TAPS)];
 
-/// From texel to texel no tensor is written and read between.
+/// The candidate from texture to texture, which needs no tensors between them.
 const TEXELS: Candidate = Candidate { shape: Shape::PerTexel, ..Candidate::new(&TEXTURE) };
 
 impl<const R: usize> GpuOp for Upsample<R> {

@@ -25,7 +25,7 @@ pub struct ConvBiasGrad<const R: usize> {
 }
 
 impl<const R: usize> ConvBiasGrad<R> {
-    /// Of a forward output of this shape, which was checked.
+    /// The gradient for a forward output of this shape, which was checked.
     pub(crate) fn new(shape: Vec<usize>) -> Self {
         Self { shape }
     }
@@ -51,7 +51,7 @@ impl<const R: usize> Op for ConvBiasGrad<R> {
         text.sizes("i", &self.shape[2..]).finish()
     }
 
-    /// None: samples are only added.
+    /// 0: samples are only added.
     fn multiply_adds(&self) -> Result<u128> {
         Ok(0)
     }
@@ -64,6 +64,6 @@ impl<const R: usize> Op for ConvBiasGrad<R> {
         for (at, value) in inputs[0].widen().into_iter().enumerate() {
             sums.add(at / samples % channels, value, 1.0);
         }
-        Ok(sums.finish(&[channels], (self.shape[0] * samples).saturating_add(1)))
+        Ok(sums.into_reference(&[channels], (self.shape[0] * samples).saturating_add(1)))
     }
 }

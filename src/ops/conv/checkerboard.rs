@@ -1,4 +1,5 @@
-//! Why a transposed convolution draws a checkerboard, in numbers: what each phase of its output is made of.
+//! Why a transposed convolution draws a checkerboard, in numbers: the taps and weights that each phase of its output
+//! sums.
 
 use std::fmt;
 
@@ -10,30 +11,33 @@ use crate::geometry::gcd;
 use crate::tensor::allocate::zeros;
 use crate::tensor::operand::{Operand, Role, check_shape};
 
-/// What the phases of a transposed convolution's output are made of.
+/// The taps and weights that each phase of a transposed convolution's output sums.
 ///
-/// Outputs repeat every `stride` samples: all of one phase meet the same taps of the kernel (away from the border).
-/// Where phases meet different numbers of taps, or weights of different sums, a flat input gives an uneven output.
+/// Here, outputs whose indices have the same remainder by the stride are one phase: away from the border, they sum the
+/// same taps of the kernel. If phases sum different numbers of taps, or weights of different sums, a constant input
+/// gives an uneven output.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Checkerboard {
-    /// Taps that an output of each phase meets, for one input channel; one axis per spatial axis, `stride` long.
+    /// The number of taps that an output of each phase sums, for one input channel. Shape (stride...).
     pub taps: ArrayD<usize>,
-    /// Σ of the weights that an output of each phase meets, over taps and input channels: its value on an input of
-    /// ones. Shape (Cout, stride...).
+    /// Σ of the weights that an output of each phase sums, over taps and input channels: the output's value on an input
+    /// of ones. Shape (Cout, stride...).
     pub weight_sums: ArrayD<f64>,
-    /// The largest difference of two phases of one output channel, relative to the largest size of one: 0 for an even
-    /// layer, 1 where some phase gets nothing, 2 where two phases are opposite.
+    /// The largest difference between the weight sums of two phases of one output channel, relative to the largest
+    /// absolute value of that channel's sums: 0 for an even layer, 1 if some phase has no taps, 2 if two phases are
+    /// opposite.
     pub ripple: f64,
-    /// What would even it out; empty where the ripple is below 10⁻⁶.
+    /// Changes that would reduce the ripple; empty if the ripple is below 10⁻⁶.
     pub advice: Vec<String>,
 }
 
-/// Ripples below this are rounding.
+/// Ripples below this are due to rounding.
 const EVEN: f64 = 1e-6;
 
 impl<const R: usize> ConvTranspose<R> {
-    /// The report for this layer with this weight.
+    /// The report for this layer with this weight, (Cin, Cout/groups, kernel...). Refuses another shape
+    /// ([`Error::Shape`](crate::Error::Shape)).
     ///
     /// ```
     /// use upconv::{ConvTranspose2d, ndarray::Array4};
@@ -54,7 +58,7 @@ impl<const R: usize> ConvTranspose<R> {
         let count = self.out_channels.saturating_mul(phases);
         let (mut taps, mut sums) = (zeros("the report", phases)?, zeros::<f64>("the report", count)?);
         for (index, &value) in weight.into_dyn().indexed_iter() {
-            // A tap meets the outputs q = tap * dilation - pad (mod stride), one phase.
+            // A tap takes part in the outputs q = tap * dilation - pad (mod stride), which are one phase.
             let phase = (0..R).fold(0, |phase, axis| {
                 let wide = (index[axis + 2] * self.dilation[axis]) as i64 - pads[axis][0];
                 phase * self.stride[axis] + wide.rem_euclid(self.stride[axis] as i64) as usize
@@ -97,7 +101,7 @@ impl<const R: usize> ConvTranspose<R> {
     }
 }
 
-/// The largest difference of two sums relative to the largest size of one.
+/// The largest difference of two sums, relative to the largest absolute value of a sum.
 fn ripple(sums: &[f64]) -> f64 {
     let (low, high) = sums.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &sum| (l.min(sum), h.max(sum)));
     let size = low.abs().max(high.abs());
@@ -119,7 +123,7 @@ mod tests {
     use crate::ops::conv::conv_transpose::ConvTranspose2d;
     use crate::ops::op::Op;
 
-    /// What the report foretells is what a flat input gives, phase by phase, away from the border.
+    /// A constant input gives the sums that the report predicts, phase by phase, away from the border.
     #[test]
     fn the_report_is_what_a_flat_input_shows() {
         for (kernel, stride, dilation, pad, groups) in

@@ -46,7 +46,8 @@ pub struct Conv<const R: usize> {
     pub padding: Padding<R>,
     /// Input samples from one tap to the next; 1 is an ordinary kernel (oneDNN counts from 0).
     pub dilation: [usize; R],
-    /// Groups of channels that do not see each other; `in_channels` makes it depthwise.
+    /// Groups of channels: each output channel reads the input channels of its own group. `in_channels` groups are a
+    /// depthwise convolution.
     pub groups: usize,
     /// Whether a bias is added.
     pub bias: bool,
@@ -81,7 +82,8 @@ impl<const R: usize> Default for Conv<R> {
 
 impl<const R: usize> Conv<R> {
     /// A stride-1 convolution without padding for tensors of these shapes: `input` (N, Cin, spatial...) and `weight`
-    /// (Cout, Cin/groups, kernel...). Set the other fields by struct update.
+    /// (Cout, Cin/groups, kernel...). Set the other fields by struct update. Refuses shapes of another number of axes
+    /// ([`Error::Rank`]), or that do not fit each other ([`Error::Shape`]).
     pub fn from_shapes(input: &[usize], weight: &[usize], groups: usize) -> Result<Self> {
         let ([batch, in_channels], input_size) = split_shape("input", input)?;
         let ([out_channels, _], kernel_size) = split_shape("weight", weight)?;
@@ -113,7 +115,8 @@ impl<const R: usize> Conv<R> {
         Ok(geometry)
     }
 
-    /// The padding that [`Self::padding`] comes to, before and after each axis.
+    /// [`Self::padding`] as numbers of zeros, `[before, after]` each axis. Refuses SAME padding past [`MAX_COORDINATE`]
+    /// ([`Error::TooLarge`]).
     pub fn pads(&self) -> Result<Pads<R>> {
         let mut pads = [[0; 2]; R];
         for (i, pad) in pads.iter_mut().enumerate() {
@@ -195,7 +198,7 @@ impl<const R: usize> Op for Conv<R> {
             sums.add_bias(&bias.widen(), shape[2..].iter().product());
         }
         let terms = geometry.wide_per_group() * self.kernel_size.iter().product::<usize>();
-        Ok(self.activation.finish(sums.finish(&shape, terms + 2 + usize::from(self.bias))))
+        Ok(self.activation.apply_to(sums.into_reference(&shape, terms + 2 + usize::from(self.bias))))
     }
 }
 

@@ -50,17 +50,19 @@ pub struct ConvTranspose<const R: usize> {
     pub kernel_size: [usize; R],
     /// Output samples from one input sample to the next.
     pub stride: [usize; R],
-    /// Output samples cut off before and after each axis. By the rule SAME as many as leave `output_size`, or else
-    /// `input * stride` samples: ONNX's `auto_pad`.
+    /// Output samples cut off before and after each axis. SAME cuts as many as leave `output_size` samples or, without
+    /// an `output_size`, `input * stride`, as ONNX's `auto_pad` does.
     pub padding: Padding<R>,
-    /// Samples added after each axis, fewer than the larger of stride and dilation. They hold real values.
+    /// Output samples added after each axis, fewer than the larger of stride and dilation. They are sums like all
+    /// others, not filled with zeros.
     pub output_padding: [usize; R],
-    /// The output size instead of `output_padding`, if given; unless the padding is SAME, it must be one that some
-    /// output padding gives.
+    /// The output size, if given. With SAME, it determines how much is cut. Otherwise it replaces `output_padding`, and
+    /// must be a size that some output padding gives ([`Error::OutputSize`]).
     pub output_size: Option<[usize; R]>,
     /// Output samples from one tap to the next; 1 is an ordinary kernel (oneDNN counts from 0).
     pub dilation: [usize; R],
-    /// Groups of channels that do not see each other; `in_channels` makes it depthwise.
+    /// Groups of channels: each output channel reads the input channels of its own group. `in_channels` groups are a
+    /// depthwise convolution.
     pub groups: usize,
     /// Whether a bias is added.
     pub bias: bool,
@@ -96,8 +98,9 @@ impl<const R: usize> Default for ConvTranspose<R> {
 }
 
 impl<const R: usize> ConvTranspose<R> {
-    /// A stride-1 transposed convolution for tensors of these shapes: `input` (N, Cin, spatial...) and `weight`
-    /// (Cin, Cout/groups, kernel...). Set the other fields by struct update.
+    /// A stride-1 transposed convolution for tensors of these shapes: `input` (N, Cin, spatial...) and `weight` (Cin,
+    /// Cout/groups, kernel...). Set the other fields by struct update. Refuses shapes of another number of axes
+    /// ([`Error::Rank`]), or that do not fit each other ([`Error::Shape`]).
     pub fn from_shapes(input: &[usize], weight: &[usize], groups: usize) -> Result<Self> {
         let ([batch, in_channels], input_size) = split_shape("input", input)?;
         let ([rows, per_group], kernel_size) = split_shape("weight", weight)?;
@@ -109,8 +112,8 @@ impl<const R: usize> ConvTranspose<R> {
         Ok(Self { batch, in_channels, out_channels, input_size, kernel_size, groups, ..Default::default() })
     }
 
-    /// Caffe's bilinear filler for this layer's weight, row-major: `Π (1 - |x/F - c|)` with `F = ceil(kernel/2)` and
-    /// `c = (2F - 1 - F % 2) / (2F)` on each axis, the same for every channel.
+    /// Caffe's bilinear filler for this layer's weight, (Cin, Cout/groups, kernel...): at tap `x`, the product over the
+    /// axes of `1 - |x/F - c|` with `F = ceil(kernel/2)` and `c = (2F - 1 - F % 2) / (2F)`, the same for every channel.
     pub fn bilinear_filler(&self) -> Result<ArrayD<f32>> {
         let shape = self.geometry()?.weight_shape();
         let zeros = zeros("the weight", shape.iter().product())?;
@@ -126,8 +129,9 @@ impl<const R: usize> ConvTranspose<R> {
         Ok(weight)
     }
 
-    /// A weight that copies: 1 at one tap, from each input channel to the output channel of the same number in its
-    /// group, 0 elsewhere. With a stride of the kernel's size the layer starts as a [`BedOfNails`](crate::BedOfNails).
+    /// A weight that copies, (Cin, Cout/groups, kernel...): 1 at one tap, from each input channel to the output channel
+    /// of the same number in its group, and 0 elsewhere. With a stride of the kernel's size, the layer starts as a
+    /// [`BedOfNails`](crate::BedOfNails). Refuses a tap outside the kernel ([`Error::TooLarge`]).
     pub fn one_hot_filler(&self, tap: [usize; R]) -> Result<ArrayD<f32>> {
         let geometry = self.geometry()?;
         for (tap, kernel) in tap.iter().zip(self.kernel_size) {
@@ -136,10 +140,10 @@ impl<const R: usize> ConvTranspose<R> {
         let shape = geometry.weight_shape();
         let zeros = zeros("the weight", shape.iter().product())?;
         let mut weight = ArrayD::from_shape_vec(shape, zeros).expect("as many zeros as the shape has elements");
-        let (ins, outs) = (geometry.narrow_per_group(), geometry.wide_per_group());
+        let (in_per_group, out_per_group) = (geometry.narrow_per_group(), geometry.wide_per_group());
         for channel in 0..self.in_channels {
-            if channel % ins < outs {
-                weight[&[&[channel, channel % ins], &tap[..]].concat()[..]] = 1.0;
+            if channel % in_per_group < out_per_group {
+                weight[&[&[channel, channel % in_per_group], &tap[..]].concat()[..]] = 1.0;
             }
         }
         Ok(weight)
@@ -163,11 +167,11 @@ impl<const R: usize> ConvTranspose<R> {
         Ok(geometry)
     }
 
-    /// The padding that [`Self::padding`] comes to: samples cut off before and after each axis, negative where samples
-    /// are added.
+    /// [`Self::padding`] as numbers of samples: `[before, after]` are cut off each axis, and negative numbers add
+    /// samples.
     ///
     /// SAME cuts `T = (input - 1) * stride + output_padding + span - output`, `floor(T / 2)` of them before each axis
-    /// for SAME_UPPER and after it for SAME_LOWER, where `output` is `output_size`, or else `input * stride`.
+    /// for SAME_UPPER and after it for SAME_LOWER, where `output` is `output_size`, or `input * stride` without one.
     pub fn pads(&self) -> Result<Pads<R>> {
         self.check_fields()?;
         let mut pads = [[0; 2]; R];
@@ -221,7 +225,7 @@ impl<const R: usize> ConvTranspose<R> {
             _ if self.output_padding[axis] >= limit => {
                 return Err(Error::OutputPadding { axis, output_padding: self.output_padding[axis], limit });
             }
-            // With SAME the padding was chosen for the size.
+            // With SAME, the padding was chosen so that this is the size wanted.
             _ => natural + self.output_padding[axis] as i128,
         };
         if size < 1 {
@@ -294,7 +298,7 @@ impl<const R: usize> Op for ConvTranspose<R> {
         }
         let taps = geometry.axes.iter().map(|axis| axis.kernel.div_ceil(axis.tap_step()));
         let terms = geometry.narrow_per_group() * taps.product::<usize>();
-        Ok(self.activation.finish(sums.finish(&shape, terms + 2 + usize::from(self.bias))))
+        Ok(self.activation.apply_to(sums.into_reference(&shape, terms + 2 + usize::from(self.bias))))
     }
 }
 

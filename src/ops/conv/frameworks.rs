@@ -7,16 +7,16 @@ use crate::geometry::{MAX_COORDINATE, Padding, span, split_padding};
 impl<const R: usize> ConvTranspose<R> {
     /// `torch.nn.ConvTranspose{1,2,3}d`: the same padding on both sides, and output padding.
     ///
-    /// In this and the other constructors `base` gives sizes, stride, dilation, groups and bias; its padding and
-    /// output fields are replaced.
+    /// In this and the other constructors, `base` gives everything but padding, output padding and output size, which
+    /// are replaced. All refuse what [`Self::geometry`] refuses.
     pub fn pytorch(base: Self, padding: [usize; R], output_padding: [usize; R]) -> Result<Self> {
         Self { padding: padding.into(), output_padding, output_size: None, ..base }.checked()
     }
 
-    /// ONNX `ConvTranspose` (opset 1 to 22): `auto_pad` with its explicit pads, `output_shape`, and
-    /// `base.output_padding` as the attribute of that name.
+    /// ONNX `ConvTranspose` (opset 1 to 22): `auto_pad` is the attribute of that name or the explicit `pads`,
+    /// `output_shape` has the spatial axes only, and `base.output_padding` is kept as the attribute of that name.
     ///
-    /// With `output_shape`, or SAME without one (`output = input * stride`), the padding is
+    /// With `output_shape`, or with SAME and no `output_shape` (then `output = input * stride`), the padding is
     /// `T = (input - 1) * stride + output_padding + span - output`, split as `floor(T/2)` before for SAME_UPPER and
     /// after otherwise; a negative `T` adds samples.
     pub fn onnx(base: Self, auto_pad: Padding<R>, output_shape: Option<[usize; R]>) -> Result<Self> {
@@ -29,8 +29,9 @@ impl<const R: usize> ConvTranspose<R> {
 
     /// TensorFlow `conv{1,2,3}d_transpose`, whose caller gives the output's spatial size.
     ///
-    /// SAME takes `(input - 1) * stride < output <= input * stride`; VALID and explicit padding take
-    /// `natural <= output <= natural + stride - 1`, where `natural = (input - 1) * stride + span - padding`.
+    /// SAME accepts `(input - 1) * stride < output <= input * stride`; VALID and explicit padding accept
+    /// `natural <= output <= natural + stride - 1`, where `natural = (input - 1) * stride + span - padding`. Other
+    /// sizes are an [`Error::OutputSize`].
     pub fn tensorflow(base: Self, padding: Padding<R>, output_size: [usize; R]) -> Result<Self> {
         let base = Self { output_padding: [0; R], output_size: None, ..base };
         base.check_fields()?;
@@ -57,7 +58,7 @@ impl<const R: usize> ConvTranspose<R> {
                 Padding::Valid => 0,
                 Padding::Explicit(pads) => pads[axis][0],
             };
-            // The rest after: what is left to cut, or the samples that the caller's size adds.
+            // The rest is cut after the axis, or added there (a negative number) if the caller's size is larger.
             let after = whole - wanted - i128::from(before);
             let limit = MAX_COORDINATE as u128;
             let too_large = |_| Error::TooLarge { what: "padding", value: after.unsigned_abs(), limit };
@@ -70,7 +71,7 @@ impl<const R: usize> ConvTranspose<R> {
     ///
     /// SAME: `input * stride`; VALID: `input * stride + max(span - stride, 0)`; with output padding
     /// `(input - 1) * stride + output_padding` plus `span % 2` for SAME and `span` for VALID. Keras has no explicit
-    /// padding; here it is cut off VALID's size.
+    /// padding; here it is subtracted from the size that VALID gives.
     pub fn keras(base: Self, padding: Padding<R>, output_padding: Option<[usize; R]>) -> Result<Self> {
         base.check_fields()?;
         let same = matches!(padding, Padding::SameUpper | Padding::SameLower);
@@ -97,9 +98,10 @@ impl<const R: usize> ConvTranspose<R> {
         Self::pytorch(base, pad, [0; R])
     }
 
-    /// Caffe's bilinear upsampling by `factor` on every axis, of the batch, channels and size of `base`: a depthwise
-    /// layer of `2 * factor - factor % 2` taps and padding `ceil((factor - 1) / 2)`, to be run with
-    /// [`Self::bilinear_filler`]. Inside it equals half-pixel bilinear interpolation; at the border it fades to 0.
+    /// Caffe's bilinear upsampling by `factor` on every axis, with the batch, input channels and input size of `base`
+    /// alone: a depthwise layer of `2 * factor - factor % 2` taps and padding `ceil((factor - 1) / 2)`, to be run with
+    /// [`Self::bilinear_filler`]. Away from the border it equals half-pixel bilinear interpolation; at the border it
+    /// fades to 0. Refuses a factor of 0 ([`Error::ZeroOnAxis`]).
     pub fn caffe_bilinear(base: Self, factor: usize) -> Result<Self> {
         if factor == 0 {
             return Err(Error::ZeroOnAxis { what: "factor", axis: 0 });

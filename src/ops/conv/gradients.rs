@@ -1,4 +1,4 @@
-//! The gradients of the convolutions, made of the forward descriptor.
+//! The gradients of convolutions and transposed convolutions, as ops derived from the forward descriptor.
 //!
 //! A convolution and its transpose share one relation and one weight tensor, so the gradient of either with respect to
 //! its input is the other, with the sizes that the forward op had. One op is the weight gradient of both.
@@ -10,8 +10,8 @@ use super::weight_grad::{ConvWeightGrad, ForwardInput};
 use crate::error::Result;
 use crate::geometry::{Axis, Geometry, Padding, Pads};
 
-/// The padding with which the transposed convolution writes exactly the wide side: samples that the convolution never
-/// reached are added after, those past it are cut.
+/// The padding with which the transposed convolution writes exactly the wide side: wide samples that the convolution
+/// never reads are added after, and samples past the wide side are cut.
 fn exact_pads<const R: usize>(geometry: &Geometry<R>) -> Pads<R> {
     geometry.axes.map(|axis: Axis| {
         let reach = (axis.narrow - 1) * axis.stride + axis.span();
@@ -20,8 +20,9 @@ fn exact_pads<const R: usize>(geometry: &Geometry<R>) -> Pads<R> {
 }
 
 impl<const R: usize> Conv<R> {
-    /// The gradient with respect to the input: takes the output's gradient and the forward weight, gives a tensor of
-    /// the forward input's shape. Bias and activation have no part in it.
+    /// The gradient with respect to the input: takes the gradient of the output before the activation, and the forward
+    /// weight; gives a tensor of the forward input's shape. The bias does not matter. Refuses what [`Self::geometry`]
+    /// refuses.
     ///
     /// ```
     /// use upconv::{Conv2d, Op};
@@ -48,20 +49,23 @@ impl<const R: usize> Conv<R> {
         Ok(gradient)
     }
 
-    /// The gradient with respect to the weight: takes the forward input and the output's gradient.
+    /// The gradient with respect to the weight: takes the forward input, and the gradient of the output before the
+    /// activation. Refuses what [`Self::geometry`] refuses.
     pub fn grad_weight(&self) -> Result<ConvWeightGrad<R>> {
         Ok(ConvWeightGrad::new(self.geometry()?, ForwardInput::Wide))
     }
 
-    /// The gradient with respect to the bias: takes the output's gradient.
+    /// The gradient with respect to the bias: takes the gradient of the output before the activation. Refuses what
+    /// [`Self::geometry`] refuses.
     pub fn grad_bias(&self) -> Result<ConvBiasGrad<R>> {
         Ok(ConvBiasGrad::new(self.geometry()?.narrow_shape()))
     }
 }
 
 impl<const R: usize> ConvTranspose<R> {
-    /// The gradient with respect to the input: takes the output's gradient and the forward weight, gives a tensor of
-    /// the forward input's shape. Bias and activation have no part in it.
+    /// The gradient with respect to the input: takes the gradient of the output before the activation, and the forward
+    /// weight; gives a tensor of the forward input's shape. The bias does not matter. Refuses what [`Self::geometry`]
+    /// refuses.
     pub fn grad_input(&self) -> Result<Conv<R>> {
         let geometry = self.geometry()?;
         let gradient = Conv {
@@ -80,12 +84,14 @@ impl<const R: usize> ConvTranspose<R> {
         Ok(gradient)
     }
 
-    /// The gradient with respect to the weight: takes the forward input and the output's gradient.
+    /// The gradient with respect to the weight: takes the forward input, and the gradient of the output before the
+    /// activation. Refuses what [`Self::geometry`] refuses.
     pub fn grad_weight(&self) -> Result<ConvWeightGrad<R>> {
         Ok(ConvWeightGrad::new(self.geometry()?, ForwardInput::Narrow))
     }
 
-    /// The gradient with respect to the bias: takes the output's gradient.
+    /// The gradient with respect to the bias: takes the gradient of the output before the activation. Refuses what
+    /// [`Self::geometry`] refuses.
     pub fn grad_bias(&self) -> Result<ConvBiasGrad<R>> {
         Ok(ConvBiasGrad::new(self.geometry()?.wide_shape()))
     }

@@ -1,5 +1,5 @@
-//! Convolution written out as a matrix `W`, whose transpose is the transposed convolution: an oracle, and the picture
-//! behind the name.
+//! Convolution written out as a matrix `W`, whose transpose is the transposed convolution: an oracle, and the reason
+//! for the name.
 
 use ndarray::{Array2, ArrayView, Dimension};
 
@@ -27,7 +27,7 @@ pub struct CsrMatrix {
 }
 
 impl CsrMatrix {
-    /// From (row, column, value) triples in any order, no place twice.
+    /// A matrix of (row, column, value) triples in any order, no two of the same row and column.
     fn from_triples(rows: usize, columns: usize, mut triples: Vec<(usize, usize, f32)>) -> Self {
         triples.sort_unstable_by_key(|&(row, column, _)| (row, column));
         let mut row_starts = vec![0; rows + 1];
@@ -54,7 +54,8 @@ impl CsrMatrix {
         Self::from_triples(self.columns, self.rows, triples)
     }
 
-    /// The matrix with its zeros.
+    /// The dense matrix, of shape (rows, columns). Refuses a size that this machine has no memory for
+    /// ([`Error::NoMemory`]).
     pub fn to_dense(&self) -> Result<Array2<f32>> {
         let zeros = zeros("the dense matrix", self.rows.saturating_mul(self.columns))?;
         let mut dense =
@@ -63,7 +64,8 @@ impl CsrMatrix {
         Ok(dense)
     }
 
-    /// The product with a column vector, in f64.
+    /// The product with a column vector, in f64. Refuses a vector of another length than [`Self::columns`]
+    /// ([`Error::Shape`]).
     pub fn multiply(&self, vector: &[f64]) -> Result<Vec<f64>> {
         if vector.len() != self.columns {
             let (expected, actual) = (vec![self.columns], vec![vector.len()]);
@@ -76,16 +78,18 @@ impl CsrMatrix {
 }
 
 impl<const R: usize> Conv<R> {
-    /// The matrix `W` with `output = W · input` for one image, both flattened row-major (bias and activation aside):
-    /// `out_channels · outputs` rows and `in_channels · inputs` columns.
+    /// The matrix `W` with `output = W · input` for one image, both tensors flattened row-major (bias and activation
+    /// aside): a row for each output element, and a column for each input element. `weight` is (Cout, Cin/groups,
+    /// kernel...); another shape is refused ([`Error::Shape`]).
     pub fn matrix<D: Dimension>(&self, weight: ArrayView<f32, D>) -> Result<CsrMatrix> {
         matrix(&self.geometry()?, weight)
     }
 }
 
 impl<const R: usize> ConvTranspose<R> {
-    /// The matrix `Wᵀ` with `output = Wᵀ · input` for one image, both flattened row-major (bias and activation aside).
-    /// It is the transpose of the [`Conv::matrix`] of the convolution with the same geometry and weight.
+    /// The matrix `Wᵀ` with `output = Wᵀ · input` for one image, both tensors flattened row-major (bias and activation
+    /// aside). `weight` is (Cin, Cout/groups, kernel...); another shape is refused ([`Error::Shape`]). `Wᵀ` is the
+    /// transpose of the [`Conv::matrix`] of the convolution with the same geometry and weight.
     pub fn matrix<D: Dimension>(&self, weight: ArrayView<f32, D>) -> Result<CsrMatrix> {
         Ok(matrix(&self.geometry()?, weight)?.transpose())
     }

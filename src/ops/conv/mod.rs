@@ -1,4 +1,4 @@
-//! Convolutions, their transposes and gradients, and what can be said of them as matrices.
+//! Convolutions, their transposes and gradients, and their form as matrices.
 
 pub(crate) mod bias_grad;
 pub(crate) mod checkerboard;

@@ -14,7 +14,7 @@ use crate::tensor::element::TensorView;
 use crate::tensor::operand::Operand;
 
 /// An upsampling followed by a convolution, in one dispatch and without the tensor between them: the layer that
-/// replaces a transposed convolution where a checkerboard must not be.
+/// replaces a transposed convolution to avoid a checkerboard.
 ///
 /// Tensors: `input` (N, Cin, spatial...) of the upsampling's input size, `weight` (Cout, Cin/groups, kernel...), `bias`
 /// (Cout) if there is one; output (N, Cout, spatial...) of the convolution's output size.
@@ -42,7 +42,8 @@ pub type ResizeConv2d = ResizeConv<2>;
 pub type ResizeConv3d = ResizeConv<3>;
 
 impl<const R: usize> ResizeConv<R> {
-    /// The convolution's canonical form. Refuses ops that do not fit together.
+    /// The convolution's canonical form. Refuses an upsampling whose output is not the convolution's input
+    /// ([`Error::Shape`]).
     pub fn geometry(&self) -> Result<Geometry<R>> {
         let (between, expected) = (self.upsample.output()?.shape, self.conv.inputs()?.swap_remove(0).shape);
         if between != expected {
@@ -71,12 +72,12 @@ impl<const R: usize> Op for ResizeConv<R> {
         ProblemText::new(Self::NAME).word(self.upsample.problem()).word(self.conv.problem()).finish()
     }
 
-    /// Those of the convolution; the upsampling's weights are not counted.
+    /// The convolution's products; the upsampling's are not counted.
     fn multiply_adds(&self) -> Result<u128> {
         Ok(self.geometry()?.multiply_adds())
     }
 
-    /// One op after the other, where the shader has each sample made anew for each tap.
+    /// One op after the other, whereas the shader computes an upsampled sample anew for each tap that reads it.
     fn define(&self, inputs: &[TensorView]) -> Result<Reference> {
         let geometry = self.geometry()?;
         let upsampled = separable::forward(&self.upsample, &inputs[0])?;
@@ -97,15 +98,16 @@ impl<const R: usize> Op for ResizeConv<R> {
         let bias = inputs.get(2).map(TensorView::widen);
         let taps = geometry.wide_per_group() * self.conv.kernel_size.iter().product::<usize>();
         let roundings = upsampled.roundings + taps + 2 + usize::from(self.conv.bias);
-        let values = sum(upsampled.values.iter().copied().collect(), &weight, bias.clone())?.finish(&shape, roundings);
-        // The same sum of sizes: what the upsampling rounds counts with the weight that it meets.
+        let values =
+            sum(upsampled.values.iter().copied().collect(), &weight, bias.clone())?.into_reference(&shape, roundings);
+        // The same sum of absolute values: an error of an upsampled sample counts with the weight that multiplies it.
         let sizes: Vec<f64> = weight.iter().map(|weight| weight.abs()).collect();
         let bias = bias.map(|bias| bias.iter().map(|bias| bias.abs()).collect());
-        // Its results may be flushed, too.
+        // Upsampled samples that are subnormal may be flushed to 0, too.
         let smallest = f64::from(f32::MIN_POSITIVE) / UNIT;
         let magnitudes = upsampled.magnitudes.iter().map(|magnitude| magnitude + smallest).collect();
-        let magnitudes = sum(magnitudes, &sizes, bias)?.finish(&shape, roundings);
-        Ok(self.conv.activation.finish(Reference { magnitudes: magnitudes.magnitudes, ..values }))
+        let magnitudes = sum(magnitudes, &sizes, bias)?.into_reference(&shape, roundings);
+        Ok(self.conv.activation.apply_to(Reference { magnitudes: magnitudes.magnitudes, ..values }))
     }
 }
 

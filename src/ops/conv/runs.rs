@@ -2,8 +2,8 @@
 
 use crate::geometry::Geometry;
 
-/// A run of narrow elements that one weight joins to wide elements `step` apart; all are offsets into row-major
-/// tensors.
+/// `len` products that share one weight, of consecutive narrow elements and of wide elements `step` apart. `weight`,
+/// `narrow` and `wide` are the offsets of the first elements in row-major tensors.
 pub(crate) struct Run {
     pub(crate) weight: usize,
     pub(crate) narrow: usize,
@@ -12,7 +12,8 @@ pub(crate) struct Run {
     pub(crate) len: usize,
 }
 
-/// Visits every (narrow element, tap) pair that meets a wide element, once, as runs along the innermost axis.
+/// Visits every combination of a weight, a narrow and a wide element whose product is summed, once, as runs along the
+/// innermost axis; taps that fall into the padding have none.
 pub(crate) fn for_each_run<const R: usize>(geometry: &Geometry<R>, mut visit: impl FnMut(Run)) {
     let [depth, height, width] = geometry.axes3();
     let (wide_group, narrow_group) = (geometry.wide_per_group(), geometry.narrow_per_group());

@@ -13,17 +13,17 @@ use crate::tensor::operand::{Operand, Role};
 /// Which side of the relation the forward op reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum ForwardInput {
-    /// That of a convolution.
+    /// The wide side: the forward op is a convolution.
     Wide,
-    /// That of a transposed convolution.
+    /// The narrow side: the forward op is a transposed convolution.
     Narrow,
 }
 
 /// The gradient of a layer with respect to its weight, made by `grad_weight` of the layer's descriptor.
 ///
-/// Tensors: `input`, the forward input; `grad_output`, the gradient of the forward output, of its shape; output, of the
-/// forward weight's shape: for a convolution (Cout, Cin/groups, kernel...), for a transposed one (Cin, Cout/groups,
-/// kernel...). An activation has no part in it: `grad_output` is the gradient before it.
+/// Tensors: `input`, the forward input; `grad_output`, the gradient of the forward output before the activation, of the
+/// forward output's shape; output, of the forward weight's shape: for a convolution (Cout, Cin/groups, kernel...), for
+/// a transposed one (Cin, Cout/groups, kernel...).
 ///
 /// ```
 /// use upconv::{ConvTranspose2d, Op};
@@ -38,7 +38,7 @@ pub struct ConvWeightGrad<const R: usize> {
 }
 
 impl<const R: usize> ConvWeightGrad<R> {
-    /// Of a layer whose geometry was checked.
+    /// The gradient for a layer of this geometry, which was checked.
     pub(crate) fn new(geometry: Geometry<R>, forward_input: ForwardInput) -> Self {
         Self { geometry, forward_input }
     }
@@ -76,7 +76,7 @@ impl<const R: usize> Op for ConvWeightGrad<R> {
         Ok(self.geometry.multiply_adds())
     }
 
-    /// Scatters each pair of samples that meet into the weight, where the shader takes one weight at a time.
+    /// Adds each product of a narrow and a wide sample to their weight, whereas the shader sums one weight at a time.
     fn define(&self, inputs: &[TensorView]) -> Result<Reference> {
         let shape = self.geometry.weight_shape();
         let [input, gradient] = [inputs[0].widen(), inputs[1].widen()];
@@ -89,6 +89,6 @@ impl<const R: usize> Op for ConvWeightGrad<R> {
             }
         });
         let positions = self.geometry.axes.iter().map(|axis| axis.narrow.min(axis.wide)).product::<usize>();
-        Ok(sums.finish(&shape, (self.geometry.batch * positions).saturating_add(2)))
+        Ok(sums.into_reference(&shape, (self.geometry.batch * positions).saturating_add(2)))
     }
 }

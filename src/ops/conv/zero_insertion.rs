@@ -13,7 +13,7 @@ use crate::tensor::operand::{Operand, Role, check_shape};
 /// A stride-1 convolution and the tensors on which it equals a transposed convolution (bias and activation aside).
 #[derive(Clone, Debug)]
 pub struct ZeroInsertion<const R: usize> {
-    /// Stride 1, the same dilation, `span - 1 - pad` zeros before and what the output size needs after.
+    /// Stride 1, the same dilation, `span - 1 - pad` zeros before, and as many after as the output size needs.
     pub conv: Conv<R>,
     /// The input with `stride - 1` zeros between its samples.
     pub input: ArrayD<f32>,
@@ -22,7 +22,8 @@ pub struct ZeroInsertion<const R: usize> {
 }
 
 impl<const R: usize> ConvTranspose<R> {
-    /// The equivalent zero-inserted convolution of these tensors.
+    /// The equivalent zero-inserted convolution of `input`, (N, Cin, spatial...), and `weight`, (Cin, Cout/groups,
+    /// kernel...). Refuses other shapes ([`Error::Shape`](crate::Error::Shape)).
     pub fn zero_insertion<D: Dimension>(
         &self,
         input: ArrayView<f32, D>,
@@ -62,12 +63,12 @@ fn insert_zeros<const R: usize>(geometry: &Geometry<R>, input: ArrayViewD<f32>) 
 }
 
 fn flip<const R: usize>(geometry: &Geometry<R>, weight: &ArrayViewD<f32>) -> ArrayD<f32> {
-    let (outs, ins) = (geometry.wide_per_group(), geometry.narrow_per_group());
+    let (out_per_group, in_per_group) = (geometry.wide_per_group(), geometry.narrow_per_group());
     let mut shape = geometry.weight_shape();
-    (shape[0], shape[1]) = (geometry.wide_channels, ins);
+    (shape[0], shape[1]) = (geometry.wide_channels, in_per_group);
     ArrayD::from_shape_fn(IxDyn(&shape), |at| {
         let mut from = at.as_array_view().to_vec();
-        (from[0], from[1]) = (at[0] / outs * ins + at[1], at[0] % outs);
+        (from[0], from[1]) = (at[0] / out_per_group * in_per_group + at[1], at[0] % out_per_group);
         for (tap, axis) in from[2..].iter_mut().zip(&geometry.axes) {
             *tap = axis.kernel - 1 - *tap;
         }

@@ -14,8 +14,8 @@ use crate::tensor::operand::{Operand, Role, split_shape};
 /// Average pooling over `R` spatial axes, in PyTorch's words.
 ///
 /// Tensors: `input` (N, C, spatial...); output (N, C, spatial...) with
-/// `floor((input + before + after - span) / stride) + 1` samples on each axis, or rounded up. A window that lies in the
-/// padding altogether gives 0.
+/// `floor((input + before + after - span) / stride) + 1` samples on each axis, or rounded up. A window that is wholly
+/// in the padding gives 0.
 ///
 /// ```
 /// use upconv::{AvgPool2d, Op};
@@ -35,15 +35,16 @@ pub struct AvgPool<const R: usize> {
     pub kernel_size: [usize; R],
     /// Input samples from one window to the next.
     pub stride: [usize; R],
-    /// Zeros around the input, explicitly or by rule; none is negative.
+    /// Zeros around the input, explicitly or by rule. Negative padding is refused ([`Error::InvalidParameter`]).
     pub padding: Padding<R>,
-    /// Input samples from one of a window to the next; 1 is an ordinary window.
+    /// Input samples from one sample of a window to the next; 1 is an ordinary window.
     pub dilation: [usize; R],
     /// Whether the output's size is rounded up. A window that would start in the padding after the input is left out.
     pub ceil_mode: bool,
-    /// Whether the padding's zeros count in the average. What `ceil_mode` adds never does.
+    /// Whether the padding's zeros count in the divisor. Samples past the padding, which `ceil_mode` may add, never
+    /// count.
     pub count_include_pad: bool,
-    /// What to divide each sum by, instead of the number of samples.
+    /// What to divide each sum by, instead of the number of samples; at least 1.
     pub divisor_override: Option<u32>,
 }
 
@@ -72,7 +73,8 @@ impl<const R: usize> Default for AvgPool<R> {
 }
 
 impl<const R: usize> AvgPool<R> {
-    /// Windows side by side (`stride = kernel_size`) on an `input` of shape (N, C, spatial...).
+    /// Windows side by side (`stride = kernel_size`) on an `input` of shape (N, C, spatial...). Refuses another number
+    /// of axes ([`Error::Rank`]).
     pub fn from_shape(input: &[usize], kernel_size: [usize; R]) -> Result<Self> {
         let ([batch, channels], input_size) = split_shape("input", input)?;
         Ok(Self { batch, channels, input_size, kernel_size, stride: kernel_size, ..Default::default() })
@@ -143,9 +145,9 @@ impl<const R: usize> Separable for AvgPool<R> {
         let (relation, [before, after]) = (windows.axes[axis], windows.pads[axis]);
         let mut table = TapTable::with_capacity(relation.narrow, self.taps_per_axis(axis))?;
         for output in 0..relation.narrow {
-            let met = taps(&relation, output);
+            let taps_inside = taps(&relation, output);
             let count = match self.divisor_override {
-                // One division for all axes.
+                // The first axis divides for all axes.
                 Some(divisor) => {
                     if axis == 0 {
                         divisor as usize
@@ -154,14 +156,14 @@ impl<const R: usize> Separable for AvgPool<R> {
                     }
                 }
                 None if self.count_include_pad => {
-                    // Those before the end of the padded input, of a window that begins inside it.
+                    // The window's samples before the end of the padded input, inside which every window begins.
                     let room = relation.wide as i64 + after + before - (output * relation.stride) as i64;
                     (room as usize).div_ceil(relation.dilation).min(relation.kernel)
                 }
-                None => met.len(),
+                None => taps_inside.len(),
             };
             let weight = 1.0 / count as f64;
-            table.push(met.map(|tap| Tap { index: relation.wide_index(output, tap), weight }), false);
+            table.push(taps_inside.map(|tap| Tap { index: relation.wide_index(output, tap), weight }), false);
         }
         Ok(table)
     }

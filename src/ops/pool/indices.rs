@@ -1,9 +1,9 @@
 //! How a pooling numbers the samples that it chose.
 
 use crate::error::{Error, Result};
-use crate::geometry::{at_most, three};
+use crate::geometry::{at_most, pad_to_three_axes};
 
-/// What an index of a max pooling counts: samples of the tensor that was pooled.
+/// How an index of a max pooling numbers the samples of the tensor that was pooled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IndexConvention {
@@ -12,8 +12,8 @@ pub enum IndexConvention {
     Plane,
     /// Row-major in the whole tensor: `((n * C + c) * H + y) * W + x`. ONNX's default.
     Onnx,
-    /// The same, but column-major in the plane, the first axis fastest: `(n * C + c) * H * W + x * H + y`. ONNX's
-    /// `storage_order = 1`.
+    /// As [`Self::Onnx`], but column-major in the plane, the first axis fastest: `(n * C + c) * H * W + x * H + y`.
+    /// ONNX's `storage_order = 1`.
     OnnxColumnMajor,
     /// Channels last: `(y * W + x) * C + c`. TensorFlow's.
     TensorFlow,
@@ -27,14 +27,14 @@ pub(crate) struct Numbering {
     pub(crate) batch: usize,
     pub(crate) channel: usize,
     pub(crate) unit: usize,
-    /// From one sample to the next along each of three axes.
+    /// What the index grows by from one sample to the next along each of three axes.
     pub(crate) axes: [usize; 3],
-    /// Samples of a plane along them.
+    /// Samples of a plane along these axes.
     pub(crate) sizes: [usize; 3],
 }
 
 impl IndexConvention {
-    /// What a problem's text calls it.
+    /// The convention's word in a problem's text.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Plane => "plane_indices",
@@ -50,7 +50,7 @@ impl IndexConvention {
         let spatial = shape.get(2..).filter(|spatial| (1..=3).contains(&spatial.len()));
         let rank = Error::Rank { operand: "input", expected: 5, actual: shape.len() };
         let spatial = spatial.ok_or(rank)?;
-        let sizes = three(1, spatial);
+        let sizes = pad_to_three_axes(1, spatial);
         let [d, h, w] = sizes;
         let plane = sizes.iter().fold(1u128, |n, &size| n.saturating_mul(size as u128));
         let (images, channels) = (shape[0].max(1) as u128, shape[1] as u128);
@@ -73,7 +73,7 @@ impl IndexConvention {
 }
 
 impl Numbering {
-    /// Of a tensor whose indices nobody wants.
+    /// The numbering of a pooling without indices.
     pub(crate) const NONE: Self = Self { batch: 0, channel: 0, unit: 1, axes: [0; 3], sizes: [1; 3] };
 
     /// The index of a sample.

@@ -20,8 +20,8 @@ use crate::tensor::operand::{Operand, Role, split_shape};
 /// [`indices`](Self::indices) another output, `indices`, of the same shape and of `i32`.
 ///
 /// The output is the first of the largest samples of its window in row-major order, and a NaN is larger than every
-/// number: samples are compared and copied as bits, so that this holds on every device. Padding never wins; a window
-/// that meets nothing else is refused.
+/// number: samples are compared and copied as bits, so that this holds on every device. Padding never wins; a window of
+/// padding alone is refused ([`Error::EmptyWindow`]).
 ///
 /// ```
 /// use upconv::{IndexConvention, MaxPool2d, Op};
@@ -42,9 +42,9 @@ pub struct MaxPool<const R: usize> {
     pub kernel_size: [usize; R],
     /// Input samples from one window to the next.
     pub stride: [usize; R],
-    /// Padding around the input, explicitly or by rule; none is negative.
+    /// Padding around the input, explicitly or by rule. Negative padding is refused ([`Error::InvalidParameter`]).
     pub padding: Padding<R>,
-    /// Input samples from one of a window to the next; 1 is an ordinary window.
+    /// Input samples from one sample of a window to the next; 1 is an ordinary window.
     pub dilation: [usize; R],
     /// Whether the output's size is rounded up. A window that would start in the padding after the input is left out.
     pub ceil_mode: bool,
@@ -76,7 +76,8 @@ impl<const R: usize> Default for MaxPool<R> {
 }
 
 impl<const R: usize> MaxPool<R> {
-    /// Windows side by side (`stride = kernel_size`) on an `input` of shape (N, C, spatial...).
+    /// Windows side by side (`stride = kernel_size`) on an `input` of shape (N, C, spatial...). Refuses another number
+    /// of axes ([`Error::Rank`]).
     pub fn from_shape(input: &[usize], kernel_size: [usize; R]) -> Result<Self> {
         let ([batch, channels], input_size) = split_shape("input", input)?;
         Ok(Self { batch, channels, input_size, kernel_size, stride: kernel_size, ..Default::default() })
@@ -88,7 +89,7 @@ impl<const R: usize> MaxPool<R> {
         MaxPoolGrad { forward: Self { indices: Some(self.indices.unwrap_or_default()), ..self.clone() } }
     }
 
-    /// The windows, none of which lies in the padding altogether.
+    /// The windows. Refuses a window that is wholly in the padding.
     pub(crate) fn windows(&self) -> Result<Windows<R>> {
         let windows = Windows::new(&Sizes {
             batch: self.batch,
@@ -143,7 +144,7 @@ impl<const R: usize> Op for MaxPool<R> {
         if let Some(indices) = self.indices { text.word(indices.word()).finish() } else { text.finish() }
     }
 
-    /// None: samples are only compared.
+    /// 0: samples are only compared.
     fn multiply_adds(&self) -> Result<u128> {
         Ok(0)
     }
@@ -251,12 +252,13 @@ impl<const R: usize> Op for MaxPoolGrad<R> {
         of_gradient(Self::NAME, &self.forward.problem())
     }
 
-    /// None: samples are only added.
+    /// 0: samples are only added.
     fn multiply_adds(&self) -> Result<u128> {
         Ok(0)
     }
 
-    /// Scatters each window's gradient, where the shader gathers those of the windows that a sample lies in.
+    /// Scatters each window's gradient, whereas the shader gathers, for each sample, the gradients of the windows
+    /// around it.
     fn define(&self, inputs: &[TensorView]) -> Result<Reference> {
         let (windows, numbering) = self.windows()?;
         let (gradient, indices) = (inputs[0].widen(), inputs[1].integers());
@@ -267,9 +269,9 @@ impl<const R: usize> Op for MaxPoolGrad<R> {
                 sums.add(place.flat, gradient[output], 1.0);
             }
         });
-        // No more windows overlap at a sample than there are.
+        // A sample is in at most ceil(span / stride) windows of an axis, and in no more than there are.
         let overlaps = windows.axes.iter().map(|axis| axis.span().div_ceil(axis.stride).min(axis.narrow)).product();
-        Ok(sums.finish(&shape, overlaps))
+        Ok(sums.into_reference(&shape, overlaps))
     }
 }
 
@@ -279,7 +281,7 @@ mod tests {
     use crate::ops::pool::max_pool::MaxPool1d;
     use crate::ops::pool::max_pool::MaxPool2d;
 
-    /// A tensor of this shape from its samples' numbers.
+    /// A tensor of this shape, each sample computed from its row-major number.
     fn numbered(shape: &[usize], value: impl Fn(usize) -> f32) -> ArrayD<f32> {
         let count = shape.iter().product();
         ArrayD::from_shape_vec(shape, (0..count).map(value).collect()).unwrap()

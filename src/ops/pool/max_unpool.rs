@@ -13,11 +13,12 @@ use crate::tensor::allocate::zeros;
 use crate::tensor::element::TensorView;
 use crate::tensor::operand::{Operand, Role, split_shape};
 
-/// Max unpooling over `R` spatial axes: each sample goes where its index says, and the rest is 0.
+/// Max unpooling over `R` spatial axes: each sample is written where its index says, and the rest is 0.
 ///
 /// Tensors: `input` (N, C, spatial...), `indices` of `i32` and of the same shape; output (N, C, spatial...), and
 /// `invalid` (1) of `i32`: how many indices lie outside the plane of their image and channel, or outside the output.
-/// Such a sample goes nowhere. [`Gpu::run_tensors`](crate::Gpu::run_tensors) makes an error of them.
+/// Their samples are not written. [`Gpu::run_tensors`](crate::Gpu::run_tensors) returns them as an
+/// [`Error::IndexOutOfRange`].
 ///
 /// Where several samples have the same index, the last in row-major order wins, as when they are written one after the
 /// other (ONNX; PyTorch leaves it open).
@@ -31,7 +32,8 @@ pub struct MaxUnpool<const R: usize> {
     pub input_size: [usize; R],
     /// Spatial size of the output, in samples.
     pub output_size: [usize; R],
-    /// The size of the planes that the indices count in, where it is not the output's: ONNX's with `output_shape`.
+    /// The spatial size that the indices are counted in, if it is not `output_size`: ONNX's `output_shape` does not
+    /// change it.
     pub index_size: Option<[usize; R]>,
     /// How the indices are counted.
     pub indices: IndexConvention,
@@ -74,7 +76,8 @@ impl<const R: usize> MaxPool<R> {
 }
 
 impl<const R: usize> MaxUnpool<R> {
-    /// An unpooling of an `input` of this shape, (N, C, spatial...), whose indices count in planes of `output_size`.
+    /// An unpooling of an `input` of this shape, (N, C, spatial...), whose indices are counted in planes of
+    /// `output_size`. Refuses a descriptor that breaks a rule.
     pub fn from_shape(input: &[usize], output_size: [usize; R]) -> Result<Self> {
         let ([batch, channels], input_size) = split_shape("input", input)?;
         Self { batch, channels, input_size, output_size, ..Default::default() }.checked()
@@ -83,7 +86,8 @@ impl<const R: usize> MaxUnpool<R> {
     /// `torch.nn.MaxUnpool{1,2,3}d`: the output has `output_size` samples, or
     /// `(input - 1) * stride - 2 * padding + kernel_size`.
     ///
-    /// In this and the other constructor `base` gives batch, channels and the input's size; all else is replaced.
+    /// In this and the other constructor, `base` gives batch, channels and the input's size; all else is replaced. Both
+    /// refuse an output without samples ([`Error::EmptyOutput`]), and fields that are 0 or too large.
     pub fn pytorch(
         base: Self,
         kernel_size: [usize; R],
@@ -99,8 +103,8 @@ impl<const R: usize> MaxUnpool<R> {
         Self { output_size, index_size: None, indices: IndexConvention::Plane, ..base }.checked()
     }
 
-    /// ONNX `MaxUnpool`: indices count in the tensor of the size that kernel, strides and pads give, whatever
-    /// `output_shape` says.
+    /// ONNX `MaxUnpool`: indices are counted in a tensor of the size that kernel, strides and pads give,
+    /// `(input - 1) * stride + kernel_size - before - after`, even if `output_size` (ONNX's `output_shape`) is another.
     pub fn onnx(
         base: Self,
         kernel_size: [usize; R],
@@ -113,7 +117,7 @@ impl<const R: usize> MaxUnpool<R> {
         Self { output_size, index_size, indices: IndexConvention::Onnx, ..base }.checked()
     }
 
-    /// The size of the smallest tensor that a pooling of these numbers makes this input from.
+    /// The smallest spatial size that a pooling with these parameters turns into this input's.
     fn natural_size(&self, kernel_size: [usize; R], stride: [usize; R], pads: Pads<R>) -> Result<[usize; R]> {
         check_layer(self.input_size, kernel_size, stride, [1; R])?;
         let mut sizes = [0; R];
@@ -138,7 +142,7 @@ impl<const R: usize> MaxUnpool<R> {
         Ok(self)
     }
 
-    /// How the indices count, where every number is right.
+    /// The numbering of the indices. Refuses a descriptor that breaks a rule.
     pub(crate) fn numbering(&self) -> Result<Numbering> {
         let index_size = self.index_size.unwrap_or(self.output_size);
         check_fields(&[
@@ -163,7 +167,7 @@ impl<const R: usize> MaxUnpool<R> {
         [&[self.batch, self.channels], &size[..]].concat()
     }
 
-    /// For each sample of the input, its place in a row-major output, if it has one.
+    /// For each sample of the input, its offset in a row-major output, or `None` if its index is invalid.
     fn places(&self, indices: &[i64]) -> Result<Vec<Option<usize>>> {
         let numbering = self.numbering()?;
         let (samples, mut sizes) = (self.input_size.iter().product::<usize>(), [1; 3]);
@@ -207,7 +211,7 @@ impl<const R: usize> Op for MaxUnpool<R> {
         text.word(self.indices.word()).finish()
     }
 
-    /// None: samples are only moved.
+    /// 0: samples are only moved.
     fn multiply_adds(&self) -> Result<u128> {
         Ok(0)
     }
@@ -244,8 +248,8 @@ impl<const R: usize> Op for MaxUnpool<R> {
 /// The gradient of a [`MaxUnpool`] with respect to its input, made by [`MaxUnpool::grad_input`].
 ///
 /// Tensors: `input`, the gradient of the forward output; `indices`, those of the forward op; output, of the forward
-/// input's shape: each sample gets the gradient of the place that its index names, 0 where that is outside. Samples
-/// that share an index all get it, as in PyTorch, though only one was written.
+/// input's shape: each sample gets the gradient at its index, or 0 if the index is invalid. Samples that share an index
+/// all get its gradient, as in PyTorch, though the forward op wrote only one of them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MaxUnpoolGrad<const R: usize> {
     /// The unpooling whose gradient it is.
@@ -268,7 +272,7 @@ impl<const R: usize> Op for MaxUnpoolGrad<R> {
         of_gradient(Self::NAME, &self.forward.problem())
     }
 
-    /// None: samples are only moved.
+    /// 0: samples are only moved.
     fn multiply_adds(&self) -> Result<u128> {
         Ok(0)
     }

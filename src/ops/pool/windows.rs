@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::error::{Error, Result};
 use crate::geometry::{
-    Axis, MAX_COORDINATE, Padding, Pads, at_most, check_elements, check_layer, conv_size, span, three,
+    Axis, MAX_COORDINATE, Padding, Pads, at_most, check_elements, check_layer, conv_size, pad_to_three_axes, span,
 };
 
 /// The numbers of a pooling, checked and resolved to axes.
@@ -16,7 +16,7 @@ pub(crate) struct Windows<const R: usize> {
     pub(crate) pads: Pads<R>,
 }
 
-/// What [`Windows::new`] is made of.
+/// The fields of a pooling's descriptor, from which [`Windows::new`] makes the windows.
 pub(crate) struct Sizes<const R: usize> {
     pub(crate) batch: usize,
     pub(crate) channels: usize,
@@ -54,9 +54,10 @@ impl<const R: usize> Windows<R> {
         [self.batch, self.channels].into_iter().chain(self.axes.iter().map(|axis| axis.narrow)).collect()
     }
 
-    /// The three axes that the shaders and references loop over; those that the problem lacks come first.
+    /// Three axes, as the shaders and references loop over them: before the problem's own, [`Axis::UNIT`] for each that
+    /// it lacks.
     pub(crate) fn axes3(&self) -> [Axis; 3] {
-        three(Axis::UNIT, &self.axes)
+        pad_to_three_axes(Axis::UNIT, &self.axes)
     }
 }
 
@@ -94,7 +95,7 @@ impl<const R: usize> Sizes<R> {
 }
 
 impl Axis {
-    /// A window that meets no sample. One that lies inside the input altogether need not be looked at.
+    /// The number of a window without an input sample, if there is one. Windows wholly inside the input are skipped.
     pub(crate) fn empty_window(&self) -> Option<usize> {
         let before = usize::try_from(self.pad).unwrap_or(0).div_ceil(self.stride).min(self.narrow);
         let room = self.wide as i64 + self.pad - self.span() as i64;
@@ -103,7 +104,7 @@ impl Axis {
     }
 }
 
-/// The taps of a window that meet a sample.
+/// The taps of a window that fall on an input sample.
 pub(crate) fn taps(axis: &Axis, output: usize) -> Range<usize> {
     let first = (output * axis.stride) as i64 - axis.pad;
     let dilation = axis.dilation as i64;

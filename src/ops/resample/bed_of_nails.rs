@@ -10,7 +10,8 @@ use crate::ops::reference::Reference;
 use crate::tensor::element::TensorView;
 use crate::tensor::operand::{Operand, Role, split_shape};
 
-/// "Bed of nails" unpooling over `R` spatial axes: each sample at one position of a cell of zeros.
+/// "Bed of nails" unpooling over `R` spatial axes: each sample is put at one position of a cell that is otherwise
+/// zeros.
 ///
 /// Tensors: `input` (N, C, spatial...); output (N, C, spatial...) with `input * stride` samples on each axis. It is the
 /// depthwise transposed convolution with one tap, and its gradient is the sampling of every `stride`-th sample.
@@ -49,7 +50,8 @@ impl<const R: usize> Default for BedOfNails<R> {
 }
 
 impl<const R: usize> BedOfNails<R> {
-    /// Samples at the first position of their cells, for an `input` of shape (N, C, spatial...).
+    /// Samples at the first position of their cells, for an `input` of shape (N, C, spatial...). Refuses another number
+    /// of axes ([`Error::Rank`]).
     pub fn from_shape(input: &[usize], stride: [usize; R]) -> Result<Self> {
         let ([batch, channels], input_size) = split_shape("input", input)?;
         Ok(Self { batch, channels, input_size, stride, ..Default::default() })
@@ -106,7 +108,7 @@ impl<const R: usize> Op for BedOfNails<R> {
             .finish()
     }
 
-    /// None: samples are only moved.
+    /// 0: samples are only moved.
     fn multiply_adds(&self) -> Result<u128> {
         Ok(0)
     }

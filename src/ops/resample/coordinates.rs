@@ -3,12 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::words::one_of;
+use crate::error::words::parse_word;
 use crate::error::{Error, Result};
 
-/// The source coordinate x of output index q, for `F = output / input` or the scale that the caller gave.
+/// The source coordinate x of output index q, in input samples, the first at 0. `F` is `output / input` or the scale
+/// that the caller gave.
 ///
-/// The names are ONNX's; `docs` of each say who uses it.
+/// The names are ONNX's, apart from [`Coordinates::OpenCvArea`]; each says which frameworks use it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Coordinates<const R: usize> {
@@ -18,20 +19,23 @@ pub enum Coordinates<const R: usize> {
     AlignCorners,
     /// `q / F`: PyTorch's `nearest`, TensorFlow 1.
     Asymmetric,
-    /// Half-pixel, but 0 where out = 1.
+    /// [`Self::HalfPixel`], but 0 where out = 1: ONNX's `pytorch_half_pixel`.
     PytorchHalfPixel,
     /// `(q + 0.5) / F`: PyTorch's `nearest-exact` and TensorFlow 2's nearest.
     TfHalfPixelForNn,
-    /// Half-pixel plus `in/2 * (1 - out / (F * in))`: the centre stays the centre where `F * in` is not a whole size.
+    /// [`Self::HalfPixel`] plus `in/2 * (1 - out / (F * in))`, ONNX's `half_pixel_symmetric`: the image's centre is
+    /// kept even if `F * in` is not a whole number.
     HalfPixelSymmetric,
-    /// OpenCV's `INTER_AREA` where it enlarges: with `s = floor(q / F)`, `s` plus what `q + 1` passes `(s + 1) * F` by,
-    /// without its whole part; between samples it steps as soon as linear interpolation allows.
+    /// `s + fraction(max(0, q + 1 - (s + 1) * F))` with `s = floor(q / F)`: OpenCV's `INTER_AREA` where it enlarges.
+    /// With linear interpolation, an output that covers part of one sample copies it, and an output that covers parts
+    /// of two averages them by these parts.
     OpenCvArea,
-    /// From a region of interest, `start * (in - 1) + q * (end - start) * (in - 1) / (out - 1)`; where out = 1, its
-    /// middle. Outside `[0, in - 1]` the output is the extrapolation value.
+    /// From a region of interest, `start * (in - 1) + q * (end - start) * (in - 1) / (out - 1)`; where out = 1, the
+    /// region's middle. If x is outside `[0, in - 1]`, the output is
+    /// [`Upsample::extrapolation_value`](crate::Upsample::extrapolation_value).
     TfCropAndResize {
-        /// `[start, end]` of each axis in units of the input's last index, rounded to a multiple of 2⁻⁴⁰; at most
-        /// 65536 in size.
+        /// `[start, end]` of each axis, from 0 for the input's first sample to 1 for its last, rounded to a multiple of
+        /// 2⁻⁴⁰; at most 65536 in absolute value.
         roi: [[f64; 2]; R],
     },
 }
@@ -55,8 +59,8 @@ impl<const R: usize> fmt::Display for Coordinates<R> {
     }
 }
 
-/// The words of [`Coordinates`]' `Display`, ONNX's `coordinate_transformation_mode`, but `tf_crop_and_resize`, which
-/// needs a region.
+/// The words of [`Coordinates`]' `Display` (ONNX's `coordinate_transformation_mode`, and `opencv_area`) except
+/// `tf_crop_and_resize`, which needs a region. Refuses every other word ([`Error::UnknownWord`]).
 impl<const R: usize> FromStr for Coordinates<R> {
     type Err = Error;
 
@@ -70,7 +74,7 @@ impl<const R: usize> FromStr for Coordinates<R> {
             Self::HalfPixelSymmetric,
             Self::OpenCvArea,
         ];
-        one_of("coordinate_transformation_mode", word, &known.map(|mode| (mode.to_string(), mode)))
+        parse_word("coordinate_transformation_mode", word, &known.map(|mode| (mode.to_string(), mode)))
     }
 }
 
@@ -86,8 +90,8 @@ impl<const R: usize> Coordinates<R> {
         }
     }
 
-    /// x(q), where [`Self::check`] passed. `scale` is F. Numerators stay below 2¹²⁶: sizes are below 2³¹, scales have
-    /// 53 digits and 82 binary places.
+    /// The coordinate x of output `q`; [`Self::check`] must have passed. `scale` is F. Numerators stay below 2¹²⁶:
+    /// sizes are below 2³¹, and a scale has 53 significant bits, at most 82 of them after the binary point.
     pub(crate) fn locate(&self, axis: usize, q: usize, input: usize, output: usize, scale: Ratio) -> Ratio {
         let (q, input, output) = (q as i128, input as i128, output as i128);
         let Ratio { numerator: up, denominator: down } = scale;
@@ -101,9 +105,9 @@ impl<const R: usize> Coordinates<R> {
             Self::HalfPixelSymmetric => Ratio::new(half_pixel + input * up - output * down, 2 * up),
             Self::OpenCvArea => {
                 let sample = (q * down).div_euclid(up);
-                // (q + 1) - (s + 1) * F, over `down`.
+                // The numerator of (q + 1) - (s + 1) * F, whose denominator is `down`.
                 let past = ((q + 1) * down - (sample + 1) * up).max(0);
-                // Past the input every sample is the last.
+                // Every coordinate past the input stands for the last sample.
                 if sample < input { Ratio::new(sample * down + past % down, down) } else { Ratio::new(input, 1) }
             }
             Self::TfCropAndResize { roi } => {
@@ -120,7 +124,7 @@ impl<const R: usize> Coordinates<R> {
 }
 
 impl<const R: usize> Coordinates<R> {
-    /// Input samples from one output's centre to the next: what a filter against aliasing is widened by.
+    /// Input samples from one output's centre to the next, by which antialiasing widens a filter.
     pub(crate) fn step(&self, input: usize, output: usize, scale: Ratio) -> f64 {
         match self {
             Self::AlignCorners if output == 1 => 0.0,
@@ -129,8 +133,8 @@ impl<const R: usize> Coordinates<R> {
         }
     }
 
-    /// The centre of output `q`, where input sample i is the stretch from i to i + 1. With aligned corners it is
-    /// PyTorch's `(q + 0.5) * step`, which does not quite keep the corners.
+    /// The centre of output `q` on a scale where input sample i extends from i to i + 1. With aligned corners, it is
+    /// PyTorch's `(q + 0.5) * step`, which does not keep the corners exactly.
     pub(crate) fn centre(&self, q: usize, x: Ratio, step: f64) -> f64 {
         match self {
             Self::AlignCorners => (q as f64 + 0.5) * step,
@@ -152,12 +156,12 @@ impl Ratio {
         Self { numerator, denominator }
     }
 
-    /// A whole number divided by this, which is positive.
+    /// A whole number divided by this fraction, which must be positive.
     pub(crate) fn divide(self, whole: i128) -> Self {
         Self::new(whole * self.denominator, self.numerator)
     }
 
-    /// This, or 1 if it is more.
+    /// This fraction, or 1 if it is larger.
     pub(crate) fn at_most_1(self) -> Self {
         if self.numerator > self.denominator { Self::new(1, 1) } else { self }
     }
@@ -174,7 +178,7 @@ impl Ratio {
         -(-self.numerator).div_euclid(self.denominator)
     }
 
-    /// What the floor leaves, in [0, 1): rounded only here.
+    /// The fraction minus its floor, in [0, 1), rounded to an f64.
     pub(crate) fn fraction(self) -> f64 {
         self.numerator.rem_euclid(self.denominator) as f64 / self.denominator as f64
     }
@@ -200,7 +204,7 @@ impl Ratio {
     }
 }
 
-/// A scale as the exact fraction that its f64 is.
+/// The exact fraction that an f64 scale is. Refuses scales outside 2⁻³⁰ to 2³⁰.
 pub(crate) fn scale_ratio(scale: f64) -> Result<Ratio> {
     let limit = 30f64.exp2();
     if !(scale >= 1.0 / limit && scale <= limit) {

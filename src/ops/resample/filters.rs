@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Filter {
-    /// 1 from -1/2 to 1/2: Pillow's `BOX`, the average of what an output covers.
+    /// 1 from -1/2 to 1/2: Pillow's `BOX`, the average of the samples that an output covers.
     Box,
     /// `1 - |x|` up to 1: linear interpolation.
     Triangle,
@@ -19,7 +19,7 @@ pub enum Filter {
     Hamming,
     /// Keys' cubic, up to 2.
     Cubic {
-        /// Keys' parameter: -0.5 in TensorFlow, in Pillow, and in PyTorch with antialiasing.
+        /// Keys' parameter, from -1000 to 1000: -0.5 in TensorFlow, in Pillow, and in PyTorch with antialiasing.
         a: f64,
     },
     /// `sinc(x) * sinc(x / lobes)` up to `lobes`: 3 in Pillow and PyTorch, 3 and 5 in TensorFlow.
@@ -34,8 +34,8 @@ pub enum Filter {
         /// σ in samples: positive, at most 10,000.
         sigma: f64,
     },
-    /// The cardinal cubic spline: B-splines through the samples, SciPy's and scikit-image's order 3. It decays by 0.27
-    /// with each sample; taken up to 24.
+    /// The cardinal cubic spline: B-splines through the samples, SciPy's and scikit-image's order 3. It decays by a
+    /// factor of 0.27 with each sample, and is cut off at 24.
     CubicSpline,
     /// Mitchell and Netravali's cubic with B = C = 1/3, up to 2: TensorFlow's.
     Mitchell,
@@ -74,7 +74,7 @@ impl Filter {
         }
     }
 
-    /// Distance from which on the weight is 0, in samples.
+    /// The distance in samples from which on the weight is 0; a box still includes its right end.
     pub fn radius(&self) -> f64 {
         match *self {
             Self::Box => 0.5,
@@ -87,9 +87,9 @@ impl Filter {
         }
     }
 
-    /// The weight of a sample at distance `x`.
+    /// The weight of a sample at distance `x` in samples, of either sign, before weights are scaled to sum to 1.
     pub fn weight(&self, x: f64) -> f64 {
-        // Side by side, boxes share no sample: one end belongs to each.
+        // Boxes side by side share no sample: of its two ends, only the right one belongs to a box.
         if *self == Self::Box {
             return if x > -0.5 && x <= 0.5 { 1.0 } else { 0.0 };
         }
@@ -104,7 +104,7 @@ impl Filter {
             Self::Hamming => (PI * x).sin() / (PI * x) * (0.54 + 0.46 * (PI * x).cos()),
             Self::Cubic { a } => keys(a, x),
             Self::Lanczos { .. } if x == 0.0 => 1.0,
-            // Where the sine of a multiple of π is not quite 0.
+            // In f64, the sine of a multiple of π is not exactly 0.
             Self::Lanczos { .. } if x.fract() == 0.0 => 0.0,
             Self::Lanczos { lobes } => {
                 let (lobes, angle) = (f64::from(lobes), PI * x);
@@ -137,9 +137,9 @@ pub(crate) fn keys(a: f64, x: f64) -> f64 {
     if x <= 1.0 { ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0 } else { ((a * x - 5.0 * a) * x + 8.0 * a) * x - 4.0 * a }
 }
 
-/// The samples of an input whose centres (at whole numbers and a half) lie within the filter around `centre`, the
-/// filter widened by `stretch`; those past the border are left out, and the weights sum to 1. Where none is left, the
-/// nearest sample.
+/// The input samples whose centres, `index + 0.5`, are within the radius of the filter around `centre`, widened by
+/// `stretch`. Samples past the border are left out, and the weights sum to 1. If no weight is left, the nearest sample
+/// alone.
 pub(crate) fn window(filter: Filter, centre: f64, stretch: f64, input: usize) -> Vec<Tap> {
     let (reach, last) = (filter.radius() * stretch, input as f64 - 1.0);
     let [first, end] = [(centre - reach - 0.5).ceil(), (centre + reach - 0.5).floor()].map(|x| x.clamp(0.0, last));
@@ -153,10 +153,11 @@ pub(crate) fn window(filter: Filter, centre: f64, stretch: f64, input: usize) ->
     taps
 }
 
-/// The samples around `x` that a filter widened by `1 / shrink` reaches, as ONNX counts them: as many on either side,
-/// those past the border repeating the edge, or left out; the weights sum to 1.
+/// The samples around `x` that a filter widened by `1 / shrink` reaches, as ONNX counts them: as many on either side.
+/// Samples past the border repeat the edge or, with `exclude_outside`, are left out; the weights sum to 1.
 pub(crate) fn onnx_window(filter: Filter, x: Ratio, shrink: Ratio, exclude_outside: bool, input: usize) -> Vec<Tap> {
-    // ONNX counts from the sample before a whole x; that moves only an end of the window where the weight is 0.
+    // For a whole x, ONNX counts from the sample before it; that only moves an end of the window, where the weight is
+    // 0.
     let (base, beyond) = (x.floor(), x.fraction());
     let reach = -shrink.divide(-(filter.radius().ceil() as i128)).floor() - 1;
     let inside = 0..input as i128;
@@ -175,10 +176,10 @@ pub(crate) fn onnx_window(filter: Filter, x: Ratio, shrink: Ratio, exclude_outsi
     taps
 }
 
-/// The samples that output `q` covers where each covers `step.0 / step.1` of them, weighed by how much of each is
-/// covered; past the border the edge is repeated. Exact until the last division.
+/// The samples that output `q` covers if each output covers `step.0 / step.1` samples, weighted by the share of each
+/// that is covered; past the border the edge is repeated. Exact until the last division.
 pub(crate) fn covered(q: usize, step: (usize, usize), input: usize) -> impl Iterator<Item = Tap> {
-    // In units of 1/step.1 of a sample: output q covers step.0 of them.
+    // Positions count in units of 1/step.1 of a sample; an output covers step.0 units.
     let (width, sample) = (step.0 as u128, step.1 as u128);
     let (start, end) = (q as u128 * width, (q as u128 + 1) * width);
     let share = move |index: u128| end.min((index + 1) * sample) - start.max(index * sample);
@@ -187,7 +188,7 @@ pub(crate) fn covered(q: usize, step: (usize, usize), input: usize) -> impl Iter
     (start / sample..end.div_ceil(sample)).map(tap)
 }
 
-/// The samples that output `q` touches, all with the same weight.
+/// The samples that output `q` covers at least in part, all with the same weight.
 pub(crate) fn touched(q: usize, input: usize, output: usize) -> impl Iterator<Item = Tap> {
     let touched: Vec<Tap> = covered(q, (input, output), input).collect();
     let weight = 1.0 / touched.len() as f64;
@@ -207,7 +208,7 @@ mod tests {
         assert_eq!([-0.5, -0.25, 0.5, 0.75].map(|x| Filter::Box.weight(x)), [0.0, 1.0, 1.0, 0.0]);
         assert!((1..24).all(|x| Filter::CubicSpline.weight(f64::from(x)).abs() < 1e-14));
         assert!((Filter::CubicSpline.weight(0.0) - 1.0).abs() < 1e-14);
-        // Between two samples of a constant it is that constant.
+        // Interpolated between two samples, a constant is still that constant.
         let constant: f64 = (-24..24).map(|i| Filter::CubicSpline.weight(f64::from(i) + 0.3)).sum();
         assert!((constant - 1.0).abs() < 1e-12);
         assert_eq!((Filter::Blur { sigma: 0.7 }.radius(), Filter::Blur { sigma: 0.7 }.weight(0.0)), (3.5, 1.0));

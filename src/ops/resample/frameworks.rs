@@ -6,11 +6,11 @@ use super::coordinates::{Coordinates, scale_ratio};
 use super::filters::Filter;
 use super::mode::{Border, Rounding, UpsampleMode};
 use super::upsample::Upsample;
-use crate::error::words::one_of;
+use crate::error::words::parse_word;
 use crate::error::{Error, Result};
 use crate::geometry::{MAX_COORDINATE, check_fields};
 
-/// Which size may be missed so that the aspect ratio stays.
+/// In which direction the output sizes may differ from those asked for, so that the aspect ratio is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AspectRatio {
@@ -20,13 +20,13 @@ pub enum AspectRatio {
     NotSmaller,
 }
 
-/// ONNX's `keep_aspect_ratio_policy`, but `stretch`, which keeps none.
+/// ONNX's `keep_aspect_ratio_policy`, except `stretch`, which keeps no ratio.
 impl FromStr for AspectRatio {
     type Err = Error;
 
     fn from_str(word: &str) -> Result<Self> {
         let known = [("not_larger", Self::NotLarger), ("not_smaller", Self::NotSmaller)];
-        one_of("keep_aspect_ratio_policy", word, &known)
+        parse_word("keep_aspect_ratio_policy", word, &known)
     }
 }
 
@@ -130,9 +130,9 @@ pub enum ScikitOrder {
 }
 
 impl<const R: usize> Upsample<R> {
-    /// The output size that scales give, `floor(input * scale)`, with the scales kept for the coordinates: ONNX's
-    /// `scales`, and PyTorch's `scale_factor`. For PyTorch's `recompute_scale_factor=True` set `scales` to `None`
-    /// after.
+    /// Sets the output size that scales give, `floor(input * scale)`, and keeps the scales for the coordinates: ONNX's
+    /// `scales`, and PyTorch's `scale_factor`. For PyTorch's `recompute_scale_factor=True`, set `scales` to `None`
+    /// afterwards. Refuses scales outside 2⁻³⁰ to 2³⁰ ([`Error::InvalidParameter`]).
     pub fn with_scales(self, scales: [f64; R]) -> Result<Self> {
         scales.iter().try_for_each(|&scale| scale_ratio(scale).map(|_| ()))?;
         let output_size = std::array::from_fn(|axis| (self.input_size[axis] as f64 * scales[axis]).floor() as usize);
@@ -140,7 +140,7 @@ impl<const R: usize> Upsample<R> {
     }
 
     /// ONNX `keep_aspect_ratio_policy`: one scale for every axis, the smallest (`not_larger`) or the largest
-    /// (`not_smaller`) of those that the sizes ask for; the output sizes are rounded, halves up.
+    /// (`not_smaller`) of `size / input`; the output sizes are rounded, halves up.
     pub fn keep_aspect_ratio(self, sizes: [usize; R], policy: AspectRatio) -> Result<Self> {
         check_fields(&[("input_size", self.input_size, MAX_COORDINATE), ("output_size", sizes, MAX_COORDINATE)])?;
         let wanted = (0..R).map(|axis| sizes[axis] as f64 / self.input_size[axis] as f64);
@@ -152,7 +152,8 @@ impl<const R: usize> Upsample<R> {
         Self { output_size, scales: Some([scale; R]), ..self }.checked()
     }
 
-    /// `torch.nn.functional.interpolate`: mode and coordinates of `base` are replaced.
+    /// `torch.nn.functional.interpolate`: mode and coordinates of `base` are replaced, its scales are kept. This and
+    /// the other constructors refuse what [`Op::output`](crate::Op::output) refuses.
     pub fn pytorch(base: Self, mode: PytorchInterpolate) -> Result<Self> {
         let corners = |align| if align { Coordinates::AlignCorners } else { Coordinates::HalfPixel };
         let cubic = UpsampleMode::Cubic { a: -0.75, exclude_outside: false };
@@ -169,8 +170,8 @@ impl<const R: usize> Upsample<R> {
         Self { mode, coordinates, ..base }.checked()
     }
 
-    /// `tf.image.resize` (TensorFlow 2), whose pixel centres lie at a half: mode, coordinates and scales of `base` are
-    /// replaced. `antialias` has no effect on `nearest` and `area`.
+    /// `tf.image.resize` (TensorFlow 2), with half-pixel centres: mode, coordinates and scales of `base` are replaced.
+    /// `antialias` has no effect on `nearest` and `area`.
     pub fn tensorflow(base: Self, method: TensorflowResize, antialias: bool) -> Result<Self> {
         let filtered = |filter| renormalised(filter, antialias);
         let mode = match method {
@@ -188,9 +189,9 @@ impl<const R: usize> Upsample<R> {
         Self { mode, coordinates, scales: None, ..base }.checked()
     }
 
-    /// OpenCV's `cv::resize` to a size: mode, coordinates and scales of `base` are replaced. It never guards against
-    /// aliasing, but by `Area`. Of images of 8 bits OpenCV's own results are off by up to one code value from the
-    /// rounded ones, as it computes them in fixed point.
+    /// OpenCV's `cv::resize` to a size: mode, coordinates and scales of `base` are replaced. Only `Area` guards against
+    /// aliasing. For 8-bit images, OpenCV computes in fixed point, and its results may differ by one code value from
+    /// correctly rounded ones.
     pub fn opencv(base: Self, interpolation: OpencvInterpolation) -> Result<Self> {
         let shrinks = (0..R).all(|axis| base.output_size[axis] <= base.input_size[axis]);
         let nearest = UpsampleMode::Nearest(Rounding::Floor);
@@ -208,8 +209,8 @@ impl<const R: usize> Upsample<R> {
         Self { mode, coordinates, scales: None, ..base }.checked()
     }
 
-    /// scikit-image's `transform.resize` with mode `edge`: mode, coordinates and scales of `base` are replaced. Its
-    /// `anti_aliasing` is [`Self::blur`] before; its `clip` is up to the caller.
+    /// scikit-image's `transform.resize` with mode `edge`: mode, coordinates and scales of `base` are replaced. For its
+    /// `anti_aliasing`, run [`Self::blur`] first; its `clip` is left to the caller.
     pub fn scikit_image(base: Self, order: ScikitOrder) -> Result<Self> {
         let (mode, coordinates) = match order {
             ScikitOrder::Nearest => (UpsampleMode::Nearest(Rounding::Floor), Coordinates::TfHalfPixelForNn),
@@ -219,8 +220,8 @@ impl<const R: usize> Upsample<R> {
         Self { mode, coordinates, scales: None, ..base }.checked()
     }
 
-    /// A Gaussian blur of the input, which keeps its size, the edge repeated: SciPy's `gaussian_filter` with mode
-    /// `nearest`. Against aliasing scikit-image takes σ = (input / output - 1) / 2.
+    /// A Gaussian blur that keeps the input's size and repeats the edge: SciPy's `gaussian_filter` with mode `nearest`.
+    /// `sigma` is in samples; against aliasing, scikit-image takes σ = (input / output - 1) / 2.
     pub fn blur(base: Self, sigma: f64) -> Result<Self> {
         let mode = edge_repeated(Filter::Blur { sigma });
         Self { mode, coordinates: Coordinates::HalfPixel, scales: None, output_size: base.input_size, ..base }.checked()
@@ -229,8 +230,8 @@ impl<const R: usize> Upsample<R> {
     /// Pillow's `Image.resize` of the whole image: mode, coordinates and scales of `base` are replaced. Every filter
     /// but `Nearest` guards against aliasing.
     ///
-    /// Of an 8-bit image Pillow rounds and clips after each axis: to get its very numbers, resize the width, then the
-    /// height (the height first where it shrinks and the width grows), and do the same.
+    /// For an 8-bit image, Pillow rounds and clips after each axis. To get exactly its numbers, resize the width alone,
+    /// round and clip, then do the same with the height; the height comes first if it shrinks and the width grows.
     pub fn pillow(base: Self, resample: PillowResample) -> Result<Self> {
         let filtered = |filter| (renormalised(filter, true), Coordinates::HalfPixel);
         let (mode, coordinates) = match resample {
@@ -245,12 +246,12 @@ impl<const R: usize> Upsample<R> {
     }
 }
 
-/// A filter that finds nothing past the border.
+/// A filter whose weights inside the border are scaled to sum to 1.
 fn renormalised(filter: Filter, antialias: bool) -> UpsampleMode {
     UpsampleMode::Filtered { filter, antialias, border: Border::Renormalise }
 }
 
-/// A filter that finds the edge past the border, and is never widened.
+/// A filter that repeats the edge past the border, and is never widened.
 fn edge_repeated(filter: Filter) -> UpsampleMode {
     UpsampleMode::Filtered { filter, antialias: false, border: Border::Repeat }
 }

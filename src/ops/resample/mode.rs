@@ -4,10 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::filters::Filter;
-use crate::error::words::one_of;
+use crate::error::words::parse_word;
 use crate::error::{Error, Result};
 
-/// What ties and fractions become when a coordinate picks its nearest sample.
+/// How a coordinate between two samples is rounded to the one that is copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rounding {
@@ -25,10 +25,10 @@ pub enum Rounding {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Border {
-    /// Nothing: the samples inside are weighed anew, so that their weights sum to 1. PyTorch, Pillow, TensorFlow.
+    /// Nothing: the weights of the samples inside are scaled to sum to 1. PyTorch, Pillow, TensorFlow.
     #[default]
     Renormalise,
-    /// The sample at the edge, again and again: OpenCV, and scikit-image's `mode='nearest'`.
+    /// The edge sample, repeated: OpenCV, and scikit-image's `mode='nearest'`.
     Repeat,
 }
 
@@ -36,40 +36,45 @@ pub enum Border {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum UpsampleMode {
-    /// A copy of the nearest one.
+    /// A copy of the nearest input sample.
     Nearest(Rounding),
-    /// The two (four, eight) around it, linearly; past the border the edge is repeated.
+    /// Linear interpolation between the two input samples (2-D: four, 3-D: eight) around the coordinate; past the
+    /// border the edge is repeated.
     Linear,
-    /// The four (16, 64) around it by Keys' cubic; past the border the edge is repeated, or left out.
+    /// Keys' cubic over the four input samples (2-D: 16, 3-D: 64) around the coordinate; past the border the edge is
+    /// repeated, or samples are left out.
     Cubic {
-        /// Keys' parameter: -0.75 in PyTorch and ONNX, -0.5 in TensorFlow and Pillow.
+        /// Keys' parameter, from -1000 to 1000: -0.75 in PyTorch and ONNX, -0.5 in TensorFlow and Pillow.
         a: f64,
         /// ONNX `exclude_outside`: samples past the border get no weight, and the others are normalised again.
         exclude_outside: bool,
     },
-    /// The samples within a filter around the output's centre; their weights sum to 1.
+    /// The input samples within a filter's radius around the output's centre, weighted by the filter; the weights sum
+    /// to 1.
     Filtered {
         /// The filter.
         filter: Filter,
         /// Whether the filter is widened by `1 / scale` where the output is smaller than the input, as PyTorch, Pillow
         /// and TensorFlow do against aliasing.
         antialias: bool,
-        /// What stands past the border.
+        /// What the filter finds past the border of the input.
         border: Border,
     },
-    /// ONNX `antialias`: a filter widened by `1 / scale` whose samples are counted ONNX's way, as many on either side.
+    /// ONNX `antialias`: a filter, widened by `1 / scale` where the output is smaller than the input, over ONNX's
+    /// window, which has as many samples on either side of the coordinate.
     OnnxAntialias {
         /// [`Filter::Triangle`] for `linear`, [`Filter::Cubic`] for `cubic`.
         filter: Filter,
         /// Samples past the border get no weight, and the others are normalised again.
         exclude_outside: bool,
     },
-    /// Those that the output covers, weighed by how much of each: TensorFlow's and OpenCV's `area`. An output covers
-    /// `in / out` samples; with [`Coordinates::AlignCorners`](crate::Coordinates::AlignCorners), TensorFlow's flag,
-    /// `(in - 1) / (out - 1)`, and the edge is repeated. Other coordinates, and scales, play no part.
+    /// The input samples that the output covers, weighted by the share of each that is covered: TensorFlow's and
+    /// OpenCV's `area`. An output covers `in / out` samples or, with
+    /// [`Coordinates::AlignCorners`](crate::Coordinates::AlignCorners) (TensorFlow's flag), `(in - 1) / (out - 1)` with
+    /// the edge repeated. Other coordinates, and scales, have no effect.
     Area,
-    /// Those that the output touches, all with the same weight: PyTorch's `area`, adaptive average pooling. Coordinates
-    /// and scales play no part.
+    /// The input samples that the output covers at least in part, all with the same weight: PyTorch's `area`, adaptive
+    /// average pooling. Coordinates and scales have no effect.
     AdaptiveArea,
 }
 
@@ -85,7 +90,7 @@ impl fmt::Display for Rounding {
     }
 }
 
-/// As in a problem's text.
+/// The mode's words in a problem's text.
 impl fmt::Display for UpsampleMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let outside = |excluded| if excluded { " exclude_outside" } else { "" };
@@ -112,7 +117,7 @@ impl FromStr for Rounding {
 
     fn from_str(word: &str) -> Result<Self> {
         let known = [Self::Floor, Self::Ceil, Self::PreferFloor, Self::PreferCeil];
-        one_of("nearest_mode", word, &known.map(|rounding| (rounding.to_string(), rounding)))
+        parse_word("nearest_mode", word, &known.map(|rounding| (rounding.to_string(), rounding)))
     }
 }
 

@@ -6,12 +6,12 @@ use ndarray::{ArrayD, Axis};
 use super::tap_table::TapTable;
 use crate::error::Result;
 use crate::ops::op::Op;
-use crate::ops::reference::{Reference, flush, smallest_normal};
+use crate::ops::reference::{Reference, flush_factor, smallest_normal};
 use crate::tensor::element::TensorView;
 use crate::tensor::operand::{Operand, Role};
 
-/// An op whose output samples are weighted sums of input samples, with weights that are a product over the spatial
-/// axes: a tap table for each axis is all that it is.
+/// An op whose output samples are weighted sums of input samples, with weights that are products of one weight for each
+/// spatial axis. A [`TapTable`] for each axis defines it completely.
 ///
 /// Tensors: `input` (N, C, spatial...); output (N, C, spatial...).
 pub trait Separable: Op + std::fmt::Debug {
@@ -19,17 +19,19 @@ pub trait Separable: Op + std::fmt::Debug {
     #[doc(hidden)]
     const GRAD_NAME: &'static str;
 
-    /// The taps of one spatial axis: the only place where coordinates are worked out, for shader and reference alike.
+    /// The taps of one spatial axis, counted from 0, the outermost. Coordinates are computed here alone, for shaders
+    /// and reference. Refuses a descriptor that breaks a rule.
     ///
     /// # Panics
     ///
-    /// Where there is no such axis.
+    /// If there is no such axis.
     fn taps(&self, axis: usize) -> Result<TapTable>;
 
-    /// Samples that an output is made of along an axis, at most. A size that [`Op::output`] refuses counts as 1.
+    /// The largest number of samples that an output is made of along an axis. The number has no meaning for a
+    /// descriptor that [`Op::output`] refuses.
     fn taps_per_axis(&self, axis: usize) -> usize;
 
-    /// What an output takes that a table says lies outside.
+    /// The value of the outputs that a table marks as outside.
     #[doc(hidden)]
     fn extrapolation(&self) -> f32 {
         0.0
@@ -45,7 +47,7 @@ pub trait Separable: Op + std::fmt::Debug {
 /// The gradient of a [`Separable`] op with respect to its input: the transpose of the same tap tables.
 ///
 /// Tensors: `input`, the gradient of the forward output, of the forward output's shape; output, of the forward input's
-/// shape. Outputs that took the extrapolation value have no part in it.
+/// shape. Outputs that took the extrapolation value add nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SeparableGrad<T> {
     /// The op whose gradient it is.
@@ -74,27 +76,27 @@ impl<T: Separable> Op for SeparableGrad<T> {
 
     /// Scatters axis by axis over the whole image, where the shader gathers one output over all axes.
     fn define(&self, inputs: &[TensorView]) -> Result<Reference> {
-        let mut work = Work::new(&inputs[0]);
+        let mut work = PartialResample::new(&inputs[0]);
         for (axis, size) in self.output()?.shape.into_iter().enumerate().skip(2) {
             let table = self.forward.taps(axis - 2)?;
             let gathered = table.transpose(size)?;
             work.step(axis, size, &gathered, |from, shape, weigh| table.scatter(from, shape, axis, size, weigh))?;
         }
-        Ok(work.finish(false))
+        Ok(work.into_reference(false))
     }
 }
 
 /// The definition of a forward op: one axis after the other over the whole image, where the shader takes one output
 /// over all axes.
 pub(crate) fn forward<T: Separable>(op: &T, input: &TensorView) -> Result<Reference> {
-    let mut work = Work::new(input);
+    let mut work = PartialResample::new(input);
     let mut tables = Vec::new();
     for (axis, size) in op.output()?.shape.into_iter().enumerate().skip(2) {
         let table = op.taps(axis - 2)?;
         work.step(axis, size, &table, |from, shape, weigh| table.apply(from, shape, axis, weigh))?;
         tables.push(table);
     }
-    let mut reference = work.finish(op.is_copy());
+    let mut reference = work.into_reference(op.is_copy());
     for (axis, table) in tables.iter().enumerate() {
         for q in (0..table.len()).filter(|&q| table.is_outside(q)) {
             let value = f64::from(op.extrapolation());
@@ -105,7 +107,7 @@ pub(crate) fn forward<T: Separable>(op: &T, input: &TensorView) -> Result<Refere
     Ok(reference)
 }
 
-/// Products that a forward op sums: none for a copy, else as many for each output as the one with most has.
+/// Products that a forward op sums: 0 for a copy; otherwise, every output counts as many as the output with the most.
 pub(crate) fn multiply_adds<T: Separable>(op: &T) -> Result<u128> {
     let shape = op.output()?.shape;
     if op.is_copy() {
@@ -115,26 +117,28 @@ pub(crate) fn multiply_adds<T: Separable>(op: &T) -> Result<u128> {
     Ok(shape.iter().copied().chain(taps).fold(1u128, |n, factor| n.saturating_mul(factor as u128)))
 }
 
-/// An image on its way through the axes.
-struct Work {
+/// A tensor that is resampled axis by axis, and its error bound so far.
+struct PartialResample {
     values: Vec<f64>,
     magnitudes: Vec<f64>,
     shape: Vec<usize>,
+    /// The largest finite magnitude of the input.
     largest: f64,
+    /// The product of the gains of the tables so far.
     gain: f64,
     roundings: usize,
 }
 
-impl Work {
+impl PartialResample {
     fn new(input: &TensorView) -> Self {
         let values = input.widen();
         let smallest = smallest_normal(std::slice::from_ref(input));
-        let magnitudes: Vec<f64> = values.iter().map(|value| value.abs() * flush(*value, smallest)).collect();
+        let magnitudes: Vec<f64> = values.iter().map(|value| value.abs() * flush_factor(*value, smallest)).collect();
         let largest = magnitudes.iter().copied().filter(|size| size.is_finite()).fold(0.0, f64::max);
         Self { values, magnitudes, shape: input.shape().to_vec(), largest, gain: 1.0, roundings: 0 }
     }
 
-    /// Resamples one axis. `gathered` is the table of what each output sums.
+    /// Resamples one axis. `gathered` has the taps that each output sums.
     fn step(
         &mut self,
         axis: usize,
@@ -145,14 +149,15 @@ impl Work {
         self.values = resample(&self.values, &self.shape, |weight| weight)?;
         self.magnitudes = resample(&self.magnitudes, &self.shape, f64::abs)?;
         self.shape[axis] = size;
-        self.gain *= gathered.gain();
+        self.gain *= gathered.largest_weight_sum();
         // Each axis rounds its weight, a product and its sum.
         self.roundings += gathered.longest() + 2;
         Ok(())
     }
 
-    fn finish(mut self, is_copy: bool) -> Reference {
-        // The shader sums axis by axis: where a row's sum may overflow, a small weight that follows does not help.
+    fn into_reference(mut self, is_copy: bool) -> Reference {
+        // The shader sums axis by axis: once a sum over one axis may overflow, a small weight on a later axis does not
+        // help.
         if self.largest * self.gain > f64::from(f32::MAX) / 2.0 {
             self.magnitudes.fill(f64::INFINITY);
         }

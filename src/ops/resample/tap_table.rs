@@ -8,22 +8,22 @@ use crate::tensor::allocate::{reserve, zeros};
 pub struct Tap {
     /// The input index; it is inside the input.
     pub index: usize,
-    /// The sample's weight; not 0, as a sample of weight 0 takes no part.
+    /// The sample's weight; samples of weight 0 are left out.
     pub weight: f64,
 }
 
 /// For each output index of one axis, the samples that it is made of.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TapTable {
-    /// Where each output's entries begin, and the end of the last.
+    /// Where each output's taps begin in `entries`, then the end of the last output's.
     starts: Vec<usize>,
     entries: Vec<Tap>,
-    /// Whether an output takes the extrapolation value instead.
+    /// For each output, whether it takes the extrapolation value instead.
     outside: Vec<bool>,
 }
 
 impl TapTable {
-    /// A table without outputs, with room for as many of so many taps.
+    /// A table without outputs yet, with room for `outputs` of them with `taps` taps each.
     pub(crate) fn with_capacity(outputs: usize, taps: usize) -> Result<Self> {
         let mut starts = reserve("a tap table", outputs.saturating_add(1))?;
         starts.push(0);
@@ -31,19 +31,19 @@ impl TapTable {
         Ok(Self { starts, entries, outside: reserve("a tap table", outputs)? })
     }
 
-    /// The one sample of an axis that the problem lacks.
+    /// The table of an axis that the problem lacks: one output, a copy of one sample.
     pub(crate) fn unit() -> Self {
         Self { starts: vec![0, 1], entries: vec![Tap { index: 0, weight: 1.0 }], outside: vec![false] }
     }
 
-    /// Every sample as it is.
+    /// The table that copies each of `samples` samples.
     pub(crate) fn identity(samples: usize) -> Result<Self> {
         let mut table = Self::with_capacity(samples, 1)?;
         (0..samples).for_each(|index| table.push([Tap { index, weight: 1.0 }], false));
         Ok(table)
     }
 
-    /// Whether it leaves `samples` as they are.
+    /// Whether the table copies each of `samples` samples.
     pub(crate) fn is_identity(&self, samples: usize) -> bool {
         let kept = |q: usize| !self.outside[q] && matches!(*self.at(q), [Tap { index, weight: 1.0 }] if index == q);
         self.len() == samples && (0..samples).all(kept)
@@ -54,7 +54,8 @@ impl TapTable {
         self.outside.contains(&true)
     }
 
-    /// Adds the next output. A sample that follows itself, as at an edge that is repeated, becomes one tap.
+    /// Adds the next output. Taps of weight 0 are left out; successive taps of the same sample, as at a repeated edge,
+    /// become one.
     pub(crate) fn push(&mut self, taps: impl IntoIterator<Item = Tap>, outside: bool) {
         let first = self.entries.len();
         for tap in taps.into_iter().filter(|tap| tap.weight != 0.0) {
@@ -77,39 +78,39 @@ impl TapTable {
         self.outside.is_empty()
     }
 
-    /// The samples of output `q`.
+    /// The taps of output `q`, which must be below [`Self::len`].
     pub fn at(&self, q: usize) -> &[Tap] {
         &self.entries[self.starts[q]..self.starts[q + 1]]
     }
 
-    /// Where the entries of output `q` begin among all; that of the number of outputs is the end.
+    /// Where the taps of output `q` begin in [`Self::entries`]. For the number of outputs, it is the end.
     pub(crate) fn start(&self, q: usize) -> usize {
         self.starts[q]
     }
 
-    /// The entries of all outputs.
+    /// The taps of all outputs, one output after the other.
     pub(crate) fn entries(&self) -> &[Tap] {
         &self.entries
     }
 
-    /// Whether output `q` takes the extrapolation value instead.
+    /// Whether output `q` takes the extrapolation value instead; `q` must be below [`Self::len`].
     pub fn is_outside(&self, q: usize) -> bool {
         self.outside[q]
     }
 
-    /// Samples of the output that has most.
+    /// The largest number of taps of an output.
     pub(crate) fn longest(&self) -> usize {
         self.starts.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0)
     }
 
-    /// The largest Σ |weight| of an output, or 1.
-    pub(crate) fn gain(&self) -> f64 {
+    /// The largest Σ |weight| of an output, at least 1.
+    pub(crate) fn largest_weight_sum(&self) -> f64 {
         let sums = (0..self.len()).map(|q| self.at(q).iter().map(|tap| tap.weight.abs()).sum());
         sums.fold(1.0, f64::max)
     }
 
-    /// The table of the transpose: for each of `inputs` samples, the outputs that it takes part in. Outputs outside
-    /// take none.
+    /// The table of the transpose: for each of `inputs` samples, the outputs that it takes part in. Outputs that take
+    /// the extrapolation value are left out.
     pub(crate) fn transpose(&self, inputs: usize) -> Result<Self> {
         let inside = || (0..self.len()).filter(|&q| !self.outside[q]);
         let mut starts: Vec<usize> = zeros("a tap table", inputs + 1)?;
@@ -156,8 +157,8 @@ impl TapTable {
         Ok(to)
     }
 
-    /// The transpose applied by scattering: each sample along the axis is added to the inputs that made it. The axis
-    /// gets `inputs` samples.
+    /// The transpose applied by scattering: each output along the axis is added, weighted, to the inputs of its taps.
+    /// The axis gets `inputs` samples.
     pub(crate) fn scatter(
         &self,
         from: &[f64],

@@ -13,7 +13,8 @@ use crate::ops::reference::Reference;
 use crate::tensor::element::TensorView;
 use crate::tensor::operand::{Operand, Role, split_shape};
 
-/// Most samples of a window that repeats the edge, and so is not bounded by the input: a scale of about a millionth.
+/// Largest number of samples in a window that repeats the edge, which the input's size does not bound. A scale of about
+/// a millionth reaches it.
 const MAX_WINDOW: u128 = 1 << 22;
 
 /// Upsampling over `R` spatial axes to any size, up or down.
@@ -41,8 +42,8 @@ pub struct Upsample<const R: usize> {
     pub mode: UpsampleMode,
     /// Where an output sample lies in the input.
     pub coordinates: Coordinates<R>,
-    /// Output samples per input sample, where the caller gave that and the sizes only followed from it; otherwise
-    /// `output_size / input_size`. Finite, 2⁻³⁰ to 2³⁰.
+    /// Output samples per input sample on each axis, from 2⁻³⁰ to 2³⁰, if the sizes followed from scales that the
+    /// caller gave; `None` stands for `output_size / input_size`.
     pub scales: Option<[f64; R]>,
     /// What [`Coordinates::TfCropAndResize`] puts where the coordinate lies outside the input.
     pub extrapolation_value: f32,
@@ -77,7 +78,8 @@ impl<const R: usize> Default for Upsample<R> {
 }
 
 impl<const R: usize> Upsample<R> {
-    /// PyTorch's `nearest` for an `input` of shape (N, C, spatial...).
+    /// PyTorch's `nearest` for an `input` of shape (N, C, spatial...). Refuses another number of axes
+    /// ([`Error::Rank`]).
     pub fn from_shape(input: &[usize], output_size: [usize; R]) -> Result<Self> {
         let ([batch, channels], input_size) = split_shape("input", input)?;
         Ok(Self { batch, channels, input_size, output_size, ..Default::default() })
@@ -95,7 +97,7 @@ impl<const R: usize> Upsample<R> {
         SeparableGrad { forward: self.clone() }
     }
 
-    /// Samples that an output covers, as a fraction.
+    /// Input samples that an output of [`UpsampleMode::Area`] covers, as a numerator and a denominator.
     fn covers(&self, axis: usize) -> (usize, usize) {
         let (input, output) = (self.input_size[axis], self.output_size[axis]);
         match self.coordinates {
@@ -158,7 +160,8 @@ fn nearest(x: Ratio, rounding: Rounding, input: usize) -> Tap {
     Tap { index: clamp(index, input), weight: 1.0 }
 }
 
-/// The coordinate is clamped into the input first, as PyTorch does: the border is then that sample and nothing else.
+/// The coordinate is clamped into the input first, as PyTorch does: past the border, the result is the edge sample
+/// alone.
 fn linear(x: Ratio, input: usize) -> [Tap; 2] {
     let x = x.clamp(0, input as i128 - 1);
     let (low, t) = (x.floor(), x.fraction());
@@ -174,7 +177,7 @@ fn cubic(x: Ratio, a: f64, exclude_outside: bool, input: usize) -> [Tap; 4] {
         let kept: [f64; 4] =
             std::array::from_fn(|i| if (0..input as i128).contains(&indices[i]) { weights[i] } else { 0.0 });
         let total: f64 = kept.iter().sum();
-        // A coordinate so far out that no sample is left keeps the repeated edge.
+        // If the coordinate is so far out that no sample is left, the edge is repeated after all.
         if total != 0.0 {
             weights = kept.map(|weight| weight / total);
         }
@@ -213,7 +216,7 @@ impl<const R: usize> Op for Upsample<R> {
         if outside { text.word(format_args!("outside({})", self.extrapolation_value)).finish() } else { text.finish() }
     }
 
-    /// A copy counts none; else as many as the output with most samples has, for each.
+    /// 0 for a copy; otherwise, every output counts as many products as the output with the most samples.
     fn multiply_adds(&self) -> Result<u128> {
         separable::multiply_adds(self)
     }

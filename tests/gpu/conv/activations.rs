@@ -1,4 +1,5 @@
-//! Activations in the convolutions' own dispatch: with and without a bias, and only once where a sum is split.
+//! Activations in the epilogue of a convolution's own dispatch: with and without a bias, and applied once where a sum
+//! is split.
 
 use upconv::{Activation, Conv2d, ConvTranspose2d};
 
@@ -16,7 +17,7 @@ const EXACT: [Activation; 4] = [
 
 const TRANSCENDENTAL: [Activation; 2] = [Activation::Sigmoid, Activation::Tanh];
 
-/// Whether its values on integers are exact in f32, so that they compare with `==`.
+/// Whether the activation's values on integers are exact in f32, so that they are compared with `==`.
 fn is_exact(activation: Activation) -> bool {
     EXACT.contains(&activation)
 }

@@ -1,4 +1,4 @@
-//! Convolution: each row is there for the mistake that it catches.
+//! Convolution: each row has a geometry in which one kind of mistake would show.
 
 use upconv::{Conv2d, Padding};
 
@@ -27,8 +27,8 @@ const TWO_AXES: &[(&str, &str)] = &[
     ("an ordinary layer", "ic8_oc4_i9x9_k3x3_p1x1_b1"),
     ("seven channels to one", "ic7_oc1_i5x5_k3x3_s2x2"),
     ("pointwise", "n2_ic9_oc5_i4x7_b1"),
-    ("a sum in chunks", "n2_ic70_oc5_i4x3_k3x3_p1x1_b1"),
-    ("sums of groups in chunks", "ic140_oc6_i4x3_k3x3_s2x1_g2_b1"),
+    ("a split-K sum", "n2_ic70_oc5_i4x3_k3x3_p1x1_b1"),
+    ("split-K sums of groups", "ic140_oc6_i4x3_k3x3_s2x1_g2_b1"),
     ("an empty batch", "n0_ic2_oc3_i5x4_k3x3_b1"),
 ];
 
@@ -46,7 +46,7 @@ fn table<const R: usize>(rows: &'static [(&'static str, &'static str)]) -> impl 
     })
 }
 
-/// Every channel count from 1 to 9 on both sides.
+/// From 1 to 9 input channels, and from 9 to 1 output channels.
 fn channels() -> impl Iterator<Item = Row> {
     (1..=9).map(|count| {
         let text = format!("ic{count}_oc{}_i5x6_k3x2_s2x1_p1x0_b1", 10 - count);
@@ -56,10 +56,10 @@ fn channels() -> impl Iterator<Item = Row> {
     })
 }
 
-/// SAME and VALID, where the padding that they come to is odd.
+/// The padding rules: SAME_UPPER, SAME_LOWER and VALID.
 fn rules() -> impl Iterator<Item = Row> {
     [Padding::SameUpper, Padding::SameLower, Padding::Valid].into_iter().map(|padding| {
-        let fields = Fields::<2>::parse("ic2_oc3_i8x7_k4x3_s3x2_d1x2");
+        let fields = Fields::<2>::parse("ic2_oc3_i10x8_k4x3_s3x2_d1x2");
         let conv = Conv2d { padding, ..fields.conv() };
         Row::new(format!("2d {padding:?}"), async move |gpu| check(gpu, &conv, "rules").await)
     })

@@ -1,4 +1,4 @@
-//! Transposed convolution: each row is there for the mistake that it catches.
+//! Transposed convolution: each row has a geometry in which one kind of mistake would show.
 
 use crate::Row;
 use crate::harness::check;
@@ -34,9 +34,9 @@ const TWO_AXES: &[(&str, &str)] = &[
     ("an ordinary layer", "ic8_oc4_i8x8_k4x4_s2x2_p1x1_b1"),
     ("seven channels to one", "ic7_oc1_i5x5_k3x3_s2x2"),
     ("one channel to nine", "ic1_oc9_i5x4_k3x3_s1x2"),
-    ("a sum in chunks", "n2_ic140_oc5_i3x4_k4x4_s2x2_p1x1_b1"),
-    ("sums of groups in chunks", "ic280_oc4_i3x2_k4x3_s2x1_g2_b1"),
-    ("a window that meets no sample", "ic1_oc1_i2x2_k1x1_s9x9_op8x8_b1"),
+    ("a split-K sum", "n2_ic140_oc5_i3x4_k4x4_s2x2_p1x1_b1"),
+    ("split-K sums of groups", "ic280_oc4_i3x2_k4x3_s2x1_g2_b1"),
+    ("outputs that no sample reaches", "ic1_oc1_i2x2_k1x1_s9x9_op8x8_b1"),
     ("an empty batch", "n0_ic2_oc3_i5x4_k3x3_b1"),
 ];
 
@@ -54,7 +54,7 @@ fn table<const R: usize>(rows: &'static [(&'static str, &'static str)]) -> impl 
     })
 }
 
-/// Every channel count from 1 to 9 on both sides.
+/// From 1 to 9 input channels, and from 9 to 1 output channels.
 fn channels() -> impl Iterator<Item = Row> {
     (1..=9).map(|count| {
         let text = format!("ic{count}_oc{}_i3x4_k3x2_s2x1_p1x0_b1", 10 - count);

@@ -13,7 +13,7 @@ const ONE_AXIS: &[(&str, &str)] = &[
     ("negative padding crops", "ic2_oc2_i9_k3_p-2:-1"),
     ("dilation larger than the input", "ic1_oc2_i3_k2_d5_p4"),
     ("an empty batch", "n0_ic2_oc3_i5_k3"),
-    ("a sum in chunks", "ic1_oc1_i5000_k9_s2_p4"),
+    ("a split-K sum", "ic1_oc1_i5000_k9_s2_p4"),
 ];
 
 const TWO_AXES: &[(&str, &str)] = &[
@@ -22,7 +22,7 @@ const TWO_AXES: &[(&str, &str)] = &[
     ("depthwise", "n2_ic5_oc5_i6x9_k4x3_s2x1_p1x1_g5"),
     ("depthwise with a multiplier", "ic3_oc12_i7x5_k3x3_s2x2_p1x1_g3"),
     ("asymmetric padding", "ic3_oc2_i6x5_k4x5_s2x3_p0:2x3:1"),
-    ("chunks that end in a row", "n3_ic2_oc3_i19x23_k3x3_p1x1"),
+    ("slices that end within a row", "n3_ic2_oc3_i19x23_k3x3_p1x1"),
     ("pointwise", "n2_ic9_oc5_i4x7"),
     ("several tiles of a product", "ic9_oc70_i5x6_k3x3_p1x1"),
     ("several tiles of a product in groups", "n2_ic18_oc76_i6x5_k3x3_s2x1_p1x1_g2"),
@@ -32,10 +32,10 @@ const TWO_AXES: &[(&str, &str)] = &[
 const THREE_AXES: &[(&str, &str)] = &[
     ("every number different", "n2_ic4_oc6_i5x6x9_k2x3x1_s2x1x3_p1x2x0_d1x2x1_g2"),
     ("depthwise", "ic3_oc3_i4x5x6_k2x2x3_s2x3x1_p1x0x1_g3"),
-    ("chunks over slices", "n2_ic1_oc2_i7x9x8_k2x2x2_s1x2x1"),
+    ("slices over several planes", "n2_ic1_oc2_i7x9x8_k2x2x2_s1x2x1"),
 ];
 
-/// Of the convolution and of the transposed convolution of this text.
+/// Checks both gradients of the convolution and of the transposed convolution that the text describes.
 async fn both<const R: usize>(gpu: &upconv::Gpu, text: &str) -> Outcome {
     let message = |error: upconv::Error| error.to_string();
     let fields = || Fields::<R>::parse(text);

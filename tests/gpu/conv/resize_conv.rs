@@ -8,7 +8,7 @@ use crate::Row;
 use crate::harness::{check, check_reals};
 use crate::problems::Fields;
 
-/// The convolution of this text on an image upsampled to its input's size.
+/// The convolution that the text describes, on an image of `input_size` upsampled to the convolution's input size.
 fn layer<const R: usize>(text: &str, input_size: [usize; R], mode: PytorchInterpolate) -> Result<ResizeConv<R>, Error> {
     let conv = Fields::<R>::parse(text).conv();
     let base = Upsample {
@@ -26,7 +26,7 @@ fn rows_of<const R: usize>(name: &str, text: &'static str, input_size: [usize; R
         Row::new(format!("{R}d {name}, {mode:?} [{text}]"), async move |gpu| {
             let op = layer(text, input_size, mode).map_err(|error| error.to_string())?;
             match mode {
-                // Copies: sums of integers stay exact.
+                // Nearest copies samples, so that sums of integers stay exact.
                 PytorchInterpolate::Nearest => check(gpu, &op, text).await,
                 _ => check_reals(gpu, &op, text).await,
             }

@@ -33,7 +33,7 @@ async fn averages<const R: usize>(gpu: &Gpu, pool: &AvgPool<R>) -> Outcome {
     Ok(())
 }
 
-/// The numbers of a max pooling are exact, and so are those of its gradient: a window's is added to few others.
+/// Results of a max pooling are exact, and so is its gradient, which adds the integers of a few windows.
 async fn maxima<const R: usize>(gpu: &Gpu, pool: &MaxPool<R>) -> Outcome {
     check(gpu, pool, "maximum").await.map_err(|error| format!("without indices: {error}"))?;
     for convention in CONVENTIONS {
@@ -41,12 +41,12 @@ async fn maxima<const R: usize>(gpu: &Gpu, pool: &MaxPool<R>) -> Outcome {
         let pool = MaxPool { indices: Some(convention), ..pool.clone() };
         check(gpu, &pool, "maximum").await.map_err(named("forward"))?;
         let grad = pool.grad_input();
-        check_made(gpu, &grad, &|data, _| gradients(&pool, data)).await.map_err(named("gradient"))?;
+        check_made(gpu, &grad, &|data, _| gradient_and_indices(&pool, data)).await.map_err(named("gradient"))?;
         let unpool = pool.unpool().map_err(text)?;
-        check_made(gpu, &unpool, &|data, _| gradients(&pool, data)).await.map_err(named("unpooling"))?;
+        check_made(gpu, &unpool, &|data, _| gradient_and_indices(&pool, data)).await.map_err(named("unpooling"))?;
         let back = unpool.grad_input();
         let make = |data, _: FloatType| {
-            let indices = gradients(&pool, data)?.swap_remove(1);
+            let indices = gradient_and_indices(&pool, data)?.swap_remove(1);
             let shape = unpool.output().map_err(text)?.shape;
             Ok(vec![Tensor::F32(Random::new("back").tensor(&shape, Data::Integers)), indices])
         };
@@ -56,7 +56,7 @@ async fn maxima<const R: usize>(gpu: &Gpu, pool: &MaxPool<R>) -> Outcome {
 }
 
 /// A tensor of the pooling's output shape, and the indices of a real pooling.
-fn gradients<const R: usize>(pool: &MaxPool<R>, _: Data) -> Result<Vec<Tensor>, String> {
+fn gradient_and_indices<const R: usize>(pool: &MaxPool<R>, _: Data) -> Result<Vec<Tensor>, String> {
     let mut random = Random::new("gradients");
     let input = random.tensor(&pool.inputs().map_err(text)?[0].shape, Data::Integers);
     let indices = pool.reference_integers(&[input.view()]).map_err(text)?.swap_remove(0);
@@ -64,9 +64,9 @@ fn gradients<const R: usize>(pool: &MaxPool<R>, _: Data) -> Result<Vec<Tensor>, 
     Ok(vec![Tensor::F32(gradient), Tensor::I32(indices)])
 }
 
-/// Numbers, and indices of which many repeat, lie outside, or are whatever an i32 may hold.
-fn wild(numbers: &[usize], indices: &[usize], most: u64) -> Vec<Tensor> {
-    let mut random = Random::new("wild");
+/// Random integers as floats, and indices: many repeat, some lie outside the plane or are the extremes of an i32.
+fn random_indices(numbers: &[usize], indices: &[usize], most: u64) -> Vec<Tensor> {
+    let mut random = Random::new("random indices");
     let numbers = random.tensor(numbers, Data::Integers);
     let indices = ArrayD::from_shape_simple_fn(IxDyn(indices), || match random.next() % 12 {
         0 => i32::MIN,
@@ -77,8 +77,8 @@ fn wild(numbers: &[usize], indices: &[usize], most: u64) -> Vec<Tensor> {
     vec![Tensor::F32(numbers), Tensor::I32(indices)]
 }
 
-/// Nothing outside is written, and every index outside is counted; the gradient reads none of them.
-async fn wild_indices(gpu: &Gpu) -> Outcome {
+/// An index outside its plane writes nothing and is counted; the gradient reads nothing for it.
+async fn indices_out_of_order(gpu: &Gpu) -> Outcome {
     let flat = MaxUnpool { batch: 2, channels: 3, input_size: [1, 4, 5], output_size: [1, 5, 6], ..Default::default() };
     let deep = MaxUnpool { input_size: [2, 3, 4], output_size: [3, 2, 5], ..flat.clone() };
     for indices in CONVENTIONS {
@@ -89,9 +89,9 @@ async fn wild_indices(gpu: &Gpu) -> Outcome {
             let named = |error| format!("{unpool:?}: {error}");
             let [small, large] = [unpool.inputs(), unpool.outputs()].map(|of| of.map(|of| of[0].shape.clone()));
             let (small, large) = (small.map_err(text)?, large.map_err(text)?);
-            check_made(gpu, &unpool, &|_, _| Ok(wild(&small, &small, 250))).await.map_err(named)?;
+            check_made(gpu, &unpool, &|_, _| Ok(random_indices(&small, &small, 250))).await.map_err(named)?;
             let grad = unpool.grad_input();
-            check_made(gpu, &grad, &|_, _| Ok(wild(&large, &small, 250))).await.map_err(named)?;
+            check_made(gpu, &grad, &|_, _| Ok(random_indices(&large, &small, 250))).await.map_err(named)?;
         }
     }
     Ok(())
@@ -110,8 +110,8 @@ async fn indices_of_other_windows(gpu: &Gpu) -> Outcome {
         ..Default::default()
     };
     let shape = pool.output().map_err(text)?.shape;
-    check_made(gpu, &pool.grad_input(), &|_, _| Ok(wild(&shape, &shape, 72))).await?;
-    // Every window claims the same sample; few hold it.
+    check_made(gpu, &pool.grad_input(), &|_, _| Ok(random_indices(&shape, &shape, 72))).await?;
+    // Every window has the index of the same sample, which only a few windows hold.
     for claimed in [0, 27, 35, 44, 71] {
         let gradient = Tensor::F32(Random::new("claimed").tensor(&shape, Data::Integers));
         let indices = Tensor::I32(ArrayD::from_elem(IxDyn(&shape), claimed));
@@ -124,8 +124,8 @@ async fn indices_of_other_windows(gpu: &Gpu) -> Outcome {
 async fn planes_past_a_binding(gpu: &Gpu) -> Outcome {
     let unpool = MaxUnpool2d { input_size: [40, 50], output_size: [80, 70], ..Default::default() };
     let (small, large) = ([1, 1, 40, 50], [1, 1, 80, 70]);
-    split_planes(gpu, &unpool, &wild(&small, &small, 5600)).await?;
-    split_planes(gpu, &unpool.grad_input(), &wild(&large, &small, 5600)).await
+    split_planes(gpu, &unpool, &random_indices(&small, &small, 5600)).await?;
+    split_planes(gpu, &unpool.grad_input(), &random_indices(&large, &small, 5600)).await
 }
 
 async fn split_planes<O: GpuOp>(gpu: &Gpu, op: &O, inputs: &[Tensor]) -> Outcome {
@@ -138,8 +138,8 @@ async fn split_planes<O: GpuOp>(gpu: &Gpu, op: &O, inputs: &[Tensor]) -> Outcome
     compare_all(op, inputs, &run_all(gpu, op, &plan, &options, inputs).await?, Data::Integers)
 }
 
-/// A NaN wins and comes through as it is, and so does a subnormal; the first of equal ones wins, whatever its zero's
-/// sign.
+/// A NaN wins and keeps its bits, and a subnormal maximum keeps its own; of equal maxima, 0 and -0 among them, the
+/// first wins.
 async fn special_values(gpu: &Gpu) -> Outcome {
     let tiny = f32::from_bits(3);
     let samples = [1.0, f32::NAN, f32::INFINITY, f32::NAN, tiny, 0.0, -tiny, 0.0, -0.0, 0.0, -3.0, -4.0];
@@ -154,7 +154,7 @@ async fn special_values(gpu: &Gpu) -> Outcome {
     if bits == expected && chosen == [1, 4, 8] { Ok(()) } else { Err(format!("{values} {indices}")) }
 }
 
-/// The host makes an error of an index out of range.
+/// `Gpu` turns an index out of range into an error.
 async fn out_of_range(gpu: &Gpu) -> Outcome {
     let unpool = MaxUnpool::<1> { input_size: [3], output_size: [4], ..Default::default() };
     let input = ArrayD::from_elem(IxDyn(&[1, 1, 3]), 2.0f32);
@@ -209,7 +209,7 @@ pub fn rows() -> Vec<Row> {
         maxima(gpu, &MaxPool2d { batch: 0, ..maximum.clone() }).await
     }));
     rows.push(Row::new("NaN, subnormals and zeros", special_values));
-    rows.push(Row::new("wild indices", wild_indices));
+    rows.push(Row::new("indices in any order, some outside", indices_out_of_order));
     rows.push(Row::new("indices of other windows", indices_of_other_windows));
     rows.push(Row::new("planes past a binding", planes_past_a_binding));
     rows.push(Row::new("an index out of range is an error", out_of_range));

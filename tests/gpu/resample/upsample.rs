@@ -48,7 +48,7 @@ fn coordinates<const R: usize>() -> [Coordinates<R>; 8] {
     ]
 }
 
-/// All modes with one coordinate convention on one pair of sizes.
+/// On one pair of sizes, a row for each coordinate convention, which checks every mode.
 fn every_mode<const R: usize>(base: Upsample<R>) -> impl Iterator<Item = Row> {
     coordinates::<R>().into_iter().map(move |coordinates| {
         let base = Upsample { coordinates, extrapolation_value: -7.5, ..base.clone() };
@@ -95,7 +95,7 @@ pub fn rows() -> Vec<Row> {
         }
         Ok(())
     }));
-    // A thread has several channels, of which the last block may lack some.
+    // A thread computes several channels; the last block may have fewer.
     for channels in [5, 13] {
         rows.push(Row::new(format!("2d {channels} channels"), async move |gpu| {
             let up = Upsample2d { batch: 2, channels, input_size: [5, 4], output_size: [9, 7], ..Default::default() };

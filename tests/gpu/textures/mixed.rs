@@ -1,5 +1,5 @@
-//! Plans with a texture at one end and a tensor at the other, and textures whose texels are not a tensor's numbers as
-//! they are: other orders of channels, scales and offsets, more or fewer components than channels.
+//! Plans with a texture at one end and a tensor at the other, and textures whose texels are converted: other orders of
+//! channels, scales and offsets, more or fewer components than channels.
 
 use ndarray::{Array4, ArrayD};
 use upconv::gpu::{Bindings, GpuOp, PixelFormat, Resource, Shape};
@@ -15,15 +15,15 @@ use crate::harness::{Data, Outcome, Random, submit};
 use crate::problems::Fields;
 use crate::tensors::{filled, laid_out, storage};
 use crate::textures::texels::{Canvas, Kind, kind};
-use crate::textures::textures::{POWER, allowed, destination, planned, text, upsample, written_texels};
+use crate::textures::textures::{SRGB_ERROR, allowed, destination, planned, text, upsample, written_texels};
 
-/// Where an input lies, and what it stands for.
+/// The input that is bound to a plan.
 enum Input {
     Texture(Canvas),
     Buffer(wgpu::Buffer),
 }
 
-/// The input of an op on a device, and the numbers that the op is given.
+/// Makes an op's input on a device, and the tensor that the op reads from it.
 async fn input(gpu: &Gpu, shape: &[usize], options: &PlanOptions) -> (Input, ArrayD<f32>) {
     let mut random = Random::new(&format!("{shape:?}"));
     let Some(pixels) = options.input_texture else {
@@ -81,8 +81,9 @@ async fn write_and_compare<O: GpuOp>(
     reference: &Reference,
 ) -> Outcome {
     let shape = op.output().map_err(text)?.shape;
-    // A rounding that the conversion adds to each number.
-    let decoding = if options.input_texture.is_some_and(|pixels| pixels.shader_decodes_srgb()) { POWER } else { 3e-7 };
+    // The relative error that converting the input adds to each number.
+    let decoding =
+        if options.input_texture.is_some_and(|pixels| pixels.shader_decodes_srgb()) { SRGB_ERROR } else { 3e-7 };
     let Some(pixels) = options.output_texture else {
         let bytes = plan.operand_bytes().into_iter().find(|(role, _)| *role == Role::Output);
         let bytes = bytes.and_then(|(_, bytes)| bytes).ok_or("no bytes for the output")?;
@@ -125,7 +126,8 @@ async fn write_and_compare<O: GpuOp>(
     Ok(())
 }
 
-/// From a picture of bytes, blue first, 0 to 255 about a mean, to a tensor of more channels than a texel has.
+/// From an 8-bit texture, with blue first and a scale and an offset for each channel, to a tensor of more channels than
+/// a texel has.
 async fn to_tensor(gpu: &Gpu) -> Outcome {
     let input = PixelFormat::from(Rgba8Unorm).with_channels([2, 1, 0, 3]);
     let input = input.with_scale([255.0, 127.5, 1.0 / 0.229, 1.0], [-128.0, 0.0, -0.485 / 0.229, 0.0]);
@@ -135,24 +137,24 @@ async fn to_tensor(gpu: &Gpu) -> Outcome {
     check(gpu, &upsample(1, UpsampleMode::Linear), &srgb).await
 }
 
-/// From a tensor to a picture: the order of channels, the scale, and the encoding last; alpha where no channel is.
+/// From a tensor to a texture: channels are reordered, scaled, and encoded last; alpha without a channel is 1.
 async fn to_texture(gpu: &Gpu) -> Outcome {
     let output = PixelFormat::srgb(Rgba8Unorm).with_channels([2, 0, 1, 3]);
     let output = output.with_scale([0.5, -0.25, 0.125, 1.0], [0.5, 0.25, 0.0, 0.0]);
     let options = PlanOptions { output_texture: Some(output), ..Default::default() };
     check(gpu, &Fields::<2>::parse("ic20_oc3_i7x6_k4x4_s2x2_p1x1_b1").conv_transpose(), &options).await?;
-    // Alpha alone.
+    // One channel, which goes to alpha.
     let alpha = PixelFormat::from(Rgba16Float).with_channels([3, 0, 1, 2]);
     let options = PlanOptions { output_texture: Some(alpha), ..Default::default() };
     check(gpu, &upsample(1, UpsampleMode::Linear), &options).await
 }
 
-/// Ops that have no shader from texel to texel.
+/// Ops without a shader that reads and writes textures.
 async fn any_op(gpu: &Gpu) -> Outcome {
     let options = PlanOptions::textures(Rgba8UnormSrgb, Rgba8UnormSrgb);
     let base = AvgPool2d { channels: 4, input_size: [9, 8], ..Default::default() };
     let average = AvgPool2d { kernel_size: [3, 2], stride: [2, 2], ..base };
-    // What the device decodes has an error of its own: only formats that the shader decodes are compared.
+    // Decoding by the device has an unknown error, so the input has a format that the shader decodes.
     let decoded = PlanOptions { input_texture: Some(PixelFormat::srgb(Rgba8Unorm)), ..options };
     check(gpu, &average, &decoded).await?;
     let largest =
@@ -162,7 +164,8 @@ async fn any_op(gpu: &Gpu) -> Outcome {
     check(gpu, &shuffle, &PlanOptions::textures(Rgba8Unorm, R32Float)).await
 }
 
-/// Tensors between stored as f16, where the device has it: the same picture to f16's precision.
+/// From texture to texture through tensors stored as f16, where the device has it: the picture is right to f16's
+/// precision.
 async fn halves(gpu: &Gpu) -> Outcome {
     if !gpu.device().features().contains(Features::SHADER_F16) {
         return Ok(());
@@ -187,7 +190,7 @@ async fn halves(gpu: &Gpu) -> Outcome {
     Ok(())
 }
 
-/// A picture that small bindings and short rows of workgroups split gives the same bits, row by row and texel by texel.
+/// A picture that small bindings or few workgroups per dispatch split into several dispatches has the same bits.
 async fn split(gpu: &Gpu) -> Outcome {
     let conv = Fields::<2>::parse("ic3_oc3_i40x30_k3x3_p1x1").conv();
     let pixels = PixelFormat::from(Rgba8Unorm).with_channels([2, 1, 0, 3]);

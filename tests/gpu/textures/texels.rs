@@ -8,15 +8,15 @@ use wgpu::TextureFormat::{self, *};
 
 use crate::tensors::storage;
 
-/// What lies in the levels and layers that are not in use.
+/// Every byte of the levels and layers that are not in use.
 const POISON: u8 = 0x5a;
 
 /// How a format stores a channel.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
-    /// Codes of so many bits, 0 to 1.
+    /// Integers of so many bits, which stand for 0 to 1.
     Unorm(u32),
-    /// Codes of so many bits, -1 to 1.
+    /// Integers of so many bits, which stand for -1 to 1.
     Snorm(u32),
     F16,
     F32,
@@ -35,7 +35,7 @@ pub fn kind(format: TextureFormat) -> Kind {
 }
 
 impl Kind {
-    /// Codes above that of 0.
+    /// The integer that stands for 1; `None` for floats.
     pub fn levels(self) -> Option<f64> {
         match self {
             Self::Unorm(bits) => Some(f64::from((1u32 << bits) - 1)),
@@ -76,13 +76,13 @@ impl Kind {
     }
 }
 
-/// A texture in whose second level of its second layer a picture lies.
+/// A texture with a picture in the second mip level of its last layer.
 pub struct Canvas {
     pub texture: wgpu::Texture,
     pub format: PixelFormat,
     /// Width and height of the picture.
     pub size: [usize; 2],
-    /// Through OpenGL no layer of several can be read.
+    /// Two layers, or one where a shader reads the texture through OpenGL, which cannot read one of several layers.
     layers: u32,
 }
 
@@ -136,36 +136,36 @@ impl Canvas {
         );
     }
 
-    /// Fills the picture, and gives the amounts that it holds: rows of texels of four.
+    /// Fills the picture, and returns the linear values of its texels, row by row, with four channels each.
     pub fn fill(&self, gpu: &Gpu, mut number: impl FnMut() -> f64) -> Vec<[f64; 4]> {
         let (kind, format) = (kind(self.format.format), self.format.format);
         let mut bytes = Vec::new();
         let texel = |_| {
-            // What a format lacks is read as 0, and alpha as 1.
-            let mut amounts = [0.0, 0.0, 0.0, 1.0];
+            // A channel that the format lacks is read as 0, and alpha as 1.
+            let mut linear_values = [0.0, 0.0, 0.0, 1.0];
             let mut stored = vec![Vec::new(); format.components().into()];
             for (channel, slot) in stored.iter_mut().enumerate() {
                 let (code, bytes) = kind.store(number());
                 let encoding = if channel < 3 { self.format.encoding } else { ColorEncoding::Linear };
-                (amounts[channel], *slot) = (encoding.decode(code), bytes);
+                (linear_values[channel], *slot) = (encoding.decode(code), bytes);
             }
             self.reorder(&mut stored);
             bytes.extend(stored.concat());
-            amounts
+            linear_values
         };
-        let amounts = (0..self.size[0] * self.size[1]).map(texel).collect();
+        let linear_values = (0..self.size[0] * self.size[1]).map(texel).collect();
         self.write(gpu, 1, self.layers - 1, &bytes);
-        amounts
+        linear_values
     }
 
-    /// From red first to blue first, and back.
+    /// Exchanges red and blue in a format that stores blue first.
     fn reorder<T>(&self, channels: &mut [T]) {
         if matches!(self.format.format, Bgra8Unorm | Bgra8UnormSrgb) {
             channels.swap(0, 2);
         }
     }
 
-    /// The codes of the picture, or what is wrong beside it.
+    /// The stored values of the picture's texels, or an error if another level or layer was written.
     pub async fn read(&self, gpu: &Gpu) -> Result<Vec<Vec<f64>>, String> {
         for (level, layer) in [(0, 0), (0, 1), (1, 0)].into_iter().take(2 * self.layers as usize - 1) {
             if self.bytes(gpu, level, layer).await?.iter().any(|byte| *byte != POISON) {
@@ -175,7 +175,7 @@ impl Canvas {
         self.texels(gpu, 1, self.layers - 1).await
     }
 
-    /// The codes of a level of a layer.
+    /// The stored values of the texels in one level of one layer.
     pub async fn texels(&self, gpu: &Gpu, level: u32, layer: u32) -> Result<Vec<Vec<f64>>, String> {
         let kind = kind(self.format.format);
         let texel = |bytes: &[u8]| {

@@ -12,14 +12,14 @@ use crate::harness::Outcome;
 use crate::harness::submit;
 use crate::tensors::storage;
 use crate::textures::texels::Canvas;
-use crate::textures::textures::{ends, text, upsample};
+use crate::textures::textures::{input_and_output, text, upsample};
 
 async fn refusals(gpu: &Gpu) -> Outcome {
     let plan = |op: &Upsample2d, input: TextureFormat, output: TextureFormat| {
         gpu.planner().plan_with(op, &PlanOptions::textures(input, output)).map(|plan| plan.recipe().to_string())
     };
     let op = upsample(4, UpsampleMode::Linear);
-    let mistake = |operand, error| Err(Error::Texture { operand, error });
+    let texture_error = |operand, error| Err(Error::Texture { operand, error });
     let name = |format: TextureFormat| format!("{format:?}");
     let unusable = |format, what| TextureError::Unusable { format: name(format), what };
     let few = TextureError::Channels { channels: 4, format: name(R32Float), available: 1 };
@@ -27,7 +27,7 @@ async fn refusals(gpu: &Gpu) -> Outcome {
     let wide = Upsample2d { output_size: [5, largest as usize + 1], ..op.clone() };
     let what = "a texture's side (max_texture_dimension_2d)";
     let too_wide = Error::TooLarge { what, value: u128::from(largest) + 1, limit: largest.into() };
-    let amounts = |input, output| {
+    let plan_as_linear = |input, output| {
         let [input, output] = [input, output].map(|format: TextureFormat| {
             let mut pixels = PixelFormat::from(format);
             pixels.encoding = ColorEncoding::Linear;
@@ -37,17 +37,23 @@ async fn refusals(gpu: &Gpu) -> Outcome {
     };
     let cases = [
         (plan(&op, Rgba8Unorm, Rgba8Unorm), Ok("resample_texture wg64 texels".into())),
-        (plan(&op, Rgba8Uint, Rgba8Unorm), mistake("input", unusable(Rgba8Uint, "read as floats"))),
-        (plan(&op, Depth32Float, Rgba8Unorm), mistake("input", unusable(Depth32Float, "read as floats"))),
+        (plan(&op, Rgba8Uint, Rgba8Unorm), texture_error("input", unusable(Rgba8Uint, "read as floats"))),
+        (plan(&op, Depth32Float, Rgba8Unorm), texture_error("input", unusable(Depth32Float, "read as floats"))),
         (
             plan(&op, Rgba8Unorm, Rgba8Uint),
-            mistake("output", unusable(Rgba8Uint, "written as a storage texture of floats")),
+            texture_error("output", unusable(Rgba8Uint, "written as a storage texture of floats")),
         ),
-        (plan(&op, R32Float, Rgba8Unorm), mistake("input", few.clone())),
-        (plan(&op, Rgba8Unorm, R32Float), mistake("output", few)),
+        (plan(&op, R32Float, Rgba8Unorm), texture_error("input", few.clone())),
+        (plan(&op, Rgba8Unorm, R32Float), texture_error("output", few)),
         (plan(&wide, Rgba8Unorm, Rgba8Unorm), Err(too_wide)),
-        (amounts(Rgba8UnormSrgb, Rgba8Unorm), mistake("input", unusable(Rgba8UnormSrgb, "taken for linear"))),
-        (amounts(Rgba8Unorm, Rgba8UnormSrgb), mistake("output", unusable(Rgba8UnormSrgb, "taken for linear"))),
+        (
+            plan_as_linear(Rgba8UnormSrgb, Rgba8Unorm),
+            texture_error("input", unusable(Rgba8UnormSrgb, "taken for linear")),
+        ),
+        (
+            plan_as_linear(Rgba8Unorm, Rgba8UnormSrgb),
+            texture_error("output", unusable(Rgba8UnormSrgb, "taken for linear")),
+        ),
     ];
     for (actual, expected) in cases {
         if actual != expected {
@@ -77,30 +83,33 @@ async fn bindings(gpu: &Gpu) -> Outcome {
     let other = Canvas::new(gpu, Rgba16Float.into(), [4, 4], usage);
     let weight = storage(gpu, 64);
     let bind = |input: TextureLevel<'_>, output: TextureLevel<'_>| {
-        plan.bind(&ends(input, output).weight(weight.slice(..))).map(|_| ())
+        plan.bind(&input_and_output(input, output).weight(weight.slice(..))).map(|_| ())
     };
     let (x, y) = (read.picture(), written.picture());
-    let mistake = |operand, error| Err(Error::Texture { operand, error });
+    let texture_error = |operand, error| Err(Error::Texture { operand, error });
     let [expected, actual] = ["Rgba8Unorm", "Rgba16Float"].map(String::from);
     let part = |what, number, count| TextureError::Part { what, number, count };
     let cases = [
         (bind(x, y), Ok(())),
         (bind(y, y), Err(Error::SameTexture { level: 1, layer: y.array_layer })),
         (bind(y, x), Err(Error::MissingUsage { operand: "output", usage: "STORAGE_BINDING" })),
-        (bind(x, other.picture()), mistake("output", TextureError::Format { expected, actual })),
-        (bind(TextureLevel { mip_level: 2, ..x }, y), mistake("input", part("mip level", 2, 2))),
-        (bind(x, TextureLevel { array_layer: 7, ..y }), mistake("output", part("array layer", 7, y.array_layer + 1))),
-        (plan.bind(&ends(x, y)).map(|_| ()), Err(Error::NotBound { op: "conv", operand: "weight" })),
+        (bind(x, other.picture()), texture_error("output", TextureError::Format { expected, actual })),
+        (bind(TextureLevel { mip_level: 2, ..x }, y), texture_error("input", part("mip level", 2, 2))),
         (
-            plan.bind(&ends(weight.slice(..), y).weight(weight.slice(..))).map(|_| ()),
+            bind(x, TextureLevel { array_layer: 7, ..y }),
+            texture_error("output", part("array layer", 7, y.array_layer + 1)),
+        ),
+        (plan.bind(&input_and_output(x, y)).map(|_| ()), Err(Error::NotBound { op: "conv", operand: "weight" })),
+        (
+            plan.bind(&input_and_output(weight.slice(..), y).weight(weight.slice(..))).map(|_| ()),
             Err(Error::ResourceKind { operand: "input", expected: "texture" }),
         ),
         (
-            plan.bind(&ends(x, y).weight(weight.slice(..)).bias(weight.slice(..))).map(|_| ()),
+            plan.bind(&input_and_output(x, y).weight(weight.slice(..)).bias(weight.slice(..))).map(|_| ()),
             Err(Error::UnknownOperand { op: "conv", operand: "bias" }),
         ),
         (
-            plan.bind(&ends(x, y).weight(weight.slice(..32))).map(|_| ()),
+            plan.bind(&input_and_output(x, y).weight(weight.slice(..32))).map(|_| ()),
             Err(Error::BufferTooSmall { operand: "weight", needed: 64, available: 32 }),
         ),
     ];
@@ -112,7 +121,8 @@ async fn bindings(gpu: &Gpu) -> Outcome {
     Ok(())
 }
 
-/// What was written as sRGB's codes is sampled as light through a view of the twin format. OpenGL has no such views.
+/// A texture that was written with sRGB-encoded values can be viewed in the sRGB format, to be sampled as linear
+/// values. OpenGL has no such views.
 async fn srgb_views(gpu: &Gpu) -> Outcome {
     if gpu.info().backend == wgpu::Backend::Gl {
         return Ok(());
@@ -133,7 +143,7 @@ async fn srgb_views(gpu: &Gpu) -> Outcome {
     });
     let plan = gpu.planner().plan_with(&op, &PlanOptions::textures(Rgba8UnormSrgb, Rgba8UnormSrgb)).map_err(text)?;
     let scope = gpu.device().push_error_scope(wgpu::ErrorFilter::Validation);
-    submit(gpu, &plan.bind(&ends(canvas.picture(), &target)).map_err(text)?);
+    submit(gpu, &plan.bind(&input_and_output(canvas.picture(), &target)).map_err(text)?);
     target.create_view(&wgpu::TextureViewDescriptor {
         format: Some(Rgba8UnormSrgb),
         usage: Some(TextureUsages::TEXTURE_BINDING),

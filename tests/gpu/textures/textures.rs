@@ -1,4 +1,5 @@
-//! From texture to texture: every format, with and without sRGB, against the reference within half a code value.
+//! Plans from texture to texture, in many formats, with and without sRGB, against the reference within half a code
+//! value.
 
 use ndarray::{Array4, ArrayD};
 use upconv::gpu::{Bindings, GpuOp, PixelFormat, Resource, TextureLevel};
@@ -15,9 +16,8 @@ use crate::problems::Fields;
 use crate::tensors::laid_out;
 use crate::textures::texels::{Canvas, Kind, kind};
 
-/// What an amount may be off by that a device or a shader decoded from a code of sRGB, or encoded to one: powers have
-/// errors of their own.
-pub const POWER: f64 = 2e-5;
+/// Relative error that a device or a shader may make when it decodes or encodes sRGB, as `pow` is not exact.
+pub const SRGB_ERROR: f64 = 2e-5;
 
 pub fn text(error: Error) -> String {
     error.to_string()
@@ -41,12 +41,13 @@ async fn check<O: GpuOp>(gpu: &Gpu, op: &O, input: PixelFormat, output: PixelFor
     let mut random = Random::new(&format!("{read:?} {written:?}"));
     let canvas = Canvas::new(gpu, input, [read[3], read[2]], TextureUsages::TEXTURE_BINDING);
     let lowest = if matches!(kind(input.format), Kind::Unorm(_)) { 0.0 } else { -1.0 };
-    let mut amounts = canvas.fill(gpu, || (random.next() % 1001) as f64 / 1000.0 * (1.0 - lowest) + lowest);
+    let mut linear_values = canvas.fill(gpu, || (random.next() % 1001) as f64 / 1000.0 * (1.0 - lowest) + lowest);
     if input.format.is_srgb() {
-        amounts = decoded(gpu, &canvas, &amounts).await?;
+        linear_values = decoded(gpu, &canvas, &linear_values).await?;
     }
-    let x = Array4::from_shape_fn((1, read[1], read[2], read[3]), |(_, c, y, x)| amounts[y * read[3] + x][c] as f32);
-    // Weights that keep sums within what a format of codes can hold, mostly.
+    let x =
+        Array4::from_shape_fn((1, read[1], read[2], read[3]), |(_, c, y, x)| linear_values[y * read[3] + x][c] as f32);
+    // Weights small enough that most sums stay in the range of a normalised format.
     let taps: usize = operands.first().map_or(1, |weight| weight.shape[1..].iter().product());
     let scaled = |shape: &[usize]| random.tensor(shape, Data::Reals) * (2.0 / taps as f32);
     let weights: Vec<ArrayD<f32>> = operands.iter().map(|operand| &operand.shape[..]).map(scaled).collect();
@@ -55,7 +56,7 @@ async fn check<O: GpuOp>(gpu: &Gpu, op: &O, input: PixelFormat, output: PixelFor
     let weights = weights.iter().map(|weight| weight.view());
     let views: Vec<_> = std::iter::once(x.view().into_dyn()).chain(weights).collect();
     let reference = op.reference(&views).map_err(text)?;
-    let decoding = if input.shader_decodes_srgb() { POWER } else { 0.0 };
+    let decoding = if input.shader_decodes_srgb() { SRGB_ERROR } else { 0.0 };
     for plan in plans {
         let target = destination(gpu, output, [written[3], written[2]]);
         let roles = operands.iter().map(|operand| operand.role);
@@ -80,7 +81,7 @@ pub async fn written_texels(gpu: &Gpu, output: PixelFormat, target: &Canvas) -> 
     if clamps_when_read(gpu, output.format) { copied(gpu, target).await } else { target.read(gpu).await }
 }
 
-/// The plan; none where the device says that it cannot write such textures, and is right.
+/// The plan, or `None` where the planner refuses the output's format and the device indeed lacks what it needs.
 pub fn planned<O: GpuOp>(
     gpu: &Gpu,
     op: &O,
@@ -107,12 +108,12 @@ pub fn planned<O: GpuOp>(
     }
 }
 
-/// What a plan without weights is bound to.
-pub fn ends<'a>(input: impl Into<Resource<'a>>, output: impl Into<Resource<'a>>) -> Bindings<'a> {
+/// The bindings of an input and an output.
+pub fn input_and_output<'a>(input: impl Into<Resource<'a>>, output: impl Into<Resource<'a>>) -> Bindings<'a> {
     Bindings::new().input(input).output(output)
 }
 
-/// Whether a copy of such a texture to a buffer clamps what is below 0, as OpenGL does it.
+/// Whether a copy of such a texture to a buffer clamps values below 0, as OpenGL does.
 fn clamps_when_read(gpu: &Gpu, format: TextureFormat) -> bool {
     gpu.info().backend == wgpu::Backend::Gl && matches!(kind(format), Kind::Snorm(_))
 }
@@ -124,14 +125,15 @@ async fn copied(gpu: &Gpu, canvas: &Canvas) -> Result<Vec<Vec<f64>>, String> {
     let copy = Upsample2d { channels, input_size: [height, width], output_size: [height, width], ..Default::default() };
     let target = Canvas::new(gpu, Rgba32Float.into(), canvas.size, TextureUsages::STORAGE_BINDING);
     let plan = gpu.planner().plan_with(&copy, &PlanOptions::textures(canvas.format.format, Rgba32Float));
-    submit(gpu, &plan.map_err(text)?.bind(&ends(canvas.picture(), target.picture())).map_err(text)?);
+    submit(gpu, &plan.map_err(text)?.bind(&input_and_output(canvas.picture(), target.picture())).map_err(text)?);
     Ok(target.read(gpu).await?.into_iter().map(|texel| texel[..channels].to_vec()).collect())
 }
 
-/// What the device makes of codes of sRGB: within half a code value of the `amounts` that they stand for.
-pub async fn decoded(gpu: &Gpu, canvas: &Canvas, amounts: &[[f64; 4]]) -> Result<Vec<[f64; 4]>, String> {
+/// The linear values that the device decodes from an sRGB texture, or an error if they are not within half a code value
+/// of `linear_values`.
+pub async fn decoded(gpu: &Gpu, canvas: &Canvas, linear_values: &[[f64; 4]]) -> Result<Vec<[f64; 4]>, String> {
     let texels = copied(gpu, canvas).await?;
-    for (actual, expected) in texels.iter().flatten().zip(amounts.iter().flatten()) {
+    for (actual, expected) in texels.iter().flatten().zip(linear_values.iter().flatten()) {
         let [code, true_code] = [actual, expected].map(|&amount| ColorEncoding::Srgb.encode(amount) * 255.0);
         if (code - true_code).abs() > 0.5 {
             return Err(format!("the device decodes {true_code} as {code}"));
@@ -149,7 +151,7 @@ fn compare(reference: &Reference, decoding: f64, output: PixelFormat, texels: &[
     for (number, texel) in texels.iter().enumerate() {
         for (channel, &actual) in texel.iter().enumerate() {
             let at = [0, channel, number / width, number % width];
-            // What the op lacks is 0, and alpha 1.
+            // A channel that the op lacks is 0, and alpha 1.
             let (mut value, mut bound) = (if channel == 3 { 1.0 } else { 0.0 }, 0.0);
             if channel < channels {
                 value = reference.values[at.as_slice()];
@@ -166,10 +168,11 @@ fn compare(reference: &Reference, decoding: f64, output: PixelFormat, texels: &[
     Ok(())
 }
 
-/// What may be stored for an amount: within half a code value of its code.
+/// The range of values that may be stored for a linear value: half a code value, or a rounding of a float, around the
+/// encoded value.
 pub fn allowed(amount: f64, encoding: ColorEncoding, kind: Kind) -> (f64, f64) {
     let code = encoding.encode(amount);
-    let power = if encoding == ColorEncoding::Srgb { POWER * code.abs() } else { 0.0 };
+    let power = if encoding == ColorEncoding::Srgb { SRGB_ERROR * code.abs() } else { 0.0 };
     let half = match (kind, kind.levels()) {
         (Kind::F16, _) => code.abs() / 2048.0 + f64::from(upconv::half::f16::MIN_POSITIVE),
         (_, None) => code.abs() / f64::from(1 << 24) + f64::from(f32::MIN_POSITIVE),
@@ -185,7 +188,7 @@ pub fn upsample(channels: usize, mode: UpsampleMode) -> Upsample2d {
     Upsample2d { channels, input_size: [5, 7], output_size: [11, 13], coordinates, mode, ..Default::default() }
 }
 
-/// Every format that can be read, to one that all devices write.
+/// Formats that are read; every one is tested with an output that all devices write.
 const INPUTS: [TextureFormat; 9] =
     [Rgba8Unorm, Rgba8UnormSrgb, Bgra8Unorm, Bgra8UnormSrgb, Rgba16Float, R32Float, Rgba32Float, Rgba8Snorm, R8Unorm];
 
@@ -225,13 +228,13 @@ fn formats() -> Vec<Row> {
     rows
 }
 
-/// Geometry by one string each, with the mistake that it would catch.
+/// Layers, each in one string; the comments say what they test.
 const LAYERS: [&str; 8] = [
     // Every channel count of a texel, in and out, with sizes that no workgroup divides.
     "ic4_oc4_i9x11_k3x3_p1x1",
     "ic3_oc1_i6x5_k2x3_b1",
     "ic1_oc4_i5x6_k3x2_s2x1_p1x0_b1",
-    // Channels by themselves, and in pairs.
+    // Groups of one channel, and of two.
     "ic4_oc4_i7x6_k3x3_p1x1_g4_b1",
     "ic4_oc2_i6x7_k2x2_g2",
     // Strides and dilations with and without common factors, on different axes.
@@ -257,7 +260,7 @@ fn layers() -> Vec<Row> {
     LAYERS.into_iter().flat_map(both).collect()
 }
 
-/// Weights and biases at odd places, an activation, another workgroup, padding on one side.
+/// Weights and biases in odd layouts, an activation, other workgroup sizes, padding on one side.
 async fn options(gpu: &Gpu) -> Outcome {
     let up = ConvTranspose2d {
         in_channels: 4,
@@ -284,7 +287,7 @@ async fn options(gpu: &Gpu) -> Outcome {
     Ok(())
 }
 
-/// Modes that differ in their tables: a copy, an average, a window with an outside, a gap between two samples.
+/// Modes that differ in their tap tables: a copy, an average, a crop that reaches outside the image, a single row.
 fn modes() -> Vec<Row> {
     let roi = Coordinates::TfCropAndResize { roi: [[-0.2, 0.9], [0.3, 1.4]] };
     let cases = [
@@ -302,7 +305,7 @@ fn modes() -> Vec<Row> {
     cases.into_iter().map(row).collect()
 }
 
-/// A level of a texture from another one.
+/// Writes one level of a texture from another level of it.
 async fn levels(gpu: &Gpu) -> Outcome {
     let double = Upsample2d { channels: 4, input_size: [4, 6], output_size: [8, 12], ..Default::default() };
     let plan = gpu.planner().plan_with(&double, &PlanOptions::textures(Rgba8Unorm, Rgba8Unorm)).map_err(text)?;
@@ -312,7 +315,7 @@ async fn levels(gpu: &Gpu) -> Outcome {
     canvas.fill(gpu, || (random.next() % 256) as f64 / 255.0);
     let layer = canvas.picture().array_layer;
     let level = |mip_level| TextureLevel { mip_level, ..canvas.picture() };
-    match plan.bind(&ends(level(1), level(0))) {
+    match plan.bind(&input_and_output(level(1), level(0))) {
         Err(Error::SameTexture { level: 1, .. }) if gpu.info().backend == wgpu::Backend::Gl => return Ok(()),
         bound => submit(gpu, &bound.map_err(text)?),
     }
@@ -321,14 +324,14 @@ async fn levels(gpu: &Gpu) -> Outcome {
         return Err(format!("texel {at} is {:?}", large[at]));
     }
     let size = TextureError::Size { expected: [6, 4], actual: [12, 8] };
-    match plan.bind(&ends(level(0), level(0))) {
+    match plan.bind(&input_and_output(level(0), level(0))) {
         Err(Error::Texture { operand: "input", error }) if error == size => Ok(()),
         other => Err(format!("{other:?}")),
     }
 }
 
-/// Numbers between two of f16, ties among them, of all sizes: the nearest is stored, or 0 for a subnormal one. None is
-/// past the largest.
+/// Numbers of all sizes that lie between two f16, ties among them: the nearest f16 is stored, or 0 in place of a
+/// subnormal. Past the largest f16, the largest is stored.
 async fn halves(gpu: &Gpu) -> Outcome {
     let numbers: Vec<f32> = (0..96).map(|i| (1.0 + i as f32 * 0.173) * 2f32.powi(i % 40 - 26)).collect();
     let ties = [2048.0 + 1.0, 2048.0 + 3.0, 1.0 + 1.0 / 2048.0, 0.0, 65504.0, 3.0 / 33_554_432.0];
@@ -339,7 +342,7 @@ async fn halves(gpu: &Gpu) -> Outcome {
     let mut next = numbers.iter();
     canvas.fill(gpu, || next.next().copied().unwrap_or_default().into());
     let target = Canvas::new(gpu, Rgba16Float.into(), [8, 6], TextureUsages::STORAGE_BINDING);
-    submit(gpu, &plan.bind(&ends(canvas.picture(), target.picture())).map_err(text)?);
+    submit(gpu, &plan.bind(&input_and_output(canvas.picture(), target.picture())).map_err(text)?);
     for (actual, number) in target.read(gpu).await?.concat().into_iter().zip(numbers) {
         let nearest = upconv::half::f16::from_f32(number.clamp(-65504.0, 65504.0));
         let flushed = nearest.is_normal() || actual != 0.0;

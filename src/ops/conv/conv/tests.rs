@@ -58,7 +58,7 @@ fn a_small_case_by_hand() {
     let x = ArrayD::from_shape_vec(IxDyn(&[1, 1, 4]), vec![1.0, 2.0, 3.0, 4.0]).unwrap();
     let w = ArrayD::from_shape_vec(IxDyn(&[1, 1, 2]), vec![10.0, 100.0]).unwrap();
     let bias = ArrayD::from_elem(IxDyn(&[1]), 0.5);
-    // Outputs at -1 and 1: 0*10 + 2*100, 2*10 + 4*100.
+    // The windows begin at -1 and 1: 0*10 + 2*100, 2*10 + 4*100.
     let reference = conv.reference(&[x.view(), w.view(), bias.view()]).unwrap();
     assert_eq!(reference.values.iter().copied().collect::<Vec<_>>(), [200.5, 420.5]);
     assert_eq!(reference.roundings, 2 + 2 + 1);

@@ -100,13 +100,13 @@ fn words_of_padding_are_read() {
 
 #[test]
 fn tensorflow_takes_explicit_padding() {
-    // TensorFlow: the output whose convolution of these pads has 4 samples, (in + 1 + 0 - 3) / 2 + 1.
+    // TensorFlow accepts the outputs whose convolution with these pads has 4 samples: (output + 1 + 0 - 3) / 2 + 1.
     let explicit = |size| ConvTranspose::tensorflow(layer(4, 3, 2, 1), [[1, 0]].into(), [size]);
     assert_eq!((size(explicit(8)), size(explicit(9))), ((8, 1), (9, 1)));
     let refused =
         |wanted| Error::OutputSize { axis: 0, wanted, min: 8, max: 9, convention: "TensorFlow's explicit padding" };
     assert_eq!((explicit(7), explicit(10)), (Err(refused(7)), Err(refused(10))));
-    // What is left to cut after the axis passes an i64, in either direction.
+    // The padding after the axis does not fit an i64, in either direction.
     for (pads, wanted) in [([i64::MAX, i64::MIN], 11), ([i64::MIN, i64::MIN + 10], usize::MAX)] {
         let extreme = ConvTranspose::tensorflow(layer(4, 3, 2, 1), [pads].into(), [wanted]);
         assert!(matches!(extreme, Err(Error::TooLarge { .. })), "{pads:?} {extreme:?}");
@@ -130,7 +130,7 @@ fn tensorflow_allows_its_sizes_and_no_others() {
         let Err(Error::OutputSize { wanted: w, min: lo, max: hi, .. }) = refused else { panic!("{refused:?}") };
         assert_eq!((w, lo, hi), (wanted, min, max));
     }
-    // A stride past the kernel: SAME pads nothing and adds the rest.
+    // A stride larger than the kernel: SAME cuts nothing and adds the rest.
     let gap = ConvTranspose::tensorflow(layer(3, 1, 4, 1), Padding::SAME, [12]);
     assert_eq!(size(gap), (12, 0));
 }
@@ -151,7 +151,7 @@ fn keras_derives_its_size() {
         let up = ConvTranspose::keras(layer(4, kernel, 2, 1), padding, output_padding);
         assert_eq!(size(up).0, expected, "{kernel} {padding:?} {output_padding:?}");
     }
-    // 6 + 0 + 0 samples are no SAME output of 4 at stride 2.
+    // Keras derives 6 samples; an input of 4 at stride 2 has a SAME output of 7 or 8.
     assert!(matches!(ConvTranspose::keras(layer(4, 4, 2, 1), SAME, Some([0])), Err(Error::OutputSize { .. })));
 }
 
@@ -304,7 +304,8 @@ fn references_agree_with_the_tutorials() {
     }
 }
 
-/// The text's matrix is that of a 3x3 kernel on a 4x4 image: recover the kernel, build the matrix, compare, multiply.
+/// The tutorial's matrix is that of a 3x3 kernel on a 4x4 image: recover the kernel, build the matrix, compare,
+/// multiply.
 fn multiply(matrix: &ArrayView<f32, IxDyn>, transposed: bool, vector: &ArrayView<f32, IxDyn>) -> ArrayD<f64> {
     let kernel = Array4::from_shape_fn((1, 1, 3, 3), |(_, _, r, c)| matrix[[0, 0, 0, 4 * r + c]]);
     let conv = Conv2d { input_size: [4, 4], kernel_size: [3, 3], ..Default::default() };

@@ -29,7 +29,7 @@ fn nearest_picks_pytorchs_samples() {
     assert_eq!(nearest(3, 7, PytorchInterpolate::NearestExact), [0, 0, 1, 1, 1, 2, 2]);
     assert_eq!(nearest(7, 3, PytorchInterpolate::Nearest), [0, 2, 4]);
     assert_eq!(nearest(7, 3, PytorchInterpolate::NearestExact), [1, 3, 5]);
-    // 49 * (1/49) is below 1 in f32; integers do not mind.
+    // In f32, 49 * (1/49) is below 1; exact fractions avoid that.
     assert_eq!(nearest(49, 49, PytorchInterpolate::Nearest), (0..49).collect::<Vec<_>>());
 }
 
@@ -99,7 +99,8 @@ fn a_sample_of_weight_0_takes_no_part() {
     }
 }
 
-/// Bilinear from 5 to 2 with antialiasing, as PyTorch's `antialias=True` weighs: centres at 1.25 and 3.75, reach 2.5.
+/// Bilinear from 5 to 2 with antialiasing, with the weights of PyTorch's `antialias=True`: centres at 1.25 and 3.75,
+/// reach 2.5.
 #[test]
 fn antialiasing_widens_the_filter() {
     let base = Upsample1d { input_size: [5], output_size: [2], ..Default::default() };
@@ -112,7 +113,7 @@ fn antialiasing_widens_the_filter() {
         assert!(weights.zip(expected).all(|(weight, expected): (f64, f64)| (weight - expected).abs() < 1e-12), "{q}");
         assert_eq!(table.at(q).len(), 4);
     }
-    // Upwards there is nothing to widen.
+    // A filter is not widened where the output is larger.
     let larger = Upsample1d { output_size: [11], ..base };
     let widened = Upsample::tensorflow(larger.clone(), TensorflowResize::Lanczos3, true).unwrap();
     let plain = Upsample::tensorflow(larger, TensorflowResize::Lanczos3, false).unwrap();
@@ -126,12 +127,13 @@ fn antialiasing_widens_the_filter() {
 
 #[test]
 fn onnx_counts_as_many_samples_on_either_side() {
-    // 0.6 of four samples, half-pixel: x = 1/3; reach floor(1/0.6) = 1, samples -1 to 2 at 4/3, 1/3, 2/3, 5/3 of 0.6.
+    // Four samples at scale 0.6, half-pixel: x = 1/3; reach floor(1/0.6) = 1; samples -1 to 2 at 0.6 times 4/3, 1/3,
+    // 2/3, 5/3.
     let mode = |exclude_outside| UpsampleMode::OnnxAntialias { filter: Filter::Triangle, exclude_outside };
     let base = line(4, 2, mode(false), Coordinates::HalfPixel);
     let repeated = Upsample { scales: Some([0.6]), ..base };
     let total = 0.2 + 0.8 + 0.6;
-    // The edge repeated is one tap.
+    // The repeated edge is one tap.
     let expected = [(0, 1.0 / total), (1, 0.6 / total)];
     let check = |up: &Upsample1d, expected: &[(usize, f64)]| {
         let table = up.taps(0).unwrap();
@@ -143,13 +145,13 @@ fn onnx_counts_as_many_samples_on_either_side() {
     };
     check(&repeated, &expected);
     check(&Upsample { mode: mode(true), ..repeated }, &[(0, 0.8 / 1.4), (1, 0.6 / 1.4)]);
-    // Upwards it is plain linear interpolation.
+    // Where the output is larger, it is plain linear interpolation.
     let plain = line(4, 8, UpsampleMode::Linear, Coordinates::HalfPixel);
     let data = [1.0, 5.0, -2.0, 3.0];
     assert_eq!(values(&line(4, 8, mode(false), Coordinates::HalfPixel), &data), values(&plain, &data));
 }
 
-/// An infinity takes the bound away where it takes part, and nowhere else.
+/// The bound is infinite for the outputs that an infinity takes part in, and for no others.
 #[test]
 fn an_infinity_stays_where_it_is() {
     let up = line(5, 10, UpsampleMode::Linear, Coordinates::HalfPixel);
