@@ -16,11 +16,9 @@ const USAGE: &str = "usage: viewer [PICTURE] [--page photograph|matrices] [--lef
     [--linear] [--screenshot FILE.png]; a METHOD is nearest, bilinear, bicubic, lanczos or kernel";
 
 /// What may be missing if no window opens.
-const MISSING_HINT: &str = "a window needs a display (X11 or Wayland; Xvfb is one without a screen) with its \
-    libraries, and a GPU, or a software Vulkan driver. In Debian and Ubuntu these are the packages xvfb libx11-xcb1 \
-    libxcursor1 libxi6 libxkbcommon-x11-0 mesa-vulkan-drivers"; Xvfb is one without a screen) with its \
-    libraries, and a GPU, or a software Vulkan driver; Debian and Ubuntu have them as: xvfb libx11-xcb1 libxcursor1 libxi6 \
-    libxkbcommon-x11-0 mesa-vulkan-drivers";
+const MISSING_HINT: &str = "a window needs a display (X11 or Wayland, or the virtual display Xvfb) with its libraries, \
+    and a GPU or a software Vulkan driver. In Debian and Ubuntu these are the packages xvfb libx11-xcb1 libxcursor1 \
+    libxi6 libxkbcommon-x11-0 mesa-vulkan-drivers";
 
 /// The window's size at first, in points.
 const SIZE: [f32; 2] = [1280.0, 820.0];
