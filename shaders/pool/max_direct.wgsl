@@ -39,6 +39,7 @@ struct Params {
     number_batch: u32,
     number_channel: u32,
     row_threads: u32,   // threads of one row of workgroups: thread = id.y * row_threads + id.x
+    accumulate: u32,    // 1: go on from what a dispatch for earlier samples of the windows left in y and in indices
 }
 
 override workgroup_size: u32 = 64;
@@ -49,17 +50,21 @@ override has_indices: bool = false;
 @group(0) @binding(2) var<storage, read_write> y: array<u32>;
 @group(0) @binding(3) var<storage, read_write> indices: array<u32>;
 
+// The index of a maximum that has not been found yet. Indices are below 2^31.
+const NO_INDEX = 0xffffffffu;
+
 struct Taps {
     first: i32, // input index of the first sample that lies in the input
-    count: i32, // samples that lie in the input; neighbours are a dilation apart
+    count: i32, // samples that lie in the input, 0 or less: none; neighbours are a dilation apart
 }
 
 fn taps_of(o: u32, axis: Axis) -> Taps {
     let base = i32(o) * axis.stride - axis.pad;
     // base + t * dilation >= 0, rounding up: a plain division of a negative number would round towards zero.
     let first = (max(-base, 0) + axis.dilation - 1) / axis.dilation;
-    // base + t * dilation <= input - 1; the host has made sure that every window holds a sample, so base < input.
-    let last = min((axis.count_in - 1 - base) / axis.dilation, axis.kernel - 1);
+    // base + t * dilation <= input - 1. A window holds a sample, but a part of a window may lie past the input.
+    let room = axis.count_in - 1 - base;
+    let last = min(select(room / axis.dilation, -1, room < 0), axis.kernel - 1);
     return Taps(base + first * axis.dilation, last - first + 1);
 }
 
@@ -90,10 +95,24 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let taps_h = taps_of(row, params.h);
     let taps_w = taps_of(column, params.w);
     let plane = params.x_base + n * params.x_batch + channel * params.x_channel;
+    let y_at = params.y_base + n * params.y_batch + channel * params.y_channel + slice * params.d.y_stride
+        + row * params.h.y_stride + column * params.w.y_stride;
+    let i_at = params.i_base + n * params.i_batch + channel * params.i_channel + slice * params.d.i_stride
+        + row * params.h.i_stride + column * params.w.i_stride;
+    let first_number = (n + params.first_batch) * params.number_batch + channel * params.number_channel;
 
+    // Of a window without a sample so far, -infinity is the maximum and NO_INDEX its index.
     var best_rank = -0x7fffffff;
-    var best = 0u;
-    var best_number = 0u;
+    var best = 0xff800000u;
+    var best_index = NO_INDEX;
+    if (params.accumulate != 0u) {
+        best = y[y_at];
+        best_rank = rank_of(best);
+        if (has_indices) {
+            best_index = indices[i_at];
+            best_rank = select(best_rank, -0x7fffffff, best_index == NO_INDEX);
+        }
+    }
     for (var i = 0; i < taps_d.count; i++) {
         let d = u32(taps_d.first + i * params.d.dilation);
         for (var j = 0; j < taps_h.count; j++) {
@@ -105,16 +124,13 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
                 if (rank > best_rank) {
                     best_rank = rank;
                     best = bits;
-                    best_number = d * params.d.number + h * params.h.number + w * params.w.number;
+                    best_index = first_number + d * params.d.number + h * params.h.number + w * params.w.number;
                 }
             }
         }
     }
-    y[params.y_base + n * params.y_batch + channel * params.y_channel + slice * params.d.y_stride
-        + row * params.h.y_stride + column * params.w.y_stride] = best;
+    y[y_at] = best;
     if (has_indices) {
-        indices[params.i_base + n * params.i_batch + channel * params.i_channel + slice * params.d.i_stride
-            + row * params.h.i_stride + column * params.w.i_stride] =
-            (n + params.first_batch) * params.number_batch + channel * params.number_channel + best_number;
+        indices[i_at] = best_index;
     }
 }

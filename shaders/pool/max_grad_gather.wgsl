@@ -37,6 +37,7 @@ struct Params {
     number_batch: u32,
     number_channel: u32,
     row_threads: u32,   // threads of one row of workgroups: thread = id.y * row_threads + id.x
+    accumulate: u32,    // 1: go on from the sum that a dispatch for earlier windows left in y
 }
 
 override workgroup_size: u32 = 64;
@@ -88,7 +89,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let x_plane = params.x_base + n * params.x_batch + channel * params.x_channel;
     let i_plane = params.i_base + n * params.i_batch + channel * params.i_channel;
 
+    let y_at = params.y_base + n * params.y_batch + channel * params.y_channel + slice * params.d.y_stride
+        + row * params.h.y_stride + column * params.w.y_stride;
     var sum = 0.0;
+    if (params.accumulate != 0u) {
+        sum = y[y_at];
+    }
     for (var d = windows_d.first; d < windows_d.end; d++) {
         for (var h = windows_h.first; h < windows_h.end; h++) {
             for (var w = windows_w.first; w < windows_w.end; w++) {
@@ -103,6 +109,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
             }
         }
     }
-    y[params.y_base + n * params.y_batch + channel * params.y_channel + slice * params.d.y_stride
-        + row * params.h.y_stride + column * params.w.y_stride] = sum;
+    y[y_at] = sum;
 }

@@ -99,6 +99,8 @@ pub use program::recipe::{Capabilities, Recipe, Shape};
 pub use shaders::shader_texts;
 
 #[cfg(test)]
+mod rounds_tests;
+#[cfg(test)]
 mod shader_tests;
 #[cfg(test)]
 mod source_tests;

@@ -139,6 +139,11 @@ impl Pass for Shuffle {
         if self.to_depth { vec![spacious, deep] } else { vec![deep, spacious] }
     }
 
+    /// The shader has no loops.
+    fn rounds(&self, _: &Region) -> u64 {
+        0
+    }
+
     fn uniform(&self, part: &Part) -> ShuffleParams {
         let [batch, channels] = &part.region.outer;
         let [d, h, w] = std::array::from_fn(|i| ShuffleAxis {

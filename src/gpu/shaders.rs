@@ -79,7 +79,12 @@ mod tests {
     use crate::error::recipe::RecipeError;
     use crate::gpu::program::recipe::Shape;
 
+    /// Shapes of every kind. A new kind does not compile until it is added here, and below.
     fn shapes() -> impl Strategy<Value = Shape> {
+        let _ = |shape: Shape| match shape {
+            Shape::PerOutput { .. } | Shape::Blocks { .. } | Shape::Gemm { .. } => (),
+            Shape::AxisPasses { .. } | Shape::PerTexel | Shape::MarkAndGather => (),
+        };
         let (sides, split_k) = (any::<[u32; 3]>, any::<bool>);
         prop_oneof![
             split_k().prop_map(|split_k| Shape::PerOutput { split_k }),

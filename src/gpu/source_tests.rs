@@ -311,6 +311,25 @@ fn no_line_is_longer_than_120_columns() {
     }
 }
 
+/// A file of tests without a `mod` would not be compiled.
+#[test]
+fn every_file_of_rows_is_a_module() {
+    let files = files("tests/gpu", "rs");
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
+    assert!(files.len() > 20, "{}", files.len());
+    for file in &files {
+        let (folder, stem) = (file.parent().unwrap(), file.file_stem().unwrap().to_str().unwrap());
+        let (folder, stem) = match stem {
+            "main" => continue,
+            "mod" => (folder.parent().unwrap(), folder.file_name().unwrap().to_str().unwrap()),
+            _ => (folder, stem),
+        };
+        let declared = ["main.rs", "mod.rs"].map(|name| read(&folder.join(name))).concat();
+        let is_declared = declared.lines().any(|line| line.trim_start_matches("pub ") == format!("mod {stem};"));
+        assert!(is_declared, "{} is not declared by `mod {stem};`", file.display());
+    }
+}
+
 #[test]
 fn the_docs_embed_the_pictures_of_the_readme() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -158,11 +158,15 @@ fn programs_set_every_override() {
     let textures =
         [between_textures(&conv_4()), between_textures(&ConvTranspose2d::default()), between_textures(&linear)];
     let textures = textures.iter().flatten();
-    for step in programs.iter().flatten().chain(&cooperative).chain(textures).flat_map(|program| &program.steps) {
+    let all = programs.iter().flatten().chain(&cooperative).chain(textures.clone());
+    for step in all.flat_map(|program| &program.steps) {
         let names: Vec<_> = step.constants.iter().map(|(name, _)| *name).collect();
         assert_eq!(names, step.shader.overrides, "{}", step.shader.name);
         assert_eq!(step.bindings.len() as u32, step.shader.reads + step.shader.writes, "{}", step.shader.name);
         seen.insert(step.shader.name);
+    }
+    for program in programs.iter().flatten().chain(&cooperative).chain(textures.clone()) {
+        assert_eq!(program.recipe.to_string().parse::<Recipe>().as_ref(), Ok(&program.recipe));
     }
     assert_eq!(seen, SHADERS.iter().map(|shader| shader.name).collect());
 }

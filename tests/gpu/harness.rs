@@ -194,7 +194,7 @@ async fn check_under<O: GpuOp>(gpu: &Gpu, op: &O, conditions: &[(Order, Data)], 
             .map_err(|error| format!("{order:?}: {error}"))?;
     }
     check_halves(gpu, op, make).await.map_err(|error| format!("f16: {error}"))?;
-    check_recipes(gpu, op, make).await?;
+    check_recipes(gpu, op, Data::Reals, |storage| make(Data::Reals, storage)).await?;
     check_split(gpu, op, make, FloatType::F32).await
 }
 
@@ -247,15 +247,27 @@ async fn check_cooperative<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, options:
     Ok(())
 }
 
-/// Runs the op by one recipe of each shader and shape.
-async fn check_recipes<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>) -> Outcome {
-    let (operands, inputs) = (operands(op)?, make(Data::Reals, FloatType::F32)?);
-    let mut recipes = op.recipes(gpu.planner().capabilities(), &PlanOptions::default());
-    recipes.dedup_by_key(|recipe| (recipe.shader, recipe.shape));
-    for recipe in recipes {
-        let named = |error| format!("{recipe}: {error}");
-        let options = PlanOptions { recipe: Some(recipe.clone()), ..options(&operands, Order::Nhwc) };
-        run_and_compare(gpu, op, &options, &inputs, Data::Reals).await.map_err(named)?;
+/// Runs the op by one recipe of each shader and shape, for f32, and for f16 if op and device have it.
+pub async fn check_recipes<O: GpuOp>(
+    gpu: &Gpu,
+    op: &O,
+    data: Data,
+    make: impl Fn(FloatType) -> Result<Vec<Tensor>, String>,
+) -> Outcome {
+    for storage in [FloatType::F32, FloatType::F16] {
+        let options = PlanOptions { storage, ..options(&operands(op)?, Order::Nhwc) };
+        match gpu.planner().plan_with(op, &options) {
+            Err(Error::StorageUnsupported { .. } | Error::MissingFeature { .. }) => continue,
+            outcome => outcome.map_err(|error| error.to_string())?,
+        };
+        let inputs = make(storage)?;
+        let mut recipes = op.recipes(gpu.planner().capabilities(), &PlanOptions::stored_as(storage));
+        recipes.dedup_by_key(|recipe| (recipe.shader, recipe.shape));
+        for recipe in recipes {
+            let named = |error| format!("{recipe}, {storage:?}: {error}");
+            let options = PlanOptions { recipe: Some(recipe.clone()), ..options.clone() };
+            run_and_compare(gpu, op, &options, &inputs, data).await.map_err(named)?;
+        }
     }
     Ok(())
 }

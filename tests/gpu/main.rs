@@ -21,6 +21,7 @@ macro_rules! with_modules {
             named = named,
             properties = properties,
             splitting = splitting,
+            long_sums = long_sums,
             texture_bindings = textures::texture_bindings,
             textures = textures::textures,
             mixed = textures::mixed,
@@ -41,6 +42,7 @@ mod halves;
 mod harness;
 mod host;
 mod layouts;
+mod long_sums;
 mod named;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;

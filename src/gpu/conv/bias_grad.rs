@@ -149,6 +149,12 @@ impl Pass for BiasGrad<'_> {
         Work::Threads(region.outputs() * region.slices(self.slices.length).len() as u128)
     }
 
+    /// A round for each row of samples, or part of a row, and one for each sample.
+    fn rounds(&self, region: &Region) -> u64 {
+        let samples = region.reduction.len().min(self.slices.length);
+        (samples + samples / self.samples[3] + 2) as u64
+    }
+
     fn uniform(&self, part: &Part) -> BiasGradParams {
         let (channels, range) = (&part.region.outer[0], &part.region.reduction);
         let slices = PartSlices::new(&self.slices, part);

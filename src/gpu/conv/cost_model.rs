@@ -8,7 +8,6 @@ use wgpu::DeviceType;
 use super::gemm;
 use super::implicit_gemm::ImplicitGemm;
 use super::layer::{Direction, Layer};
-use super::operands::block_threads;
 use super::row_blocks;
 use crate::geometry::Axis;
 use crate::gpu::program::recipe::{Candidate, Shape};
@@ -116,13 +115,13 @@ impl Rates {
         let [fixed, row, tap] = self.rows;
         let [d, h, w] = layer.axes.map(|axis| axis.kernel as f64);
         let each = fixed + layer.channels.in_per_group as f64 * d * (h + 1.0) * (row + w * tap);
-        let threads = block_threads(&layer.region(), block);
+        let threads = layer.region().blocks(block);
         self.at_once(threads.div_ceil(row_blocks::THREADS.into()) as f64, each)
     }
 
     fn gemm(&self, layer: &Layer, shader: &Shader, tile: [u32; 2], merged: Option<[u32; 3]>, split_k: bool) -> f64 {
         let in_per_group = layer.channels.in_per_group as f64;
-        let product = ImplicitGemm::new(layer, tile, merged, split_k);
+        let product = ImplicitGemm::new(layer, tile, merged, if split_k { layer.slice() } else { None });
         let slices = product.slice().map_or(1.0, |slice| (in_per_group / slice as f64).ceil());
         let taps = product.taps() * (in_per_group / slices / gemm::CHANNELS as f64).ceil();
         let each = self.tile(shader, tile, taps, product.taps() * in_per_group / slices);

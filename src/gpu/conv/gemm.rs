@@ -84,6 +84,10 @@ pub(crate) static COOPERATIVE_16: Shader = Shader {
 /// Input channels that the shaders sum for one tap before the next tap. A sum may only be split at multiples of it.
 pub(crate) const CHANNELS: usize = 32;
 
+/// Most taps that a product sums in one part of a kernel: for one step of [`CHANNELS`] that is half of
+/// [`MAX_ROUNDS`](crate::gpu::program::rounds::MAX_ROUNDS) terms.
+const MOST_TAPS: usize = (1 << 14) / CHANNELS;
+
 /// Most rows that 32 bits count with room for a tile.
 const MOST_ROWS: usize = 1 << 31;
 
@@ -165,13 +169,11 @@ impl Layer {
         let taps = self.axes.iter().map(|axis| axis.kernel.div_ceil(self.tap_subsets(axis)));
         let terms = taps.fold(in_per_group, usize::saturating_mul);
         let slices = Slices::of_tiles(outputs, terms);
-        let slice = in_per_group.div_ceil(slices.count).next_multiple_of(CHANNELS);
-        (slice < in_per_group).then_some(slice)
-    }
-
-    /// Subsets that the taps of an axis fall into: each phase of a transposed convolution uses one of them. 1 in a
-    /// convolution.
-    fn tap_subsets(&self, axis: &Axis) -> usize {
-        if self.direction == Direction::NarrowToWide { axis.tap_step() } else { 1 }
+        // A workgroup sums a slice for as many taps as a part of the kernel has, with at most two rounds for a term.
+        let taps = self.axes.iter().map(|axis| axis.kernel.div_ceil(self.tap_subsets(axis)));
+        let taps = taps.fold(1, usize::saturating_mul).min(MOST_TAPS);
+        let most = (MOST_TAPS * CHANNELS / taps / CHANNELS * CHANNELS).max(CHANNELS);
+        let slice = in_per_group.div_ceil(slices.count).next_multiple_of(CHANNELS).min(most);
+        (slices.count > 1 && slice < in_per_group).then_some(slice)
     }
 }

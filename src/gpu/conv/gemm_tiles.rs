@@ -7,7 +7,10 @@ use crate::gpu::program::recipe::{Candidate, Capabilities, Shape};
 use crate::gpu::program::shader::Shader;
 
 /// Terms of a sum that the shaders which share within workgroups stage at a time.
-const STAGED: f64 = 8.0;
+const STAGED: u32 = 8;
+
+/// Threads of the workgroups of these shaders.
+const THREADS: u32 = 64;
 
 /// The candidates for a product of so many rows on such a device: one or two tiles for each shader. The first shader
 /// shares within subgroups, the second within workgroups. None through OpenGL, where Mesa takes minutes to compile
@@ -33,7 +36,7 @@ pub(crate) fn candidates(shaders: [&'static Shader; 2], rows: usize, capabilitie
     for tile in
         smallest_covering_and_next([[64, 64], [32, 128], [16, 64], [16, 64]], |tile: [u32; 2]| tile[0] as usize >= rows)
     {
-        push(shaders[1], tile, 64, 0);
+        push(shaders[1], tile, THREADS, 0);
     }
     candidates
 }
@@ -68,5 +71,26 @@ pub(crate) fn constants(tile: [u32; 2], workgroup_size: u32, shader: &Shader) ->
     }
     // Each thread computes `quads` by `quads` squares of 4 by 4 outputs.
     let quads = (row_quads * column_quads / f64::from(workgroup_size)).sqrt();
-    vec![("staged_rows", row_quads * STAGED), ("staged_columns", column_quads * STAGED), ("quads", quads)]
+    let [staged_rows, staged_columns] = [row_quads, column_quads].map(|quads| quads * f64::from(STAGED));
+    vec![("staged_rows", staged_rows), ("staged_columns", staged_columns), ("quads", quads)]
+}
+
+/// The most rounds that an invocation makes of its loops to load and to store its sums.
+pub(crate) const LOAD_AND_STORE: u64 = 16;
+
+/// The most rounds that an invocation makes of its loops to sum this many terms, one after the other.
+pub(crate) fn rounds(shader: &Shader, tile: [u32; 2], terms: usize) -> u64 {
+    let terms = terms as u64;
+    // Terms that are staged at a time, and the rounds in which a thread stages them. A smaller workgroup of cooperative
+    // matrices does not exist.
+    let [staged, stage] = if shader.cooperative() {
+        let side = tile[0] / 4;
+        [side, (side * side).div_ceil(16)]
+    } else if shader.subgroups {
+        return terms;
+    } else {
+        [STAGED, tile.map(|side| (side / 4 * STAGED).div_ceil(THREADS)).iter().sum()]
+    };
+    let each = if shader.cooperative() { 1 + stage } else { 1 + stage + staged };
+    terms.div_ceil(staged.into()) * u64::from(each)
 }

@@ -14,6 +14,7 @@ use crate::gpu::program::constants::{activation_constants, flag};
 use crate::gpu::program::operand::LaidOutTensor;
 use crate::gpu::program::pass::{Part, Pass, SplitAlignment, Work};
 use crate::gpu::program::region::Region;
+use crate::gpu::program::rounds::nested;
 use crate::gpu::program::shader::Shader;
 use crate::gpu::program::uniform::{mod_2_32, to_i32};
 
@@ -27,8 +28,7 @@ pub(crate) struct ImplicitGemm<'a> {
 }
 
 impl<'a> ImplicitGemm<'a> {
-    pub(crate) fn new(layer: &'a Layer, tile: [u32; 2], merged: Option<[u32; 3]>, split_k: bool) -> Self {
-        let slice = if split_k { layer.slice() } else { None };
+    pub(crate) fn new(layer: &'a Layer, tile: [u32; 2], merged: Option<[u32; 3]>, slice: Option<usize>) -> Self {
         Self { layer, tile, merged, slice }
     }
 
@@ -97,6 +97,29 @@ impl<'a> ImplicitGemm<'a> {
         self.layer.axes.iter().zip(&self.block()).map(taps).product()
     }
 
+    /// Taps of an axis that the loops visit at most: values of m.
+    fn axis_taps(&self, i: usize) -> usize {
+        let axis = &self.layer.axes[i];
+        match self.layer.direction {
+            Direction::WideToNarrow => axis.kernel + (self.block()[i] as usize - 1) * axis.stride,
+            Direction::NarrowToWide => axis.kernel.div_ceil(axis.tap_step()),
+        }
+    }
+
+    /// The rounds of an invocation that sums this many input channels.
+    pub(crate) fn rounds(&self, shader: &Shader, channels: usize) -> u64 {
+        let channels = self.slice.map_or(channels, |slice| slice.min(channels));
+        let taps: [usize; 3] = std::array::from_fn(|i| self.axis_taps(i));
+        let all_taps = taps.iter().fold(1, |all: u64, &taps| all.saturating_mul(taps as u64));
+        let step = |count: usize| {
+            let terms = gemm_tiles::rounds(shader, self.tile, count);
+            nested(taps).saturating_add(all_taps.saturating_mul(terms)).saturating_add(1)
+        };
+        let whole = step(CHANNELS).saturating_mul((channels / CHANNELS) as u64);
+        let rest = channels % CHANNELS;
+        whole.saturating_add(if rest > 0 { step(rest) } else { 0 }).saturating_add(gemm_tiles::LOAD_AND_STORE)
+    }
+
     /// Workgroups for the tiles of a part of the problem.
     pub(crate) fn workgroups(&self, region: &Region) -> u128 {
         let [batch, channels] = &region.outer;
@@ -130,7 +153,8 @@ impl<'a> GemmPass<'a> {
     pub(crate) fn add_to(&self, builder: &mut ProgramBuilder<'_>) -> Result<()> {
         let (shader, parts) = (self.shader, builder.split(self)?);
         // Whether a part continues sums that an earlier part began.
-        let split = self.gemm.slice.is_none() && parts.iter().any(|part| part.region.reduction.start > 0);
+        let goes_on = |part: &Part| self.gemm.slice.is_none() && part.region.reduction.start > 0;
+        let split = !self.operands.begins || parts.iter().any(goes_on);
         let height = |part: &Part| gemm_tiles::height(self.gemm.tile, shader, self.gemm.rows(&part.region.outer[1]));
         // The parts keep their order, as one may go on from the sums of an earlier one.
         let mut runs: Vec<_> = parts.chunk_by(|a, b| height(a) == height(b)).collect();
@@ -169,7 +193,7 @@ impl<'a> GemmPass<'a> {
             let places = gemm.block()[i] as usize;
             return GemmAxisParams {
                 input: to_i32(axis.wide),
-                taps: to_i32(axis.kernel + (places - 1) * axis.stride),
+                taps: to_i32(gemm.axis_taps(i)),
                 phases: to_i32(places),
                 gcd: 1,
                 t_phase: -to_i32(axis.stride),
@@ -185,7 +209,7 @@ impl<'a> GemmPass<'a> {
         let (tap_step, common) = (axis.tap_step(), gcd(axis.stride, axis.dilation));
         GemmAxisParams {
             input: to_i32(axis.narrow),
-            taps: to_i32(axis.kernel.div_ceil(tap_step)),
+            taps: to_i32(gemm.axis_taps(i)),
             phases: to_i32(axis.stride),
             gcd: to_i32(common),
             t_phase: 0,
@@ -225,6 +249,10 @@ impl Pass for GemmPass<'_> {
         Work::Workgroups(self.gemm.workgroups(region))
     }
 
+    fn rounds(&self, region: &Region) -> u64 {
+        self.gemm.rounds(self.shader, region.reduction.len())
+    }
+
     /// A range of several groups is only cut between groups. A sum is only cut between slices; without slices, at
     /// multiples of [`CHANNELS`], or nowhere if the shader cannot accumulate.
     fn split_alignment(&self) -> SplitAlignment {
@@ -233,7 +261,7 @@ impl Pass for GemmPass<'_> {
     }
 
     fn uniform(&self, part: &Part) -> GemmParams {
-        let ConvOperands { input, weight, epilogue, output, .. } = self.operands;
+        let &ConvOperands { ref input, ref weight, ref epilogue, ref output, begins, ends, .. } = self.operands;
         let ([batch, channels], reduction) = (&part.region.outer, &part.region.reduction);
         let Channels { in_per_group, out_per_group, .. } = self.gemm.layer.channels;
         let (groups, inside) = self.gemm.groups(channels);
@@ -262,8 +290,8 @@ impl Pass for GemmPass<'_> {
             count_in: mod_2_32(reduction.len()),
             slice_in: mod_2_32(self.gemm.slice.unwrap_or(reduction.len())),
             slices: mod_2_32(self.gemm.slices(reduction)),
-            accumulate: u32::from(self.gemm.slice.is_none() && reduction.start > 0),
-            sum_is_complete: u32::from(reduction.end == in_per_group),
+            accumulate: u32::from(!begins || (self.gemm.slice.is_none() && reduction.start > 0)),
+            sum_is_complete: u32::from(ends && reduction.end == in_per_group),
             x_base: input.address(&[batch.start], &part.bytes[0]),
             x_batch: input.stride(0),
             x_channel: input.stride(1),

@@ -49,6 +49,22 @@ impl Layer {
         Region::whole([self.batch, out_per_group * groups], spatial, in_per_group)
     }
 
+    /// The most taps of an axis that an output reads samples at.
+    pub(crate) fn taps(&self, i: usize) -> usize {
+        let axis = &self.axes[i];
+        let (input, step) = match self.direction {
+            Direction::WideToNarrow => (axis.wide, axis.dilation),
+            Direction::NarrowToWide => (axis.narrow, axis.dilation / gcd(axis.stride, axis.dilation)),
+        };
+        axis.kernel.div_ceil(self.tap_subsets(axis)).min(input.div_ceil(step))
+    }
+
+    /// Subsets that the taps of an axis fall into: each phase of a transposed convolution uses one of them. 1 in a
+    /// convolution.
+    pub(crate) fn tap_subsets(&self, axis: &Axis) -> usize {
+        if self.direction == Direction::NarrowToWide { axis.tap_step() } else { 1 }
+    }
+
     /// On each axis the inverse of `dilation / gcd` modulo `stride / gcd`, which finds the first tap of a phase of a
     /// transposed convolution; 0 in a convolution, which has one phase.
     pub(crate) fn inverses(&self) -> [u32; 3] {

@@ -5,18 +5,21 @@ use std::time::Duration;
 use super::cost_model::{predict, rank};
 use super::implicit_gemm::{GemmPass, ImplicitGemm};
 use super::layer::Layer;
-use super::operands::{ConvOperands, ConvPass};
+use super::operands::{ConvOperands, ConvPass, direct_rounds};
 use super::split_k::{Epilogue, SplitK, with_f32_sums};
 use super::texture::texel_work;
 use super::{gemm, row_blocks};
 use crate::dtype::FloatType;
 use crate::error::recipe::RecipeError;
 use crate::error::{Error, Result};
+use crate::geometry::Axis;
 use crate::gpu::program::builder::ProgramBuilder;
 use crate::gpu::program::context::LowerContext;
+use crate::gpu::program::kernel_parts::{KernelPart, kernel_parts};
 use crate::gpu::program::options::PlanOptions;
 use crate::gpu::program::program::Program;
 use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, Shape};
+use crate::gpu::program::rounds::MAX_ROUNDS;
 use crate::gpu::program::shader::Shader;
 use crate::ops::activation::Activation;
 use crate::ops::op::Op;
@@ -48,7 +51,8 @@ pub(crate) fn candidates(
     // The texel shader comes first: it needs no tensors between the textures.
     let texels = shaders.texels.filter(|_| options.between_textures());
     let texels = texels.map(|shader| Candidate { shape: Shape::PerTexel, ..Candidate::new(shader) });
-    texels.into_iter().chain(with_f32_sums(candidates, storage)).collect()
+    let candidates = with_f32_sums(candidates, storage);
+    texels.into_iter().chain(candidates.into_iter().filter(|candidate| can_sum(layer, candidate, storage))).collect()
 }
 
 /// How long a recipe is predicted to take.
@@ -90,34 +94,79 @@ fn lower_by<O: Op>(
         builder.add_texels(candidate.shader, work)?;
         return builder.finish();
     }
-    let slice = match candidate.shape {
-        Shape::Gemm { split_k: true, .. } => layer.slice(),
-        _ => None,
-    };
+    let slice = slice(&layer, candidate);
     let split_k = SplitK::new(&mut builder, slice.map_or(1, |slice| layer.channels.in_per_group.div_ceil(slice)))?;
     // A sum in slices is complete only in the second pass, which then applies the epilogue.
     let whole = Epilogue { bias: builder.operand_as(Role::Bias), activation };
     let [first, second] = if slice.is_some() { [Epilogue::default(), whole] } else { [whole, Epilogue::default()] };
-    let tensors = [builder.operand(0), builder.operand(1), split_k.first_slice()?];
-    let operands = ConvOperands::new(layer, tensors, first);
+    let output = split_k.first_slice()?;
+    for part in parts(&layer, candidate, slice)? {
+        let tensors = [builder.operand(0), part.weight(&builder.operand(1))?, output.clone()];
+        let operands = ConvOperands::new(Layer { axes: part.axes, ..layer }, tensors, first.clone());
+        let operands = ConvOperands { begins: part.is_first, ends: part.is_last, ..operands };
+        add_layer::<O>(&operands, candidate, slice, &mut builder)?;
+    }
+    split_k.add_sum(&mut builder, second)?;
+    builder.finish()
+}
+
+/// The slices of input channels of a candidate with split-K.
+fn slice(layer: &Layer, candidate: &Candidate) -> Option<usize> {
+    match candidate.shape {
+        Shape::Gemm { split_k: true, .. } => layer.slice(),
+        _ => None,
+    }
+}
+
+/// The rounds of an invocation that sums this many input channels.
+fn rounds(layer: &Layer, candidate: &Candidate, slice: Option<usize>, channels: usize) -> u64 {
+    match candidate.shape {
+        Shape::Gemm { tile, merged, .. } => {
+            ImplicitGemm::new(layer, tile, merged, slice).rounds(candidate.shader, channels)
+        }
+        Shape::Blocks { block, .. } => direct_rounds(layer, block, channels),
+        _ => direct_rounds(layer, [1; 3], channels),
+    }
+}
+
+/// Whether several dispatches can add to a sum, or none has to: sums stored as f16 would be rounded, and cooperative
+/// matrices start from 0.
+fn can_sum(layer: &Layer, candidate: &Candidate, storage: FloatType) -> bool {
+    let in_f32 = storage == FloatType::F32 || candidate.shape.split_k();
+    let whole = rounds(layer, candidate, slice(layer, candidate), layer.channels.in_per_group);
+    (in_f32 && !candidate.shader.cooperative()) || whole <= MAX_ROUNDS
+}
+
+/// The parts of a kernel, of which a thread can sum the fewest channels that the shader sums at a time.
+fn parts(layer: &Layer, candidate: &Candidate, slice: Option<usize>) -> Result<Vec<KernelPart>> {
+    let least = match candidate.shape {
+        Shape::Gemm { .. } => slice.unwrap_or(gemm::CHANNELS).min(layer.channels.in_per_group),
+        _ => 1,
+    };
+    let rounds = |axes: [Axis; 3]| rounds(&Layer { axes, ..*layer }, candidate, slice, least);
+    kernel_parts(layer.axes, layer.axes.each_ref().map(|axis| layer.tap_subsets(axis)), rounds)
+}
+
+/// Adds the steps of a layer, or of one part of its kernel.
+fn add_layer<O: Op>(
+    operands: &ConvOperands,
+    candidate: &Candidate,
+    slice: Option<usize>,
+    builder: &mut ProgramBuilder<'_>,
+) -> Result<()> {
     let shader = candidate.shader;
     match candidate.shape {
-        Shape::Gemm { tile, merged, split_k } => {
-            let gemm = ImplicitGemm::new(&operands.layer, tile, merged, split_k);
-            GemmPass::new(gemm, &operands, shader).add_to(&mut builder)?;
+        Shape::Gemm { tile, merged, .. } => {
+            GemmPass::new(ImplicitGemm::new(&operands.layer, tile, merged, slice), operands, shader).add_to(builder)
         }
-        Shape::Blocks { block, .. } => {
-            builder.add_pass(shader, operands.constants(), &ConvPass { operands: &operands, block })?;
-        }
+        Shape::Blocks { block, .. } => builder.add_pass(shader, operands.constants(), &ConvPass { operands, block }),
         Shape::PerOutput { .. } => {
-            builder.add_pass(shader, operands.constants(), &ConvPass { operands: &operands, block: [1; 3] })?;
+            builder.add_pass(shader, operands.constants(), &ConvPass { operands, block: [1; 3] })
         }
         // A texel shader was dealt with above; no candidate of a convolution has the other shapes.
         Shape::PerTexel | Shape::AxisPasses { .. } | Shape::MarkAndGather => {
             let recipe = builder.recipe().to_string();
-            return Err(Error::Recipe(RecipeError::Unknown { op: O::NAME, recipe, offered: Vec::new() }));
+            Err(Error::Recipe(RecipeError::Unknown { op: O::NAME, recipe, offered: Vec::new() }))
         }
     }
-    split_k.add_sum(&mut builder, second)?;
-    builder.finish()
 }

@@ -9,6 +9,7 @@ use crate::gpu::program::constants::{Constant, activation_constants};
 use crate::gpu::program::operand::LaidOutTensor;
 use crate::gpu::program::pass::{Part, Pass, Work};
 use crate::gpu::program::region::Region;
+use crate::gpu::program::rounds::nested;
 use crate::gpu::program::uniform::{mod_2_32, to_i32, uniform};
 
 uniform! {
@@ -73,12 +74,16 @@ pub(crate) struct ConvOperands {
     pub(crate) output: LaidOutTensor,
     /// [`Layer::inverses`].
     pub(crate) inverses: [u32; 3],
+    /// Whether the sums begin with this layer, and do not go on from what an earlier part of the kernel left.
+    pub(crate) begins: bool,
+    /// Whether the sums end with this layer, which applies the epilogue.
+    pub(crate) ends: bool,
 }
 
 impl ConvOperands {
     /// `output` is where the sums, or the sums of the first slice, go.
     pub(crate) fn new(layer: Layer, [input, weight, output]: [LaidOutTensor; 3], epilogue: Epilogue) -> Self {
-        Self { inverses: layer.inverses(), layer, input, weight, epilogue, output }
+        Self { inverses: layer.inverses(), layer, input, weight, epilogue, output, begins: true, ends: true }
     }
 
     /// Input, weight, bias and output. Without a bias, the weight fills the bias's binding, which the shader never
@@ -169,11 +174,16 @@ impl Pass for ConvPass<'_> {
     }
 
     fn work(&self, region: &Region) -> Work {
-        Work::Threads(block_threads(region, self.block))
+        Work::Threads(region.blocks(self.block))
+    }
+
+    fn rounds(&self, region: &Region) -> u64 {
+        direct_rounds(&self.operands.layer, self.block, region.reduction.len())
     }
 
     fn uniform(&self, part: &Part) -> ConvParams {
-        let ConvOperands { layer, input, weight, epilogue, output, .. } = self.operands;
+        let &ConvOperands { ref layer, ref input, ref weight, ref epilogue, ref output, begins, ends, .. } =
+            self.operands;
         let ([batch, channels], reduction) = (&part.region.outer, &part.region.reduction);
         let Channels { in_per_group, out_per_group, .. } = layer.channels;
         let [w_out, w_in] = self.operands.weight_axes().map(|axis| weight.stride(axis));
@@ -191,7 +201,7 @@ impl Pass for ConvPass<'_> {
             out_per_group: mod_2_32(out_per_group),
             first_in: mod_2_32(reduction.start),
             count_in: mod_2_32(reduction.len()),
-            accumulate: u32::from(reduction.start > 0),
+            accumulate: u32::from(!begins || reduction.start > 0),
             x_base: input.address(&[batch.start], &part.bytes[0]),
             x_batch: input.stride(0),
             x_channel: input.stride(1),
@@ -204,15 +214,20 @@ impl Pass for ConvPass<'_> {
             y_batch: output.stride(0),
             y_channel: output.stride(1),
             row_threads: part.row,
-            sum_is_complete: u32::from(reduction.end == in_per_group),
+            sum_is_complete: u32::from(ends && reduction.end == in_per_group),
             alpha,
             beta,
         }
     }
 }
 
-/// Threads for a region, each of which computes a block of outputs.
-pub(crate) fn block_threads(region: &Region, block: [u32; 3]) -> u128 {
-    let blocks = (0..3).map(|i| region.spatial[i].len().div_ceil(block[i] as usize) as u128);
-    region.outer.iter().map(|range| range.len() as u128).chain(blocks).product()
+/// The rounds of an invocation that sums this many input channels; `block` as in [`ConvPass`].
+pub(crate) fn direct_rounds(layer: &Layer, block: [u32; 3], channels: usize) -> u64 {
+    let [d, h, w] = std::array::from_fn(|i| layer.taps(i));
+    if block == [1; 3] {
+        return nested([channels, d, h, w]);
+    }
+    // The rows of a block read other rows of samples, and the shader does not skip taps in the padding.
+    let [_, h, w] = layer.axes.map(|axis| axis.kernel);
+    nested([channels, d, h + 1, w])
 }

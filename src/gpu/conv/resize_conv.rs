@@ -2,20 +2,25 @@
 
 use std::ops::Range;
 
+use wgpu::Limits;
+
+use super::layer::{Channels, Direction, Layer};
 use super::split_k::{Epilogue, SplitK, with_f32_sums};
 use crate::dtype::FloatType;
 use crate::error::Result;
-use crate::geometry::Axis;
 use crate::gpu::program::builder::ProgramBuilder;
 use crate::gpu::program::constants::activation_constants;
 use crate::gpu::program::context::{GpuOp, LowerContext};
+use crate::gpu::program::kernel_parts::kernel_parts;
 use crate::gpu::program::operand::LaidOutTensor;
 use crate::gpu::program::options::PlanOptions;
 use crate::gpu::program::pass::{Part, Pass};
 use crate::gpu::program::program::Program;
 use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, recipes};
 use crate::gpu::program::region::Region;
+use crate::gpu::program::rounds::{MAX_ROUNDS, nested};
 use crate::gpu::program::shader::Shader;
+use crate::gpu::program::split::{MAX_DISPATCHES, ROUNDS, too_many};
 use crate::gpu::program::texts::with_storage;
 use crate::gpu::program::uniform::{mod_2_32, to_i32, uniform};
 use crate::gpu::resample::table::{Tables, row_length, table_base, table_bytes, touched};
@@ -87,17 +92,27 @@ pub(crate) static DIRECT: Shader = Shader {
     overrides: &["workgroup_size", "has_bias", "activation"],
 };
 
-fn candidates(storage: FloatType) -> Vec<Candidate> {
-    with_f32_sums(vec![(&DIRECT).into()], storage)
+/// With f16 storage, a sum of several dispatches needs partial sums in f32.
+fn candidates<const R: usize>(op: &ResizeConv<R>, storage: FloatType, limits: &Limits) -> Result<Vec<Candidate>> {
+    let mut candidates = with_f32_sums(vec![(&DIRECT).into()], storage);
+    if storage == FloatType::F16 {
+        let layer = Layer::new(&op.geometry()?, Direction::WideToNarrow);
+        let tables = op.upsample.tables_on_three_axes(limits)?;
+        let is_long = rounds(&layer, &tables, layer.channels.in_per_group) > MAX_ROUNDS;
+        candidates.retain(|candidate| candidate.shape.split_k() || !is_long);
+    }
+    Ok(candidates)
 }
 
 impl<const R: usize> GpuOp for ResizeConv<R> {
     fn recipes(&self, capabilities: &Capabilities, options: &PlanOptions) -> Vec<Recipe> {
-        recipes(&candidates(options.storage), capabilities)
+        let candidates = candidates(self, options.storage, &capabilities.limits).unwrap_or_default();
+        recipes(&candidates, capabilities)
     }
 
     fn lower(&self, context: &LowerContext<'_>) -> Result<Program> {
-        context.first_that_fits(Self::NAME, &candidates(context.options.storage), |_, recipe| {
+        let candidates = candidates(self, context.options.storage, context.limits())?;
+        context.first_that_fits(Self::NAME, &candidates, |_, recipe| {
             lower_by(self, ProgramBuilder::new(context, self, recipe)?)
         })
     }
@@ -107,46 +122,97 @@ fn lower_by<const R: usize>(op: &ResizeConv<R>, mut builder: ProgramBuilder<'_>)
     let split_k = SplitK::new(&mut builder, 1)?;
     let geometry = op.geometry()?;
     let tables = op.upsample.tables_on_three_axes(builder.context.limits())?;
-    let mut laid_out = Vec::new();
-    for table in &tables {
-        laid_out.push(builder.add_table(table_bytes(table)?));
+    let layer = Layer::new(&geometry, Direction::WideToNarrow);
+    let target = split_k.target.clone();
+    let table_parts = table_parts(tables)?;
+    let last = table_parts.len() - 1;
+    for (number, tables) in table_parts.into_iter().enumerate() {
+        let mut laid_out = Vec::new();
+        for table in &tables {
+            laid_out.push(builder.add_table(table_bytes(table)?));
+        }
+        let kernel_parts = kernel_parts(layer.axes, [1; 3], |axes| rounds(&Layer { axes, ..layer }, &tables, 1))?;
+        let mut pass = ResizeConvPass {
+            layer,
+            tables,
+            laid_out,
+            extrapolation: op.upsample.extrapolation_value,
+            input: builder.operand(0),
+            weight: builder.operand(1),
+            epilogue: Epilogue { bias: builder.operand_as(Role::Bias), activation: op.conv.activation },
+            output: target.clone(),
+            begins: true,
+            ends: true,
+        };
+        for part in kernel_parts {
+            (pass.layer.axes, pass.weight) = (part.axes, part.weight(&builder.operand(1))?);
+            (pass.begins, pass.ends) = (number == 0 && part.is_first, number == last && part.is_last);
+            builder.add_pass(&DIRECT, pass.epilogue.constants(), &pass)?;
+        }
     }
-    let pass = ResizeConvPass {
-        batch: geometry.batch,
-        axes: geometry.axes3(),
-        tables,
-        laid_out,
-        per_group: [geometry.wide_per_group(), geometry.narrow_per_group()],
-        extrapolation: op.upsample.extrapolation_value,
-        input: builder.operand(0),
-        weight: builder.operand(1),
-        epilogue: Epilogue { bias: builder.operand_as(Role::Bias), activation: op.conv.activation },
-        output: split_k.target.clone(),
-    };
-    builder.add_pass(&DIRECT, pass.epilogue.constants(), &pass)?;
     split_k.add_sum(&mut builder, Epilogue::default())?;
     builder.finish()
 }
 
+/// The rounds of an invocation that sums this many input channels: for each tap the shader runs the loops of the
+/// upsampling.
+fn rounds(layer: &Layer, tables: &[TapTable; 3], channels: usize) -> u64 {
+    let [d, h, w] = std::array::from_fn(|i| layer.taps(i));
+    let [slices, rows, columns] = tables.each_ref().map(row_length);
+    nested([channels, d, h, w, slices, rows, columns])
+}
+
+/// The tables in parts whose sums add up to those of the whole. An upsampled sample of one part takes at most an eighth
+/// of [`MAX_ROUNDS`].
+fn table_parts(tables: [TapTable; 3]) -> Result<Vec<[TapTable; 3]>> {
+    let (mut parts, mut open) = (Vec::new(), vec![tables]);
+    while let Some(tables) = open.pop() {
+        let lengths = tables.each_ref().map(row_length);
+        if nested(lengths) <= MAX_ROUNDS / 8 {
+            parts.push(tables);
+            continue;
+        }
+        let axis = (0..3).max_by_key(|&axis| lengths[axis]).unwrap_or_default();
+        let half = lengths[axis].div_ceil(2);
+        for numbers in [half..lengths[axis], 0..half] {
+            let mut part = tables.clone();
+            if numbers.start > 0 {
+                // The other half has the extrapolation values.
+                for table in &mut part {
+                    *table = table.without_outside()?;
+                }
+            }
+            part[axis] = tables[axis].part(numbers)?;
+            open.push(part);
+        }
+        if parts.len() + open.len() > MAX_DISPATCHES {
+            return Err(too_many((ROUNDS, MAX_ROUNDS)));
+        }
+    }
+    Ok(parts)
+}
+
 /// A problem with its tensors laid out.
 struct ResizeConvPass {
-    batch: usize,
-    axes: [Axis; 3],
+    /// The convolution, or a part of its kernel.
+    layer: Layer,
     tables: [TapTable; 3],
     /// The tables as the shader reads them.
     laid_out: Vec<LaidOutTensor>,
-    /// Input and output channels of one group.
-    per_group: [usize; 2],
     extrapolation: f32,
     input: LaidOutTensor,
     weight: LaidOutTensor,
     epilogue: Epilogue,
     output: LaidOutTensor,
+    /// Whether the sums begin with this pass, and do not go on from what an earlier one left.
+    begins: bool,
+    /// Whether the sums end with this pass, which applies the activation.
+    ends: bool,
 }
 
 impl ResizeConvPass {
     fn axis_params(&self, i: usize, part: &Part) -> ResizeAxisParams {
-        let (axis, outputs) = (&self.axes[i], &part.region.spatial[i]);
+        let (axis, outputs) = (&self.layer.axes[i], &part.region.spatial[i]);
         ResizeAxisParams {
             input: to_i32(axis.wide),
             kernel: to_i32(axis.kernel),
@@ -168,8 +234,7 @@ impl Pass for ResizeConvPass {
     type Uniform = ResizeConvParams;
 
     fn region(&self) -> Region {
-        let channels = self.output.layout.shape()[1];
-        Region::whole([self.batch, channels], self.axes.map(|axis| axis.narrow), self.per_group[0])
+        self.layer.region()
     }
 
     /// Input, weight, bias, tables and output. Without a bias, the weight fills its binding, which the shader never
@@ -181,13 +246,13 @@ impl Pass for ResizeConvPass {
 
     fn spans(&self, region: &Region) -> Vec<Range<usize>> {
         let ([batch, channels], reduction) = (&region.outer, &region.reduction);
-        let [in_per_group, out_per_group] = self.per_group;
+        let Channels { in_per_group, out_per_group, .. } = self.layer.channels;
         let groups = channels.start / out_per_group..(channels.end - 1) / out_per_group + 1;
         let inputs = groups.start * in_per_group + reduction.start..(groups.end - 1) * in_per_group + reduction.end;
-        let kernel = self.axes.map(|axis| 0..axis.kernel);
+        let kernel = self.layer.axes.map(|axis| 0..axis.kernel);
         // A window that lies in the padding alone counts as sample 0, since a binding cannot be empty.
         let upsampled: [Range<usize>; 3] = std::array::from_fn(|i| {
-            let window = self.axes[i].wide_window(&region.spatial[i], &kernel[i]);
+            let window = self.layer.axes[i].wide_window(&region.spatial[i], &kernel[i]);
             if window.is_empty() { 0..1 } else { window }
         });
         let source = std::array::from_fn(|i| touched(&self.tables[i], &upsampled[i]));
@@ -201,9 +266,13 @@ impl Pass for ResizeConvPass {
         [input, weight, bias].into_iter().chain(self.tables.iter().zip(&upsampled).map(rows)).chain([output]).collect()
     }
 
+    fn rounds(&self, region: &Region) -> u64 {
+        rounds(&self.layer, &self.tables, region.reduction.len())
+    }
+
     fn uniform(&self, part: &Part) -> ResizeConvParams {
         let ([batch, channels], reduction) = (&part.region.outer, &part.region.reduction);
-        let [in_per_group, out_per_group] = self.per_group;
+        let Channels { in_per_group, out_per_group, .. } = self.layer.channels;
         let [d, h, w] = std::array::from_fn(|i| self.axis_params(i, part));
         let (_, [alpha, beta]) = activation_constants(self.epilogue.activation);
         let bias = self.epilogue.bias.as_ref();
@@ -218,7 +287,7 @@ impl Pass for ResizeConvPass {
             out_per_group: mod_2_32(out_per_group),
             first_in: mod_2_32(reduction.start),
             count_in: mod_2_32(reduction.len()),
-            accumulate: u32::from(reduction.start > 0),
+            accumulate: u32::from(!self.begins || reduction.start > 0),
             x_base: self.input.address(&[batch.start], &part.bytes[0]),
             x_batch: self.input.stride(0),
             x_channel: self.input.stride(1),
@@ -231,7 +300,7 @@ impl Pass for ResizeConvPass {
             y_batch: self.output.stride(0),
             y_channel: self.output.stride(1),
             row_threads: part.row,
-            sum_is_complete: u32::from(reduction.end == in_per_group),
+            sum_is_complete: u32::from(self.ends && reduction.end == in_per_group),
             alpha,
             beta,
             extrapolation: self.extrapolation,

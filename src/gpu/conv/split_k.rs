@@ -11,6 +11,7 @@ use crate::gpu::program::operand::LaidOutTensor;
 use crate::gpu::program::pass::{Part, Pass};
 use crate::gpu::program::recipe::{Candidate, Recipe};
 use crate::gpu::program::region::Region;
+use crate::gpu::program::rounds::nested;
 use crate::gpu::program::shader::Shader;
 use crate::gpu::program::texts::with_storage;
 use crate::gpu::program::uniform::{mod_2_32, uniform};
@@ -61,8 +62,11 @@ pub(crate) static SUM: Shader = Shader {
 /// Threads that keep a large device busy.
 const THREADS: usize = 1 << 14;
 
-/// Most terms of a slice: 32-bit numbers count them with room to spare.
-const MOST_TERMS: usize = 1 << 30;
+/// Most terms of a slice, unless there are more than [`MOST_SLICES`]: a shader makes at most two rounds for each.
+const MOST_TERMS: usize = 1 << 14;
+
+/// Most slices: the second pass makes a round for each.
+const MOST_SLICES: usize = 1 << 15;
 
 /// Fewest terms of a slice: fewer are not worth a thread.
 const LEAST_SLICE: usize = 64;
@@ -89,7 +93,7 @@ impl Slices {
 
     fn of_least(least: usize, threads: usize, terms: usize) -> Self {
         let wanted = THREADS.div_ceil(threads.max(1)).min(terms / least).max(1);
-        let length = terms.div_ceil(wanted).clamp(1, MOST_TERMS);
+        let length = terms.div_ceil(wanted).clamp(1, MOST_TERMS).max(terms.div_ceil(MOST_SLICES));
         Self { length, count: terms.div_ceil(length).max(1) }
     }
 
@@ -101,9 +105,11 @@ impl Slices {
     /// This candidate with split-K, if there are several slices or the storage is f16, and without. With f16 even a
     /// single slice goes through a workspace of f32, where several dispatches can add to a sum without rounding it.
     pub(crate) fn candidates(&self, whole: Candidate, storage: FloatType) -> Vec<Candidate> {
-        let split = self.count > 1 || storage == FloatType::F16;
-        let split = if split { whole.with_split_k() } else { None };
-        split.into_iter().chain([whole]).collect()
+        let f16 = storage == FloatType::F16;
+        let split = if self.count > 1 || f16 { whole.with_split_k() } else { None };
+        // A longer sum takes several dispatches.
+        let is_short = self.length.saturating_mul(self.count) <= MOST_TERMS;
+        split.into_iter().chain((!f16 || is_short).then_some(whole)).collect()
     }
 
     /// These slices for a recipe with split-K; for any other, the whole sum as one slice.
@@ -232,6 +238,10 @@ impl Pass for SplitKSum<'_> {
         vec![partial, bias, self.output.layout.span(&ranges)]
     }
 
+    fn rounds(&self, _: &Region) -> u64 {
+        nested([self.slices])
+    }
+
     fn uniform(&self, part: &Part) -> SplitKSumParams {
         let [n, c, d, h, w] = std::array::from_fn(|axis| self.axis(part, axis));
         let bias = self.epilogue.bias.as_ref();
@@ -298,7 +308,8 @@ mod tests {
             for terms in [0, 1, 63, 64, 129, 5000, 1 << 20] {
                 let Slices { length, count } = Slices::new(outputs, terms);
                 assert!(length * count >= terms && length * (count - 1) < terms.max(1), "{outputs} {terms}");
-                assert!(count == 1 || (length >= LEAST_SLICE && outputs * (count - 1) < THREADS), "{outputs} {terms}");
+                let is_needed = || outputs * (count - 1) < THREADS || terms.div_ceil(count - 1) > MOST_TERMS;
+                assert!(count == 1 || (length >= LEAST_SLICE && is_needed()), "{outputs} {terms}");
             }
         }
     }

@@ -5,6 +5,7 @@ use super::operands::{AxisParams, ConvOperands};
 use super::split_k::Epilogue;
 use crate::gpu::program::builder::ProgramBuilder;
 use crate::gpu::program::constants::activation_constants;
+use crate::gpu::program::rounds::nested;
 use crate::gpu::program::shader::{Shader, Texts};
 use crate::gpu::program::texture::TexelWork;
 use crate::gpu::program::uniform::{mod_2_32, uniform};
@@ -56,7 +57,7 @@ pub(crate) fn texel_work(layer: Layer, activation: Activation, builder: &Program
     let [input, weight, output] = [builder.operand(0), builder.operand(1), builder.output()];
     let epilogue = Epilogue { bias: builder.operand_as(Role::Bias), activation };
     let operands = ConvOperands::new(layer, [input, weight, output], epilogue);
-    let Channels { in_per_group, out_per_group, .. } = layer.channels;
+    let Channels { in_per_group, out_per_group, groups } = layer.channels;
     let weight = &operands.weight;
     let [w_out, w_in] = operands.weight_axes().map(|axis| weight.stride(axis));
     let w_group = match layer.direction {
@@ -82,11 +83,13 @@ pub(crate) fn texel_work(layer: Layer, activation: Activation, builder: &Program
         alpha,
         beta,
     };
+    let out_channels = out_per_group * groups;
     let own = [("in_per_group", in_per_group as f64), ("out_per_group", out_per_group as f64)];
     TexelWork {
         // Without a bias, the weight fills the bias's binding, which the shader never reads.
         buffers: [weight.clone(), bias.unwrap_or(weight).clone()],
         uniform: bytemuck::bytes_of(&params).to_vec(),
+        rounds: out_channels as u64 + nested([layer.taps(1), layer.taps(2), out_channels, in_per_group]),
         constants: own.into_iter().chain(operands.constants()).collect(),
     }
 }

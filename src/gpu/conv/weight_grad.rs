@@ -162,6 +162,7 @@ fn lower_by<const R: usize>(
         per_group: [geometry.narrow_per_group(), geometry.wide_per_group()],
         positions: problem.positions,
         slices,
+        shader: candidate.shader,
         tile: if let Shape::Gemm { tile, .. } = candidate.shape { Some(tile) } else { None },
         narrow,
         wide,
@@ -187,6 +188,7 @@ struct WeightGrad<'a> {
     per_group: [usize; 2],
     positions: [usize; 4],
     slices: Slices,
+    shader: &'static Shader,
     /// The tile of a matrix product; `None` where a thread sums for one weight element.
     tile: Option<[u32; 2]>,
     narrow: LaidOutTensor,
@@ -266,6 +268,15 @@ impl Pass for WeightGrad<'_> {
             Some(tile) => Work::Workgroups(self.workgroups(region, tile)),
             None => Work::Threads(region.outputs() * region.slices(self.slices.length).len() as u128),
         }
+    }
+
+    fn rounds(&self, region: &Region) -> u64 {
+        let positions = region.reduction.len().min(self.slices.length);
+        // Each row of positions, or part of a row, takes one more round.
+        let lines = positions / self.positions[3] + 2;
+        self.tile.map_or(positions as u64, |tile| gemm_tiles::rounds(self.shader, tile, positions))
+            + lines as u64
+            + gemm_tiles::LOAD_AND_STORE
     }
 
     /// A matrix product cuts a range of several groups only between groups.

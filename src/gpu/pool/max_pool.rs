@@ -7,12 +7,14 @@ use crate::geometry::Axis;
 use crate::gpu::program::builder::ProgramBuilder;
 use crate::gpu::program::constants::flag;
 use crate::gpu::program::context::{GpuOp, LowerContext};
+use crate::gpu::program::kernel_parts::{KernelPart, kernel_parts};
 use crate::gpu::program::operand::LaidOutTensor;
 use crate::gpu::program::options::PlanOptions;
 use crate::gpu::program::pass::{Part, Pass};
 use crate::gpu::program::program::Program;
 use crate::gpu::program::recipe::{Capabilities, Recipe, recipes};
 use crate::gpu::program::region::Region;
+use crate::gpu::program::rounds::nested;
 use crate::gpu::program::shader::Shader;
 use crate::gpu::program::texts::single;
 use crate::gpu::program::uniform::{mod_2_32, to_i32, uniform};
@@ -63,6 +65,7 @@ uniform! {
         number_batch: u32,   // what a stored index grows by from one image to the next; 0 if it does not count images
         number_channel: u32, // what a stored index grows by from one channel to the next
         row_threads: u32,    // threads in one row of workgroups: thread = id.y * row_threads + id.x
+        accumulate: u32,     // 1: go on from what an earlier dispatch left in y and in the indices
     }
 }
 
@@ -100,7 +103,7 @@ impl<const R: usize> GpuOp for MaxPool<R> {
         let indices = builder.operand_as(Role::Indices);
         let has_indices = indices.is_some();
         let pass = MaxPoolPass {
-            axes: windows.axes3(),
+            part: KernelPart::whole(windows.axes3()),
             // Without indices nothing is numbered, and more samples than an i32 counts are allowed.
             numbering: if has_indices { numbering? } else { Numbering::NONE },
             input: builder.operand(0),
@@ -109,7 +112,9 @@ impl<const R: usize> GpuOp for MaxPool<R> {
             indices: indices.map_or_else(|| builder.add_workspace(&[1]), Ok)?,
             direction: Direction::Forward,
         };
-        builder.add_pass(&DIRECT, [flag("has_indices", has_indices)], &pass)?;
+        for part in pass.parts()? {
+            builder.add_pass(&DIRECT, [flag("has_indices", has_indices)], &MaxPoolPass { part, ..pass.clone() })?;
+        }
         builder.finish()
     }
 }
@@ -124,14 +129,16 @@ impl<const R: usize> GpuOp for MaxPoolGrad<R> {
         let mut builder = ProgramBuilder::new(context, self, &recipe)?;
         let (windows, numbering) = self.windows()?;
         let pass = MaxPoolPass {
-            axes: windows.axes3(),
+            part: KernelPart::whole(windows.axes3()),
             numbering,
             input: builder.operand(0),
             indices: builder.operand(1),
             output: builder.output(),
             direction: Direction::Gradient,
         };
-        builder.add_pass(&GRAD, [], &pass)?;
+        for part in pass.parts()? {
+            builder.add_pass(&GRAD, [], &MaxPoolPass { part, ..pass.clone() })?;
+        }
         builder.finish()
     }
 }
@@ -143,8 +150,10 @@ enum Direction {
 }
 
 /// A problem with its tensors laid out.
+#[derive(Clone)]
 struct MaxPoolPass {
-    axes: [Axis; 3],
+    /// The samples of a window, or a part of them.
+    part: KernelPart,
     numbering: Numbering,
     input: LaidOutTensor,
     output: LaidOutTensor,
@@ -153,6 +162,19 @@ struct MaxPoolPass {
 }
 
 impl MaxPoolPass {
+    /// The parts that large windows are cut into. The first of equal maxima is in the first part that has one.
+    fn parts(&self) -> Result<Vec<KernelPart>> {
+        kernel_parts(self.part.axes, [1; 3], |axes| self.rounds_of(axes))
+    }
+
+    /// The rounds of an invocation: samples of a window, or windows that hold a sample.
+    fn rounds_of(&self, axes: [Axis; 3]) -> u64 {
+        nested(axes.map(|axis| match self.direction {
+            Direction::Forward => axis.kernel.min(axis.wide.div_ceil(axis.dilation)),
+            Direction::Gradient => axis.narrow.min((axis.kernel - 1) * axis.dilation / axis.stride + 1),
+        }))
+    }
+
     /// Whether there are indices, and not just a word that fills their binding.
     fn has_indices(&self) -> bool {
         self.indices.role.is_some()
@@ -167,7 +189,7 @@ impl MaxPoolPass {
     }
 
     fn axis_params(&self, i: usize, outputs: &Range<usize>) -> PoolAxisParams {
-        let axis = &self.axes[i];
+        let axis = &self.part.axes[i];
         let count_in = match self.direction {
             Direction::Forward => axis.wide,
             Direction::Gradient => axis.narrow,
@@ -194,7 +216,7 @@ impl Pass for MaxPoolPass {
 
     fn region(&self) -> Region {
         let shape = self.input.layout.shape();
-        let spatial = self.axes.map(|axis| match self.direction {
+        let spatial = self.part.axes.map(|axis| match self.direction {
             Direction::Forward => axis.narrow,
             Direction::Gradient => axis.wide,
         });
@@ -211,8 +233,8 @@ impl Pass for MaxPoolPass {
     fn spans(&self, region: &Region) -> Vec<Range<usize>> {
         let (outer, spatial) = (&region.outer, &region.spatial);
         let source = std::array::from_fn(|i| match self.direction {
-            Direction::Forward => self.axes[i].wide_window(&spatial[i], &(0..self.axes[i].kernel)),
-            Direction::Gradient => self.axes[i].narrow_window(&spatial[i]),
+            Direction::Forward => self.part.axes[i].wide_window(&spatial[i], &(0..self.part.axes[i].kernel)),
+            Direction::Gradient => self.part.axes[i].narrow_window(&spatial[i]),
         });
         let input = self.input.span(outer.clone(), source.clone());
         let output = self.output.span(outer.clone(), spatial.clone());
@@ -223,6 +245,10 @@ impl Pass for MaxPoolPass {
             Direction::Forward => vec![input, output, 0..1],
             Direction::Gradient => vec![input, self.indices.span(outer.clone(), source), output],
         }
+    }
+
+    fn rounds(&self, _: &Region) -> u64 {
+        self.rounds_of(self.part.axes)
     }
 
     fn uniform(&self, part: &Part) -> PoolParams {
@@ -252,6 +278,7 @@ impl Pass for MaxPoolPass {
             number_batch: mod_2_32(self.numbering.batch),
             number_channel: mod_2_32(self.numbering.channel),
             row_threads: part.row,
+            accumulate: u32::from(!self.part.is_first),
         }
     }
 }

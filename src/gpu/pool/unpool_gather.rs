@@ -92,6 +92,11 @@ impl Pass for UnpoolGather<'_> {
         ]
     }
 
+    /// The shader has no loops.
+    fn rounds(&self, _: &Region) -> u64 {
+        0
+    }
+
     fn uniform(&self, part: &Part) -> UnpoolParams {
         let ([batch, channels], samples) = (&part.region.outer, &part.region.reduction);
         let base = |tensor: &LaidOutTensor, binding: usize| tensor.address(&[batch.start], &part.bytes[binding]);

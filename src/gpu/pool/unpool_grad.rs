@@ -96,6 +96,11 @@ impl Pass for UnpoolGrad<'_> {
         ]
     }
 
+    /// The shader has no loops.
+    fn rounds(&self, _: &Region) -> u64 {
+        0
+    }
+
     fn uniform(&self, part: &Part) -> UnpoolGradParams {
         let (numbering, places) = (&self.unpool.numbering, &part.region.reduction);
         let [batch, channels] = &part.region.outer;

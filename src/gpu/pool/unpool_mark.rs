@@ -92,6 +92,11 @@ impl Pass for UnpoolMark<'_> {
         vec![self.indices.span(region.outer.clone(), region.spatial.clone()), marks, count..count + 1]
     }
 
+    /// The shader has no loops.
+    fn rounds(&self, _: &Region) -> u64 {
+        0
+    }
+
     fn uniform(&self, part: &Part) -> MarkParams {
         let (Unpool { numbering, outer, input, output, .. }, region) = (self.unpool, &part.region);
         let [batch, channels] = &region.outer;

@@ -48,6 +48,11 @@ impl Pass for ZeroFill<'_> {
         std::iter::once(first + words.start..first + words.end).collect()
     }
 
+    /// The shader has no loops.
+    fn rounds(&self, _: &Region) -> u64 {
+        0
+    }
+
     fn uniform(&self, part: &Part) -> ZeroParams {
         let words = &part.region.outer[0];
         ZeroParams {

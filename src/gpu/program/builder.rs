@@ -7,6 +7,7 @@ use super::operand::{LaidOutTensor, Source, Stored, TAP_BYTES};
 use super::pass::{Part, Pass};
 use super::program::{Dispatch, Program, Step};
 use super::recipe::{Recipe, Shape};
+use super::rounds::check_rounds;
 use super::shader::{Shader, Storage};
 use super::split::split;
 use super::texture::{TexelWork, bound_whole, decode_constant, encode_constant, texel_grid};
@@ -144,6 +145,7 @@ impl<'a> ProgramBuilder<'a> {
             workgroups: part.workgroups,
             bound_bytes: part.bytes.clone(),
             uniform: bytemuck::bytes_of(&pass.uniform(part)).to_vec(),
+            rounds: pass.rounds(&part.region),
         };
         let constants = std::iter::once(size).chain(constants).collect();
         self.add_dispatches(shader, constants, &pass.tensors(), parts.into_iter().map(dispatch).collect())
@@ -151,6 +153,7 @@ impl<'a> ProgramBuilder<'a> {
 
     /// Adds the step of a recipe that reads and writes texels.
     pub(crate) fn add_texels(&mut self, shader: &'static Shader, work: TexelWork) -> Result<()> {
+        check_rounds(work.rounds)?;
         let limits = self.context.limits();
         let [input, output] = [self.operand(0), self.output()];
         let size = self.program.recipe.workgroup_size;
@@ -164,7 +167,7 @@ impl<'a> ProgramBuilder<'a> {
             shader,
             constants,
             &tensors,
-            vec![Dispatch { workgroups, bound_bytes, uniform: work.uniform }],
+            vec![Dispatch { workgroups, bound_bytes, uniform: work.uniform, rounds: work.rounds }],
         )
     }
 

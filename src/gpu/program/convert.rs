@@ -6,6 +6,7 @@ use super::operand::{LaidOutTensor, Stored};
 use super::pass::{Part, Pass};
 use super::pixel_format::PixelFormat;
 use super::region::Region;
+use super::rounds::nested;
 use super::shader::Shader;
 use super::texts::{from_texture, to_texture};
 use super::uniform::{mod_2_32, uniform};
@@ -101,6 +102,11 @@ impl Pass for Convert<'_> {
         let (number, tensor) = self.tensor();
         let span = tensor.span([0..1, 0..tensor.layout.shape()[1]], region.spatial.clone());
         if number == 0 { vec![span, 0..0] } else { vec![0..0, span] }
+    }
+
+    fn rounds(&self, _: &Region) -> u64 {
+        let (_, tensor) = self.tensor();
+        nested([tensor.layout.shape()[1]])
     }
 
     fn uniform(&self, part: &Part) -> ConvertParams {

@@ -24,6 +24,10 @@ pub(crate) trait Pass {
         Work::Threads(region.outputs())
     }
 
+    /// The most rounds that an invocation makes of all its loops together for a part of the region. A part of more than
+    /// [`MAX_ROUNDS`](super::rounds::MAX_ROUNDS) is cut along the reduction.
+    fn rounds(&self, region: &Region) -> u64;
+
     /// Where the region may be cut; by default anywhere.
     fn split_alignment(&self) -> SplitAlignment {
         [1; AXES]

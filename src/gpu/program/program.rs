@@ -58,4 +58,6 @@ pub struct Dispatch {
     pub bound_bytes: Vec<Range<u64>>,
     /// The uniform struct's bytes.
     pub(crate) uniform: Vec<u8>,
+    /// The most rounds that an invocation makes of its loops.
+    pub(crate) rounds: u64,
 }

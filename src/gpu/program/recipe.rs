@@ -59,7 +59,7 @@ pub enum Shape {
         split_k: bool,
     },
     /// One pass for each axis that is resampled, with a workspace between two passes; in each a thread computes one
-    /// output.
+    /// output. An axis with thousands of taps takes two passes, and extrapolation values take a last one.
     AxisPasses {
         /// The number of passes.
         passes: u32,

@@ -35,6 +35,12 @@ impl Region {
         (0..REDUCTION).map(|axis| self[axis].len() as u128).product()
     }
 
+    /// The number of blocks of outputs along the spatial axes, in all images and channels.
+    pub(crate) fn blocks(&self, block: [u32; 3]) -> u128 {
+        let blocks = (0..3).map(|i| self.spatial[i].len().div_ceil(block[i] as usize) as u128);
+        self.outer.iter().map(|range| range.len() as u128).chain(blocks).product()
+    }
+
     /// The numbers of the split-K slices, of `slice` terms each, that the reduction's terms belong to.
     pub(crate) fn slices(&self, slice: usize) -> Range<usize> {
         self.reduction.start / slice..(self.reduction.end - 1) / slice + 1

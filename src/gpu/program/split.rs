@@ -7,13 +7,14 @@ use wgpu::Limits;
 use super::operand::{LaidOutTensor, Stored};
 use super::pass::{Part, Pass, SplitAlignment, Work};
 use super::region::{AXES, REDUCTION, Region};
+use super::rounds::{MAX_ROUNDS, check_rounds};
 use super::uniform::to_u32;
 use crate::dtype::FloatType;
 use crate::error::{Error, Result};
 use crate::geometry::at_most;
 
 /// Most dispatches that one pass may be cut into.
-const MAX_DISPATCHES: usize = 4096;
+pub(crate) const MAX_DISPATCHES: usize = 4096;
 
 /// Elements that one dispatch may address or compute. It keeps indices below 2³², and also thread numbers, of which the
 /// grid has up to a row of workgroups more than there is work.
@@ -21,6 +22,7 @@ const MAX_ELEMENTS: u64 = 1 << 31;
 
 const BINDING: &str = "max_storage_buffer_binding_size";
 const WORKGROUPS: &str = "max_compute_workgroups_per_dimension";
+pub(crate) const ROUNDS: &str = "rounds of a shader's loops";
 
 /// A binding's size and offset are multiples of this many bytes.
 const WORD: u64 = 4;
@@ -99,8 +101,8 @@ impl Bounds {
     }
 }
 
-/// The parts of a pass: its region is halved until every tensor's part fits into a binding and the work into a grid. An
-/// empty region has no parts.
+/// The parts of a pass: its region is halved until every tensor's part fits into a binding, the work into a grid, and
+/// an invocation makes no more than [`MAX_ROUNDS`]. An empty region has no parts.
 ///
 /// Cutting the reduction leaves the order of a sum as it is: for each output, the parts come with ascending terms.
 pub(crate) fn split<P: Pass>(pass: &P, limits: &Limits, workgroup_size: u32) -> Result<Vec<Part>> {
@@ -141,6 +143,12 @@ pub(crate) fn split<P: Pass>(pass: &P, limits: &Limits, workgroup_size: u32) -> 
                 }
                 (REDUCTION, (BINDING, bounds.binding))
             }
+            None if pass.rounds(&region) > MAX_ROUNDS => {
+                if bounds.axes <= REDUCTION || region.reduction.len() <= bounds.split_alignment[REDUCTION] {
+                    check_rounds(pass.rounds(&region))?;
+                }
+                (REDUCTION, (ROUNDS, MAX_ROUNDS))
+            }
             None if !bounds.holds(work) => {
                 let limit = (WORKGROUPS, bounds.workgroups.into());
                 (bounds.longest_axis(&region).ok_or_else(|| too_many(limit))?, limit)
@@ -159,7 +167,7 @@ pub(crate) fn split<P: Pass>(pass: &P, limits: &Limits, workgroup_size: u32) -> 
     Ok(parts)
 }
 
-fn too_many((limit_name, limit): (&'static str, u64)) -> Error {
+pub(crate) fn too_many((limit_name, limit): (&'static str, u64)) -> Error {
     Error::TooManyDispatches { limit_name, limit, max: MAX_DISPATCHES }
 }
 
@@ -211,6 +219,10 @@ mod tests {
         fn spans(&self, region: &Region) -> Vec<Range<usize>> {
             let axes: Vec<_> = (0..AXES).map(|axis| region[axis].clone()).collect();
             vec![self.tensor.layout.span(&axes)]
+        }
+
+        fn rounds(&self, _: &Region) -> u64 {
+            0
         }
 
         fn uniform(&self, _: &Part) -> [u32; 4] {

@@ -117,6 +117,8 @@ pub(crate) struct TexelWork {
     /// What the shader reads besides the input.
     pub(crate) buffers: [LaidOutTensor; 2],
     pub(crate) uniform: Vec<u8>,
+    /// The most rounds that an invocation makes of its loops.
+    pub(crate) rounds: u64,
     /// The shader's own constants, which come after those of [`texel_grid`].
     pub(crate) constants: Vec<Constant>,
 }

@@ -1,10 +1,15 @@
 //! The ways to run a resampling, and which of them is the cheapest.
 
 use super::row_blocks::{self, TAPS_ROWS};
+use super::table::row_length;
 use super::taps::TAPS;
 use crate::gpu::program::recipe::{Candidate, Shape};
+use crate::gpu::program::rounds::{MAX_ROUNDS, nested};
 use crate::gpu::program::uniform::to_u32;
 use crate::ops::resample::tap_table::TapTable;
+
+/// Most taps of an axis that are summed in one pass; a table with more takes two passes.
+pub(crate) const MOST_TAPS: usize = 1 << 13;
 
 /// What a load costs in several passes, and in blocks, relative to one output a thread; measured on llvmpipe.
 const PASSES: f64 = 4.0 / 3.0;
@@ -15,10 +20,11 @@ const BLOCKS: f64 = 0.2;
 pub(crate) fn candidates(tables: &[TapTable; 3], sizes: [usize; 3], channels: usize) -> Vec<Candidate> {
     let changing: Vec<usize> = resampled(tables, sizes).collect();
     let whole = Candidate::from(&TAPS);
-    let mut candidates = vec![whole];
-    // A later pass would multiply extrapolation values by weights, and they would not stay exact.
-    if changing.len() > 1 && !tables.iter().any(TapTable::has_outside) {
-        candidates.push(Candidate { shape: Shape::AxisPasses { passes: to_u32(changing.len()) }, ..whole });
+    let in_one_pass = nested(tables.each_ref().map(row_length)) <= MAX_ROUNDS;
+    let mut candidates = Vec::from_iter(in_one_pass.then_some(whole));
+    // Extrapolation values would take one more pass.
+    if !in_one_pass || (changing.len() > 1 && !tables.iter().any(TapTable::has_outside)) {
+        candidates.push(Candidate { shape: Shape::AxisPasses { passes: to_u32(passes(tables, &changing)) }, ..whole });
     }
     if row_blocks::fits(tables) {
         candidates.push(row_blocks::candidate(&TAPS_ROWS));
@@ -50,6 +56,12 @@ pub(crate) fn candidates(tables: &[TapTable; 3], sizes: [usize; 3], channels: us
     };
     candidates.sort_by(|one, other| cost(one).floor().total_cmp(&cost(other).floor()));
     candidates
+}
+
+/// The number of passes that [`Shape::AxisPasses`] takes.
+fn passes(tables: &[TapTable; 3], changing: &[usize]) -> usize {
+    let steps = changing.iter().map(|&axis| if tables[axis].longest() > MOST_TAPS { 2 } else { 1 });
+    steps.sum::<usize>() + usize::from(tables.iter().any(TapTable::has_outside))
 }
 
 /// The axes that are resampled, columns first.

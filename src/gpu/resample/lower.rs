@@ -1,7 +1,9 @@
 //! Separable ops and their gradients on the GPU: in one pass over all axes, or in one pass for each.
 
-use super::candidates::{candidates, resampled};
-use super::table::{Tables, check_table, table_bytes};
+use std::borrow::Cow;
+
+use super::candidates::{MOST_TAPS, candidates, resampled};
+use super::table::{Tables, check_table, row_length, table_bytes};
 use super::taps::ResamplePass;
 use super::texture::texel_work;
 use crate::error::Result;
@@ -83,50 +85,97 @@ impl Resample {
             builder.add_texels(candidate.shader, work)?;
             return builder.finish();
         }
-        // The axes that each pass resamples.
-        let passes: Vec<Vec<usize>> = match candidate.shape {
-            Shape::AxisPasses { .. } => resampled(&self.tables, self.sizes).map(|axis| vec![axis]).collect(),
-            _ => vec![vec![0, 1, 2]],
-        };
+        let passes = self.passes(candidate.shape)?;
+        let limits = builder.context.limits();
+        let identity = self.identity(&passes)?;
+        check_table(identity.len(), 1, limits)?;
         let mut laid_out = Vec::new();
-        for table in &self.tables {
+        for table in passes.iter().flatten().flatten() {
+            check_table(table.len(), row_length(table), limits)?;
             laid_out.push(builder.add_table(table_bytes(table)?));
         }
-        let identity = self.identity(&passes)?;
-        check_table(identity.len(), 1, builder.context.limits())?;
-        let kept = if passes.len() > 1 { builder.add_table(table_bytes(&identity)?) } else { laid_out[0].clone() };
-        let (mut input, mut sizes) = (builder.operand(0), self.sizes);
-        for (number, axes) in passes.iter().enumerate() {
-            axes.iter().for_each(|&axis| sizes[axis] = self.tables[axis].len());
+        let is_kept = passes.iter().flatten().any(Option::is_none);
+        let kept = if is_kept { builder.add_table(table_bytes(&identity)?) } else { laid_out[0].clone() };
+        let (mut input, mut sizes, mut laid_out) = (builder.operand(0), self.sizes, laid_out.iter());
+        for (number, tables) in passes.iter().enumerate() {
+            resize(&mut sizes, tables);
             let output = if number + 1 == passes.len() {
                 builder.output()
             } else {
                 builder.add_workspace(&[&self.outer[..], &sizes].concat())?
             };
+            // Every table of the passes was laid out, in the same order.
+            let laid_out = tables.each_ref().map(|table| match table {
+                Some(_) => laid_out.next().unwrap_or(&kept),
+                None => &kept,
+            });
             let pass = ResamplePass {
-                tables: std::array::from_fn(|i| if axes.contains(&i) { &self.tables[i] } else { &identity }),
-                laid_out: std::array::from_fn(|i| if axes.contains(&i) { &laid_out[i] } else { &kept }),
+                tables: tables.each_ref().map(|table| table.as_deref().unwrap_or(&identity)),
+                laid_out,
                 sizes,
+                shader: candidate.shader,
                 in_blocks: matches!(candidate.shape, Shape::Blocks { .. }),
                 input: &input,
                 output: &output,
                 extrapolation: self.extrapolation,
             };
-            builder.add_pass(candidate.shader, pass.constants(candidate.shader), &pass)?;
+            builder.add_pass(candidate.shader, pass.constants(), &pass)?;
             input = output;
         }
         builder.finish()
     }
 
+    /// The tables of each pass; an axis without one keeps its samples.
+    fn passes(&self, shape: Shape) -> Result<Vec<PassTables<'_>>> {
+        let Shape::AxisPasses { .. } = shape else {
+            return Ok(vec![self.tables.each_ref().map(|table| Some(Cow::Borrowed(table)))]);
+        };
+        let mut passes = Vec::new();
+        let mut add = |axis: usize, table| {
+            let mut tables = [const { None }; 3];
+            tables[axis] = Some(table);
+            passes.push(tables);
+        };
+        let has_outside = self.tables.iter().any(TapTable::has_outside);
+        for axis in resampled(&self.tables, self.sizes) {
+            let table = &self.tables[axis];
+            if table.longest() > MOST_TAPS {
+                table.in_two_steps(MOST_TAPS)?.into_iter().for_each(|step| add(axis, Cow::Owned(step)));
+            } else if has_outside {
+                add(axis, Cow::Owned(table.without_outside()?));
+            } else {
+                add(axis, Cow::Borrowed(table));
+            }
+        }
+        if has_outside {
+            let mut last = [const { None }; 3];
+            for (table, own) in last.iter_mut().zip(&self.tables) {
+                *table = Some(Cow::Owned(own.outside_alone()?));
+            }
+            passes.push(last);
+        }
+        Ok(passes)
+    }
+
     /// The table of the axes that a pass does not resample: one tap for each sample, with rows for the longest such
     /// axis.
-    fn identity(&self, passes: &[Vec<usize>]) -> Result<TapTable> {
+    fn identity(&self, passes: &[PassTables<'_>]) -> Result<TapTable> {
         let (mut sizes, mut longest) = (self.sizes, 1);
-        for axes in passes {
-            axes.iter().for_each(|&axis| sizes[axis] = self.tables[axis].len());
-            let kept = (0..3).filter(|axis| !axes.contains(axis)).map(|axis| sizes[axis]);
+        for tables in passes {
+            resize(&mut sizes, tables);
+            let kept = (0..3).filter(|&axis| tables[axis].is_none()).map(|axis| sizes[axis]);
             longest = kept.fold(longest, usize::max);
         }
         TapTable::identity(longest)
+    }
+}
+
+/// The tables by which a pass resamples each axis; `None` for an axis that it keeps.
+type PassTables<'a> = [Option<Cow<'a, TapTable>>; 3];
+
+/// The sizes of three axes after a pass.
+fn resize(sizes: &mut [usize; 3], tables: &PassTables<'_>) {
+    for (size, table) in sizes.iter_mut().zip(tables) {
+        *size = table.as_ref().map_or(*size, |table| table.len());
     }
 }

@@ -4,6 +4,7 @@ use super::table::{ResampleParams, row_length, touched};
 use crate::gpu::program::constants::Constant;
 use crate::gpu::program::recipe::{Candidate, Shape};
 use crate::gpu::program::region::Region;
+use crate::gpu::program::rounds::{MAX_ROUNDS, nested};
 use crate::gpu::program::shader::Shader;
 use crate::gpu::program::texts::with_storage;
 use crate::ops::resample::tap_table::TapTable;
@@ -55,9 +56,14 @@ pub(crate) const fn candidate(shader: &'static Shader) -> Candidate {
     }
 }
 
-/// Whether the tables have few enough taps for the shader.
+/// Whether the tables have few enough taps for the shader, and a thread has few enough rows to read.
 pub(crate) fn fits(tables: &[TapTable; 3]) -> bool {
-    tables[1..].iter().all(|table| row_length(table) <= MOST_TAPS)
+    tables[1..].iter().all(|table| row_length(table) <= MOST_TAPS) && rounds(tables.each_ref()) <= MAX_ROUNDS
+}
+
+/// The rounds of a thread that sums taps; the loops over the height's and the width's taps are written out.
+pub(crate) fn rounds([slices, rows, _]: [&TapTable; 3]) -> u64 {
+    nested([row_length(slices), most_rows_read(rows)])
 }
 
 /// Channels that a thread computes, of `count` channels. Reading the tables costs a thread as much as two channels.
@@ -71,6 +77,13 @@ pub(crate) fn rows_read(table: &TapTable) -> f64 {
     let blocks = (0..table.len()).step_by(rows);
     let read: usize = blocks.map(|first| touched(table, &(first..(first + rows).min(table.len()))).len()).sum();
     read as f64 / table.len().div_ceil(rows).max(1) as f64
+}
+
+/// The most rows of samples that a thread reads: those from the first to the last sample of neighbouring outputs.
+fn most_rows_read(table: &TapTable) -> usize {
+    let rows = BLOCK_ROWS as usize;
+    let blocks = (0..table.len()).map(|first| touched(table, &(first..(first + rows).min(table.len()))).len());
+    blocks.max().unwrap_or(0)
 }
 
 /// Threads for a part of a problem that has `channel_count` channels.

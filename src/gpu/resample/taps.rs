@@ -8,6 +8,7 @@ use super::table::{ResampleAxis, ResampleParams, row_length, table_base, touched
 use crate::gpu::program::operand::LaidOutTensor;
 use crate::gpu::program::pass::{Part, Pass, Work};
 use crate::gpu::program::region::Region;
+use crate::gpu::program::rounds::nested;
 use crate::gpu::program::shader::Shader;
 use crate::gpu::program::texts::with_storage;
 use crate::gpu::program::uniform::mod_2_32;
@@ -32,6 +33,7 @@ pub(crate) struct ResamplePass<'a> {
     pub(crate) laid_out: [&'a LaidOutTensor; 3],
     /// Output samples on each axis.
     pub(crate) sizes: [usize; 3],
+    pub(crate) shader: &'static Shader,
     /// Whether a thread computes a block of outputs.
     pub(crate) in_blocks: bool,
     pub(crate) input: &'a LaidOutTensor,
@@ -45,8 +47,8 @@ impl ResamplePass<'_> {
     }
 
     /// The shader's constants besides `workgroup_size`.
-    pub(crate) fn constants(&self, shader: &Shader) -> Vec<Constant> {
-        if self.in_blocks { row_blocks::constants(shader, self.channels(), self.tables) } else { Vec::new() }
+    pub(crate) fn constants(&self) -> Vec<Constant> {
+        if self.in_blocks { row_blocks::constants(self.shader, self.channels(), self.tables) } else { Vec::new() }
     }
 }
 
@@ -76,6 +78,15 @@ impl Pass for ResamplePass<'_> {
     fn work(&self, region: &Region) -> Work {
         let threads = if self.in_blocks { row_blocks::threads(region, self.channels()) } else { region.outputs() };
         Work::Threads(threads)
+    }
+
+    fn rounds(&self, _: &Region) -> u64 {
+        match self.in_blocks {
+            true if self.shader.overrides.contains(&"taps") => row_blocks::rounds(self.tables),
+            // Copies have a loop over the channels of a block.
+            true => nested([row_blocks::channels(self.channels())]),
+            false => nested(self.tables.map(row_length)),
+        }
     }
 
     fn uniform(&self, part: &Part) -> ResampleParams {

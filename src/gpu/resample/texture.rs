@@ -3,6 +3,7 @@
 use super::table::{row_length, table_bytes};
 use crate::error::Result;
 use crate::gpu::program::builder::ProgramBuilder;
+use crate::gpu::program::rounds::nested;
 use crate::gpu::program::texture::TexelWork;
 use crate::gpu::program::uniform::{mod_2_32, uniform};
 use crate::ops::resample::tap_table::TapTable;
@@ -32,5 +33,10 @@ pub(crate) fn texel_work(
         extrapolation,
     };
     let tables = [builder.add_table(table_bytes(rows)?), builder.add_table(table_bytes(columns)?)];
-    Ok(TexelWork { buffers: tables, uniform: bytemuck::bytes_of(&params).to_vec(), constants: Vec::new() })
+    Ok(TexelWork {
+        buffers: tables,
+        uniform: bytemuck::bytes_of(&params).to_vec(),
+        rounds: nested([row_length(rows), row_length(columns)]),
+        constants: Vec::new(),
+    })
 }

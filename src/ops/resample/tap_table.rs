@@ -109,6 +109,49 @@ impl TapTable {
         sums.fold(1.0, f64::max)
     }
 
+    /// The table in two steps: the first sums up to `most` taps at a time, the second adds those sums, in the order of
+    /// the taps. Each output has as many sums as the one with the most taps needs. Outputs that take the extrapolation
+    /// value get no taps.
+    pub(crate) fn in_two_steps(&self, most: usize) -> Result<[Self; 2]> {
+        let sums = self.longest().div_ceil(most).max(1);
+        let mut first = Self::with_capacity(self.len().saturating_mul(sums), 0)?;
+        let mut second = Self::with_capacity(self.len(), sums)?;
+        for q in 0..self.len() {
+            let taps = if self.outside[q] { &[] } else { self.at(q) };
+            for number in 0..sums {
+                let end = taps.len().min((number + 1) * most);
+                first.push(taps[end.min(number * most)..end].iter().copied(), false);
+            }
+            second.push((0..sums).map(|number| Tap { index: q * sums + number, weight: 1.0 }), false);
+        }
+        Ok([first, second])
+    }
+
+    /// The taps of these numbers of each output. Only with the first of its taps does an output take the extrapolation
+    /// value, so that the outputs of all parts of a table add up to those of the table.
+    pub(crate) fn part(&self, numbers: std::ops::Range<usize>) -> Result<Self> {
+        let mut part = Self::with_capacity(self.len(), 0)?;
+        for q in 0..self.len() {
+            let taps = if self.outside[q] { &[] } else { self.at(q) };
+            let end = taps.len().min(numbers.end);
+            part.push(taps[end.min(numbers.start)..end].iter().copied(), self.outside[q] && numbers.start == 0);
+        }
+        Ok(part)
+    }
+
+    /// The same table with no taps for outputs that take the extrapolation value.
+    pub(crate) fn without_outside(&self) -> Result<Self> {
+        let [table, _] = self.in_two_steps(self.longest().max(1))?;
+        Ok(table)
+    }
+
+    /// The table that copies each output of this one, but for those that take the extrapolation value.
+    pub(crate) fn outside_alone(&self) -> Result<Self> {
+        let mut table = Self::with_capacity(self.len(), 1)?;
+        (0..self.len()).for_each(|q| table.push([Tap { index: q, weight: 1.0 }], self.outside[q]));
+        Ok(table)
+    }
+
     /// The table of the transpose: for each of `inputs` samples, the outputs that it takes part in. Outputs that take
     /// the extrapolation value are left out.
     pub(crate) fn transpose(&self, inputs: usize) -> Result<Self> {
@@ -202,6 +245,30 @@ mod tests {
     fn a_sample_of_weight_0_is_left_out_and_an_edge_is_one_tap() {
         assert_eq!(table().at(0), [Tap { index: 0, weight: 1.0 }]);
         assert_eq!((table().at(2).len(), table().longest(), table().len()), (1, 2, 4));
+    }
+
+    #[test]
+    fn two_steps_and_parts_sum_what_the_table_sums() {
+        let tap = |index| Tap { index, weight: 1.0 + index as f64 };
+        let mut table = TapTable::with_capacity(3, 7).unwrap();
+        table.push((0..7).map(tap), false);
+        table.push([tap(3)], true);
+        table.push([tap(6)], false);
+        let from = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
+        let apply = |table: &TapTable, from: &[f64]| table.apply(from, &[from.len()], 0, |weight| weight).unwrap();
+        let without = apply(&table.without_outside().unwrap(), &from);
+        assert_eq!(without, [apply(&table, &from)[0], 0.0, 448.0]);
+        for most in 1..8 {
+            let [first, second] = table.in_two_steps(most).unwrap();
+            assert_eq!((first.longest(), second.longest()), (most.min(7), 7usize.div_ceil(most)));
+            assert_eq!(apply(&second, &apply(&first, &from)), without);
+            let parts = (0..7).step_by(most).map(|start| table.part(start..start + most).unwrap());
+            let parts: Vec<_> = parts.collect();
+            let sums = parts.iter().map(|part| apply(part, &from)[0]).sum::<f64>();
+            assert_eq!(sums, without[0]);
+            assert!(parts.iter().enumerate().all(|(number, part)| part.is_outside(1) == (number == 0)));
+        }
+        assert!(table.outside_alone().unwrap().is_outside(1) && table.outside_alone().unwrap().len() == 3);
     }
 
     #[test]

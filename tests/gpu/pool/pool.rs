@@ -56,7 +56,7 @@ async fn maxima<const R: usize>(gpu: &Gpu, pool: &MaxPool<R>) -> Outcome {
 }
 
 /// A tensor of the pooling's output shape, and the indices of a real pooling.
-fn gradient_and_indices<const R: usize>(pool: &MaxPool<R>, _: Data) -> Result<Vec<Tensor>, String> {
+pub fn gradient_and_indices<const R: usize>(pool: &MaxPool<R>, _: Data) -> Result<Vec<Tensor>, String> {
     let mut random = Random::new("gradients");
     let input = random.tensor(&pool.inputs().map_err(text)?[0].shape, Data::Integers);
     let indices = pool.reference_integers(&[input.view()]).map_err(text)?.swap_remove(0);
