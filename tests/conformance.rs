@@ -6,7 +6,9 @@ mod runner;
 
 use std::path::Path;
 
-use runner::{Engine, Row, Status};
+use ndarray::arr1;
+use runner::{Case, Engine, Row, Status};
+use upconv::Tensor;
 
 fn run(file: &Path) -> Vec<Row> {
     pollster::block_on(runner::run(file, &[Engine::Reference])).unwrap()
@@ -47,4 +49,29 @@ fn a_wrong_element_is_noticed() {
         }
     }
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Every wrong answer is refused, whatever the tolerance and the other elements are.
+#[test]
+fn non_finite_values_agree_with_their_like_alone() {
+    const VALUES: [f32; 5] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0, -2.5];
+    let file = std::env::temp_dir().join(format!("upconv-judge-{}.json", std::process::id()));
+    for tolerance in [
+        "{}",
+        r#"{ "tolerance": { "atol": 1e-3, "rtol": 1e-3 } }"#,
+        r#"{ "f32_error_bound": { "output": 1e-3 } }"#,
+        r#"{ "max_abs_diff_to_float64_numpy_model": 1e-6 }"#,
+    ] {
+        std::fs::write(&file, tolerance).unwrap();
+        let case = Case::read(&file).unwrap();
+        for wanted in VALUES {
+            for got in VALUES {
+                let tensor = |value| Tensor::F32(arr1(&[value, f32::INFINITY, 1e3]).into_dyn());
+                let verdict = runner::judge::judge(&case, "output", &tensor(got), &tensor(wanted));
+                let is_right = got.to_bits() == wanted.to_bits();
+                assert_eq!(verdict.complaint.is_none(), is_right, "{got} for {wanted}, {tolerance}");
+            }
+        }
+    }
+    std::fs::remove_file(&file).unwrap();
 }

@@ -44,6 +44,7 @@ struct Params {
 
 override workgroup_size: u32 = 64;
 override has_indices: bool = false;
+override last_nan: bool = false; // whether the last of several NaN is chosen, and not the first
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<u32>; // the bits of f32
@@ -68,11 +69,13 @@ fn taps_of(o: u32, axis: Axis) -> Taps {
     return Taps(base + first * axis.dilation, last - first + 1);
 }
 
+const NAN_RANK = 0x7fffffff;
+
 // An integer for the bits of an f32, ordered as the numbers are: both zeros give 0, and a NaN is the largest.
 fn rank_of(bits: u32) -> i32 {
     let magnitude = i32(bits & 0x7fffffffu);
     if (magnitude > 0x7f800000) {
-        return 0x7fffffff;
+        return NAN_RANK;
     }
     return select(magnitude, -magnitude, (bits >> 31u) == 1u);
 }
@@ -121,7 +124,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
                 let w = u32(taps_w.first + k * params.w.dilation);
                 let bits = x[plane + d * params.d.x_stride + h * params.h.x_stride + w * params.w.x_stride];
                 let rank = rank_of(bits);
-                if (rank > best_rank) {
+                if (rank > best_rank || (last_nan && rank == NAN_RANK)) {
                     best_rank = rank;
                     best = bits;
                     best_index = first_number + d * params.d.number + h * params.h.number + w * params.w.number;

@@ -4,7 +4,14 @@
 
 override activation: u32 = 0u; // as numbered below; 0: none
 
+// The function of each value; a NaN stays as it is. WGSL lets a compiler assume that there is none, and min and max may
+// drop it, so it is found by its bits.
 fn activate(value: vec4<f32>) -> vec4<f32> {
+    let is_nan = (bitcast<vec4<u32>>(value) & vec4(0x7fffffffu)) > vec4(0x7f800000u);
+    return select(function_of(value), value, is_nan);
+}
+
+fn function_of(value: vec4<f32>) -> vec4<f32> {
     switch (activation) {
         case 1u: { // ReLU
             return max(value, vec4(0.0));

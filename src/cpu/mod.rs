@@ -136,7 +136,11 @@ fn apply_epilogue(output: &mut [f32], plane: usize, channels: usize, bias: Optio
         let bias = bias.map_or(0.0, |bias| bias[number % channels]);
         match activation {
             Activation::None => plane.iter_mut().for_each(|value| *value += bias),
-            Activation::Relu => plane.iter_mut().for_each(|value| *value = (*value + bias).max(0.0)),
+            // `max` would make a NaN 0.
+            Activation::Relu => plane.iter_mut().for_each(|value| {
+                let sum = *value + bias;
+                *value = if sum < 0.0 { 0.0 } else { sum };
+            }),
             other => plane.iter_mut().for_each(|value| *value = other.apply(f64::from(*value + bias)) as f32),
         }
     });

@@ -3,7 +3,7 @@
 use super::reference::Reference;
 use crate::error::{Error, Result};
 
-/// A function of each output sample, applied in the same dispatch, after the bias.
+/// A function of each output sample, applied in the same dispatch, after the bias. A NaN stays a NaN, as in PyTorch.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Activation {
@@ -57,6 +57,7 @@ impl Activation {
     /// The function, in f64.
     pub fn apply(&self, x: f64) -> f64 {
         match *self {
+            _ if x.is_nan() => x,
             Self::None => x,
             Self::Relu => x.max(0.0),
             Self::LeakyRelu { slope } if x < 0.0 => f64::from(slope) * x,
@@ -78,7 +79,10 @@ impl Activation {
         };
         Reference {
             values: reference.values.mapv(|value| self.apply(value)),
-            magnitudes: reference.magnitudes.mapv(|magnitude| magnitude * steepest),
+            magnitudes: ndarray::Zip::from(&reference.values).and(&reference.magnitudes).map_collect(
+                // An infinite sum is no rounding's work: what the function makes of it is exact.
+                |value, magnitude| if value.is_infinite() { self.apply(*value).abs() } else { magnitude * steepest },
+            ),
             roundings: reference.roundings + 1,
             slack,
             ..reference
@@ -100,6 +104,22 @@ mod tests {
         assert_eq!(at(Activation::Sigmoid)[1], 0.5);
         assert!((at(Activation::Sigmoid)[2] - 0.952_574_126_822_433_4).abs() < 1e-15);
         assert!((at(Activation::Tanh)[0] + 0.964_027_580_075_816_9).abs() < 1e-15);
+    }
+
+    #[test]
+    fn a_nan_stays_and_an_infinity_has_its_limit() {
+        let infinities = |activation: Activation| [f64::NEG_INFINITY, f64::INFINITY].map(|x| activation.apply(x));
+        for (activation, limits) in [
+            (Activation::None, [f64::NEG_INFINITY, f64::INFINITY]),
+            (Activation::Relu, [0.0, f64::INFINITY]),
+            (Activation::LeakyRelu { slope: 0.5 }, [f64::NEG_INFINITY, f64::INFINITY]),
+            (Activation::Sigmoid, [0.0, 1.0]),
+            (Activation::Tanh, [-1.0, 1.0]),
+            (Activation::Clip { min: -1.0, max: 2.0 }, [-1.0, 2.0]),
+        ] {
+            assert!(activation.apply(f64::NAN).is_nan(), "{activation:?}");
+            assert_eq!(infinities(activation), limits, "{activation:?}");
+        }
     }
 
     #[test]

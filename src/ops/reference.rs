@@ -55,8 +55,8 @@ impl Reference {
     /// `roundings · 2⁻²⁴ · Σ|x·w|`, plus the smallest normal f32 for each rounding, as a GPU may flush subnormals, plus
     /// [`Self::slack`].
     ///
-    /// The bound is infinite if Σ|x·w| passes half of f32's range, so that a partial sum may overflow, or if a NaN or
-    /// an infinity is among the terms: WGSL makes no promise then.
+    /// The bound is infinite if Σ|x·w| is finite but passes half of f32's range, so that a partial sum may overflow. It
+    /// is 0 if the value is a NaN or an infinity: so must be the result.
     ///
     /// A result stored as f16 may be off by another 2⁻¹⁰ of its value plus 2⁻¹⁴; past 65504 it may be infinite.
     ///
@@ -68,6 +68,9 @@ impl Reference {
     }
 
     fn bound_of(&self, value: f64, magnitude: f64) -> f64 {
+        if !value.is_finite() {
+            return 0.0;
+        }
         let sum = bound(self.roundings as f64, magnitude) + self.slack;
         match self.storage {
             FloatType::F32 => sum,
@@ -96,16 +99,15 @@ impl Reference {
         for ((index, &expected), (&magnitude, &actual)) in
             self.values.indexed_iter().zip(self.magnitudes.iter().zip(actual.iter()))
         {
-            let (error, bound) = ((f64::from(actual) - expected).abs(), bound(expected, magnitude));
-            // Written so that a NaN counts as outside, but an infinite bound allows everything.
-            if bound == f64::INFINITY || error <= bound {
-                if error > 0.0 && error.is_finite() && magnitude > 0.0 {
+            let (error, bound) = (error(actual.into(), expected), bound(expected, magnitude));
+            if error <= bound {
+                if error > 0.0 && error.is_finite() && magnitude > 0.0 && magnitude.is_finite() {
                     agreement.worst_ulps = agreement.worst_ulps.max(error / (UNIT * magnitude));
                 }
                 continue;
             }
             outside += 1;
-            let excess = if error.is_nan() { f64::INFINITY } else { error - bound };
+            let excess = error - bound;
             if worst.as_ref().is_none_or(|(most, _)| excess > *most) {
                 let index = index.as_array_view().to_vec();
                 worst = Some((excess, Mismatch { index, actual, expected, bound, outside: 0 }));
@@ -121,6 +123,16 @@ impl Reference {
     pub fn to_f32(&self) -> ArrayD<f32> {
         self.values.mapv(|value| value as f32)
     }
+}
+
+/// The distance of a result from its value. A NaN and an infinity agree only with their like, of the same sign; from
+/// anything else they are infinitely far.
+fn error(actual: f64, expected: f64) -> f64 {
+    if actual == expected || (actual.is_nan() && expected.is_nan()) {
+        return 0.0;
+    }
+    let error = (actual - expected).abs();
+    if error.is_nan() { f64::INFINITY } else { error }
 }
 
 fn bound(roundings: f64, magnitude: f64) -> f64 {
@@ -187,6 +199,7 @@ mod tests {
     use ndarray::arr1;
 
     use super::*;
+    use crate::ops::activation::Activation;
 
     fn reference() -> Reference {
         let mut sums = Sums::zeros(&[3], &[]).unwrap();
@@ -218,11 +231,43 @@ mod tests {
 
     #[test]
     fn nothing_is_promised_where_f32_overflows() {
-        let mut sums = Sums::zeros(&[2], &[]).unwrap();
+        let mut sums = Sums::zeros(&[1], &[]).unwrap();
         sums.add(0, 1e39, 1.0);
-        sums.add(1, f64::NAN, 1.0);
-        let reference = sums.into_reference(&[2], 1);
-        assert!(reference.check(arr1(&[f32::NAN, 0.0]).view()).is_ok());
+        let reference = sums.into_reference(&[1], 1);
+        for allowed in [f32::NAN, f32::INFINITY, 0.0] {
+            assert!(reference.check(arr1(&[allowed]).view()).is_ok());
+        }
+    }
+
+    /// Every wrong answer, and no right one, is refused, whatever the other elements are.
+    #[test]
+    fn non_finite_values_agree_with_their_like_alone() {
+        const VALUES: [f32; 5] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0, -2.5];
+        for expected in VALUES {
+            for actual in VALUES {
+                let mut sums = Sums::zeros(&[2], &[]).unwrap();
+                sums.add(0, expected.into(), 1.0);
+                sums.add(1, f64::INFINITY, 1.0);
+                let reference = sums.into_reference(&[2], 3);
+                let is_right = expected.to_bits() == actual.to_bits();
+                let result = arr1(&[actual, f32::INFINITY]);
+                for reference in [reference.clone(), reference.stored_as_f16()] {
+                    assert_eq!(reference.check(result.view()).is_ok(), is_right, "{actual} for {expected}");
+                    assert_eq!(reference.check_exact(result.view()).is_ok(), is_right, "{actual} for {expected}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_activation_of_a_nan_or_an_infinity_is_checked() {
+        let mut sums = Sums::zeros(&[3], &[]).unwrap();
+        [f64::NAN, f64::INFINITY, f64::NEG_INFINITY].into_iter().enumerate().for_each(|(at, x)| sums.add(at, x, 1.0));
+        let reference = Activation::Tanh.apply_to(sums.into_reference(&[3], 3));
+        assert!(reference.check(arr1(&[f32::NAN, 1.0, -1.0]).view()).is_ok());
+        for wrong in [[-1.0, 1.0, -1.0], [f32::NAN, -1.0, -1.0], [f32::NAN, 1.0, f32::NAN], [f32::NAN, 1.0, 0.5]] {
+            assert!(reference.check(arr1(&wrong).view()).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -132,6 +132,8 @@ pub fn rows() -> Vec<Row> {
         conv::<1>("taps of one dispatch", "ic1_oc1_i32003_k32000_b1"),
         conv::<1>("taps of several dispatches", "ic1_oc1_i70003_k70000_b1"),
         conv::<2>("taps of several dispatches", "ic2_oc4_i191x192_k190x191_g2_b1"),
+        // Each channel enters three loops.
+        conv::<2>("channels of several dispatches, one tap", "ic6800_oc2_i1x1_b1"),
         conv::<2>("channels of several dispatches", "ic2048_oc8_i5x5_k5x5_b1"),
         conv_transpose::<1>("taps of several dispatches", "ic1_oc2_i40000_k70001_s2_p74995_b1"),
         conv_transpose::<1>("channels of several dispatches", "ic20000_oc1_i2_k4_b1"),

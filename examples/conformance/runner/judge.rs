@@ -43,6 +43,16 @@ impl Allowed {
     }
 }
 
+/// The distance of two numbers. A NaN and an infinity agree only with their like, of the same sign; from anything else
+/// they are infinitely far.
+fn error(got: f64, wanted: f64) -> f64 {
+    if got == wanted || (got.is_nan() && wanted.is_nan()) {
+        return 0.0;
+    }
+    let error = (got - wanted).abs();
+    if error.is_nan() { f64::INFINITY } else { error }
+}
+
 pub fn judge(case: &Case, output: &str, actual: &Tensor, expected: &Tensor) -> Verdict {
     let integers = matches!(expected, Tensor::I32(_));
     let (actual, expected) = (actual.to_f64(), expected.to_f64());
@@ -50,16 +60,16 @@ pub fn judge(case: &Case, output: &str, actual: &Tensor, expected: &Tensor) -> V
         let complaint = format!("{output}: shape {:?} where {:?} was expected", actual.shape(), expected.shape());
         return Verdict { max_error: f64::INFINITY, complaint: Some(complaint) };
     }
-    let largest = expected.iter().fold(0.0f64, |most, value| most.max(value.abs()));
+    let finite = expected.iter().filter(|value| value.is_finite());
+    let largest = finite.fold(0.0f64, |most, value| most.max(value.abs()));
     let allowed = if integers { Allowed { absolute: 0.0, relative: 0.0 } } else { Allowed::new(case, output, largest) };
     let mut verdict = Verdict { max_error: 0.0, complaint: None };
     let mut worst = 0.0;
     for ((index, &wanted), &got) in expected.indexed_iter().zip(&actual) {
-        let same = wanted == got || (wanted.is_nan() && got.is_nan());
-        // A NaN in only one of the two counts as an infinite error.
-        let error =
-            if same { 0.0 } else { Some((wanted - got).abs()).filter(|e| !e.is_nan()).unwrap_or(f64::INFINITY) };
-        let excess = error - allowed.absolute - allowed.relative * wanted.abs();
+        let error = error(got, wanted);
+        // No tolerance covers an infinite error, and none is infinite.
+        let excess =
+            if error.is_finite() { error - allowed.absolute - allowed.relative * wanted.abs() } else { f64::INFINITY };
         verdict.max_error = verdict.max_error.max(error);
         if excess > worst {
             worst = excess;

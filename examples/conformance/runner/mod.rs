@@ -8,7 +8,7 @@ mod files;
 #[path = "files_of_browser.rs"]
 mod files;
 mod images;
-mod judge;
+pub mod judge;
 mod onnx;
 mod ops;
 mod pooling;

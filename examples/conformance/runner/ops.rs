@@ -1,6 +1,6 @@
 //! Makes this crate's descriptors from a case's op and attributes, and runs them.
 
-use upconv::{Conv, ConvTranspose, Padding, PixelShuffle2d, ShuffleDirection, Tensor};
+use upconv::{Activation, Conv, ConvTranspose, Padding, PixelShuffle2d, ShuffleDirection, Tensor};
 
 use super::case::{Case, Failure, Outcome, numbers, permuted, reshaped, shape, spatial, unsupported};
 use super::engine::Engine;
@@ -30,7 +30,9 @@ pub async fn compute(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
         "image_libs" => return images::compute(case, engine).await,
         _ => {}
     }
+    // A convolution and its activation are one op, such as `conv2d_relu`.
     let op = case.op_type();
+    let op = op.strip_suffix(&format!("_{}", case.word("activation"))).unwrap_or(op);
     let axes = case.attribute("spatial_dims").as_u64().unwrap_or(2);
     match op.trim_end_matches("_backward").trim_end_matches(|c: char| c == 'd' || c.is_ascii_digit()) {
         "conv" => by_rank!(axes, convolution, case, engine),
@@ -45,6 +47,23 @@ pub async fn compute(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
         "matmul" => product(case, engine).await,
         _ => unsupported(format!("no op {op}")),
     }
+}
+
+/// The activation that a case's op ends with.
+fn activation(case: &Case) -> Outcome<Activation> {
+    let number = |name: &str| {
+        let value = case.number(name).map(|value| value as f32);
+        value.ok_or_else(|| Failure::Failed(format!("the activation has no {name}")))
+    };
+    Ok(match case.word("activation") {
+        "" => Activation::None,
+        "relu" => Activation::Relu,
+        "leaky_relu" => Activation::LeakyRelu { slope: number("slope")? },
+        "sigmoid" => Activation::Sigmoid,
+        "tanh" => Activation::Tanh,
+        "relu6" | "clip" => Activation::Clip { min: number("min")?, max: number("max")? },
+        other => return unsupported(format!("activation {other}")),
+    })
 }
 
 /// PyTorch's `padding`: one number for each axis, for both sides.
@@ -68,6 +87,7 @@ async fn convolution<const R: usize>(case: &Case, engine: &Engine<'_>) -> Outcom
         padding,
         dilation: case.steps("dilation")?,
         bias: bias.is_some(),
+        activation: activation(case)?,
         ..Conv::<R>::from_shapes(&shape(&input), &shape(&weight), groups)?
     };
     let inputs: Vec<_> = [&input, &weight].into_iter().chain(&bias).collect();
@@ -87,6 +107,7 @@ async fn transposed<const R: usize>(case: &Case, engine: &Engine<'_>) -> Outcome
         stride: case.steps("stride")?,
         dilation: case.steps("dilation")?,
         bias: bias.is_some(),
+        activation: activation(case)?,
         ..ConvTranspose::<R>::from_shapes(&shape(&input), &shape(&weight), groups)?
     };
     let padding = padding::<R>(case)?.map(|pad| pad as usize);

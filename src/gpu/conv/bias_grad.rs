@@ -14,6 +14,7 @@ use crate::gpu::program::pass::{Part, Pass, Work};
 use crate::gpu::program::program::Program;
 use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, recipes};
 use crate::gpu::program::region::{Region, flat_box};
+use crate::gpu::program::rounds::ENTRY;
 use crate::gpu::program::shader::Shader;
 use crate::gpu::program::texts::with_storage;
 use crate::gpu::program::uniform::{mod_2_32, uniform};
@@ -149,10 +150,11 @@ impl Pass for BiasGrad<'_> {
         Work::Threads(region.outputs() * region.slices(self.slices.length).len() as u128)
     }
 
-    /// A round for each row of samples, or part of a row, and one for each sample.
+    /// A round for each row of samples, or part of a row, which enters the loop over its samples.
     fn rounds(&self, region: &Region) -> u64 {
         let samples = region.reduction.len().min(self.slices.length);
-        (samples + samples / self.samples[3] + 2) as u64
+        let lines = (samples / self.samples[3] + 2) as u64;
+        samples as u64 + lines * (1 + ENTRY) + ENTRY
     }
 
     fn uniform(&self, part: &Part) -> BiasGradParams {

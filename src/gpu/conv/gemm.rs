@@ -84,9 +84,9 @@ pub(crate) static COOPERATIVE_16: Shader = Shader {
 /// Input channels that the shaders sum for one tap before the next tap. A sum may only be split at multiples of it.
 pub(crate) const CHANNELS: usize = 32;
 
-/// Most taps that a product sums in one part of a kernel: for one step of [`CHANNELS`] that is half of
-/// [`MAX_ROUNDS`](crate::gpu::program::rounds::MAX_ROUNDS) terms.
-const MOST_TAPS: usize = (1 << 14) / CHANNELS;
+/// Most taps of a part of a kernel for which a slice has several steps of [`CHANNELS`]. So many terms make fewer than
+/// [`MAX_ROUNDS`](crate::gpu::program::rounds::MAX_ROUNDS), in every shader.
+const MOST_TAPS: usize = (1 << 13) / CHANNELS;
 
 /// Most rows that 32 bits count with room for a tile.
 const MOST_ROWS: usize = 1 << 31;
@@ -169,7 +169,7 @@ impl Layer {
         let taps = self.axes.iter().map(|axis| axis.kernel.div_ceil(self.tap_subsets(axis)));
         let terms = taps.fold(in_per_group, usize::saturating_mul);
         let slices = Slices::of_tiles(outputs, terms);
-        // A workgroup sums a slice for as many taps as a part of the kernel has, with at most two rounds for a term.
+        // A workgroup sums a slice for as many taps as a part of the kernel has.
         let taps = self.axes.iter().map(|axis| axis.kernel.div_ceil(self.tap_subsets(axis)));
         let taps = taps.fold(1, usize::saturating_mul).min(MOST_TAPS);
         let most = (MOST_TAPS * CHANNELS / taps / CHANNELS * CHANNELS).max(CHANNELS);

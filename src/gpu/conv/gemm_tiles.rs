@@ -4,6 +4,7 @@ use crate::gpu::program::constants::Constant;
 use wgpu::Backend;
 
 use crate::gpu::program::recipe::{Candidate, Capabilities, Shape};
+use crate::gpu::program::rounds::{ENTRY, nested};
 use crate::gpu::program::shader::Shader;
 
 /// Terms of a sum that the shaders which share within workgroups stage at a time.
@@ -76,21 +77,22 @@ pub(crate) fn constants(tile: [u32; 2], workgroup_size: u32, shader: &Shader) ->
 }
 
 /// The most rounds that an invocation makes of its loops to load and to store its sums.
-pub(crate) const LOAD_AND_STORE: u64 = 16;
+pub(crate) const LOAD_AND_STORE: u64 = 2 * (8 + ENTRY);
 
 /// The most rounds that an invocation makes of its loops to sum this many terms, one after the other.
 pub(crate) fn rounds(shader: &Shader, tile: [u32; 2], terms: usize) -> u64 {
-    let terms = terms as u64;
-    // Terms that are staged at a time, and the rounds in which a thread stages them. A smaller workgroup of cooperative
-    // matrices does not exist.
-    let [staged, stage] = if shader.cooperative() {
+    if shader.subgroups && !shader.cooperative() {
+        return nested([terms]);
+    }
+    // Terms that are staged at a time, and the rounds of the loops for each such stage: those that stage the terms and,
+    // in one shader, the one that sums them.
+    let (staged, stage) = if shader.cooperative() {
         let side = tile[0] / 4;
-        [side, (side * side).div_ceil(16)]
-    } else if shader.subgroups {
-        return terms;
+        // No workgroup of cooperative matrices has fewer than 16 threads.
+        (side, u64::from((side * side).div_ceil(16)) + ENTRY)
     } else {
-        [STAGED, tile.map(|side| (side / 4 * STAGED).div_ceil(THREADS)).iter().sum()]
+        let stage = tile.map(|side| u64::from((side / 4 * STAGED).div_ceil(THREADS)) + ENTRY);
+        (STAGED, stage[0] + stage[1] + u64::from(STAGED) + ENTRY)
     };
-    let each = if shader.cooperative() { 1 + stage } else { 1 + stage + staged };
-    terms.div_ceil(staged.into()) * u64::from(each)
+    (terms as u64).div_ceil(staged.into()) * (1 + stage) + ENTRY
 }

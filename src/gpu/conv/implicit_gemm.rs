@@ -14,7 +14,7 @@ use crate::gpu::program::constants::{activation_constants, flag};
 use crate::gpu::program::operand::LaidOutTensor;
 use crate::gpu::program::pass::{Part, Pass, SplitAlignment, Work};
 use crate::gpu::program::region::Region;
-use crate::gpu::program::rounds::nested;
+use crate::gpu::program::rounds::{ENTRY, nested};
 use crate::gpu::program::shader::Shader;
 use crate::gpu::program::uniform::{mod_2_32, to_i32};
 
@@ -117,7 +117,8 @@ impl<'a> ImplicitGemm<'a> {
         };
         let whole = step(CHANNELS).saturating_mul((channels / CHANNELS) as u64);
         let rest = channels % CHANNELS;
-        whole.saturating_add(if rest > 0 { step(rest) } else { 0 }).saturating_add(gemm_tiles::LOAD_AND_STORE)
+        let rest = if rest > 0 { step(rest) } else { 0 };
+        whole.saturating_add(rest).saturating_add(ENTRY + gemm_tiles::LOAD_AND_STORE)
     }
 
     /// Workgroups for the tiles of a part of the problem.

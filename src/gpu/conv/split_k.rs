@@ -62,11 +62,11 @@ pub(crate) static SUM: Shader = Shader {
 /// Threads that keep a large device busy.
 const THREADS: usize = 1 << 14;
 
-/// Most terms of a slice, unless there are more than [`MOST_SLICES`]: a shader makes at most two rounds for each.
-const MOST_TERMS: usize = 1 << 14;
+/// Most terms of a slice, unless there are more than [`MOST_SLICES`]: a shader makes two to four rounds for each.
+const MOST_TERMS: usize = 1 << 13;
 
 /// Most slices: the second pass makes a round for each.
-const MOST_SLICES: usize = 1 << 15;
+const MOST_SLICES: usize = 1 << 14;
 
 /// Fewest terms of a slice: fewer are not worth a thread.
 const LEAST_SLICE: usize = 64;
@@ -108,7 +108,7 @@ impl Slices {
         let f16 = storage == FloatType::F16;
         let split = if self.count > 1 || f16 { whole.with_split_k() } else { None };
         // A longer sum takes several dispatches.
-        let is_short = self.length.saturating_mul(self.count) <= MOST_TERMS;
+        let is_short = self.length.saturating_mul(self.count) <= MOST_TERMS / 2;
         split.into_iter().chain((!f16 || is_short).then_some(whole)).collect()
     }
 

@@ -18,6 +18,7 @@ use crate::gpu::program::pass::{Part, Pass, SplitAlignment, Work};
 use crate::gpu::program::program::Program;
 use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, Shape, recipes};
 use crate::gpu::program::region::{Region, flat_box};
+use crate::gpu::program::rounds::ENTRY;
 use crate::gpu::program::shader::Shader;
 use crate::gpu::program::texts::with_storage;
 use crate::gpu::program::uniform::{mod_2_32, to_i32, uniform};
@@ -272,11 +273,10 @@ impl Pass for WeightGrad<'_> {
 
     fn rounds(&self, region: &Region) -> u64 {
         let positions = region.reduction.len().min(self.slices.length);
-        // Each row of positions, or part of a row, takes one more round.
-        let lines = positions / self.positions[3] + 2;
-        self.tile.map_or(positions as u64, |tile| gemm_tiles::rounds(self.shader, tile, positions))
-            + lines as u64
-            + gemm_tiles::LOAD_AND_STORE
+        // Each row of positions, or part of a row, takes a round, and enters the loop over its positions.
+        let lines = (positions / self.positions[3] + 2) as u64;
+        let terms = self.tile.map_or(positions as u64, |tile| gemm_tiles::rounds(self.shader, tile, positions));
+        terms + lines * (1 + ENTRY) + gemm_tiles::LOAD_AND_STORE
     }
 
     /// A matrix product cuts a range of several groups only between groups.

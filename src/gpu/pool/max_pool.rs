@@ -77,7 +77,7 @@ pub(crate) static DIRECT: Shader = Shader {
     writes: 2,
     uniform: PoolParams::LAYOUT,
     subgroups: false,
-    overrides: &["workgroup_size", "has_indices"],
+    overrides: &["workgroup_size", "has_indices", "last_nan"],
 };
 
 /// One thread per sample of the pooling's input adds the gradients of the windows that chose it.
@@ -113,7 +113,8 @@ impl<const R: usize> GpuOp for MaxPool<R> {
             direction: Direction::Forward,
         };
         for part in pass.parts()? {
-            builder.add_pass(&DIRECT, [flag("has_indices", has_indices)], &MaxPoolPass { part, ..pass.clone() })?;
+            let constants = [flag("has_indices", has_indices), flag("last_nan", self.last_nan())];
+            builder.add_pass(&DIRECT, constants, &MaxPoolPass { part, ..pass.clone() })?;
         }
         builder.finish()
     }

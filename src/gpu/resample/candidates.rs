@@ -9,7 +9,7 @@ use crate::gpu::program::uniform::to_u32;
 use crate::ops::resample::tap_table::TapTable;
 
 /// Most taps of an axis that are summed in one pass; a table with more takes two passes.
-pub(crate) const MOST_TAPS: usize = 1 << 13;
+pub(crate) const MOST_TAPS: usize = 1 << 12;
 
 /// What a load costs in several passes, and in blocks, relative to one output a thread; measured on llvmpipe.
 const PASSES: f64 = 4.0 / 3.0;

@@ -20,8 +20,9 @@ use crate::tensor::operand::{Operand, Role, split_shape};
 /// [`indices`](Self::indices) another output, `indices`, of the same shape and of `i32`.
 ///
 /// The output is the first of the largest samples of its window in row-major order, and a NaN is larger than every
-/// number: samples are compared and copied as bits, so that this holds on every device. Padding never wins; a window of
-/// padding alone is refused ([`Error::EmptyWindow`]).
+/// number: samples are compared and copied as bits, so that this holds on every device. Of several NaN the last is
+/// chosen, as in PyTorch, or the first if [`indices`](Self::indices) has another framework's convention. Padding
+/// never wins; a window of padding alone is refused ([`Error::EmptyWindow`]).
 ///
 /// ```
 /// use upconv::{IndexConvention, MaxPool2d, Op};
@@ -81,6 +82,11 @@ impl<const R: usize> MaxPool<R> {
     pub fn from_shape(input: &[usize], kernel_size: [usize; R]) -> Result<Self> {
         let ([batch, channels], input_size) = split_shape("input", input)?;
         Ok(Self { batch, channels, input_size, kernel_size, stride: kernel_size, ..Default::default() })
+    }
+
+    /// Whether the last of several NaN in a window is chosen, and not the first.
+    pub(crate) fn last_nan(&self) -> bool {
+        self.indices.unwrap_or_default() == IndexConvention::Plane
     }
 
     /// The gradient with respect to the input: takes the output's gradient and the indices that the pooling wrote, in
@@ -153,7 +159,7 @@ impl<const R: usize> Op for MaxPool<R> {
         let windows = self.windows()?;
         let input = inputs[0].widen();
         let mut values = zeros("the reference", windows.output_shape().iter().product())?;
-        largest(&windows, &input, |output, place| values[output] = input[place.flat]);
+        for_each_maximum(&windows, &input, self.last_nan(), |output, place| values[output] = input[place.flat]);
         let values = ArrayD::from_shape_vec(windows.output_shape(), values).expect("as many as the shape has");
         let magnitudes = values.mapv(f64::abs);
         Ok(Reference::new(values, magnitudes, 0))
@@ -164,7 +170,7 @@ impl<const R: usize> Op for MaxPool<R> {
         let windows = self.windows()?;
         let numbering = convention.numbering(&windows.input_shape())?;
         let mut indices: Vec<i32> = zeros("the reference", windows.output_shape().iter().product())?;
-        largest(&windows, &inputs[0].widen(), |output, place| {
+        for_each_maximum(&windows, &inputs[0].widen(), self.last_nan(), |output, place| {
             indices[output] = numbering.index(place.plane, place.at) as i32;
         });
         Ok(vec![ArrayD::from_shape_vec(windows.output_shape(), indices).expect("as many as the shape has")])
@@ -201,8 +207,13 @@ fn for_each_sample<const R: usize>(windows: &Windows<R>, mut visit: impl FnMut(u
 }
 
 /// Visits the sample that each window chooses.
-fn largest<const R: usize>(windows: &Windows<R>, input: &[f64], mut visit: impl FnMut(usize, Place)) {
-    let larger = |a: f64, b: f64| !b.is_nan() && (a.is_nan() || a > b);
+fn for_each_maximum<const R: usize>(
+    windows: &Windows<R>,
+    input: &[f64],
+    last_nan: bool,
+    mut visit: impl FnMut(usize, Place),
+) {
+    let larger = |a: f64, b: f64| if a.is_nan() { last_nan || !b.is_nan() } else { a > b };
     let mut best: Option<(usize, Place)> = None;
     for_each_sample(windows, |output, place| match &best {
         Some((of, chosen)) if *of == output && !larger(input[place.flat], input[chosen.flat]) => {}
@@ -296,6 +307,9 @@ mod tests {
         let values = pool.reference(&[input.view()]).unwrap().values;
         assert!(values[[0, 0, 0]] == 3.0 && values[[0, 0, 1]].is_nan() && values[[0, 0, 2]] == 0.0);
         let indices = pool.reference_integers(&[input.view()]).unwrap().swap_remove(0);
+        assert_eq!(indices.iter().copied().collect::<Vec<_>>(), [1, 7, 10]);
+        let onnx = MaxPool1d { indices: Some(IndexConvention::Onnx), ..pool };
+        let indices = onnx.reference_integers(&[input.view()]).unwrap().swap_remove(0);
         assert_eq!(indices.iter().copied().collect::<Vec<_>>(), [1, 5, 10]);
     }
 

@@ -1,10 +1,12 @@
 //! Activations in the epilogue of a convolution's own dispatch: with and without a bias, and applied once where a sum
 //! is split.
 
-use upconv::{Activation, Conv2d, ConvTranspose2d};
+use ndarray::{IxDyn, arr1};
+use upconv::half::f16;
+use upconv::{Activation, Conv2d, ConvTranspose2d, FloatType, Tensor};
 
 use crate::Row;
-use crate::harness::{Outcome, check, check_reals};
+use crate::harness::{Data, Outcome, check, check_reals, check_recipes};
 use crate::problems::Fields;
 use crate::splitting::split_sum;
 
@@ -34,6 +36,23 @@ async fn both(gpu: &upconv::Gpu, activation: Activation, text: &str) -> Outcome 
     }
 }
 
+/// A NaN stays a NaN and an infinity gets the function's limit, by every recipe.
+async fn non_finite(gpu: &upconv::Gpu, activation: Activation) -> Outcome {
+    let samples = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0, -1.5, -f32::NAN, 2.0];
+    let conv = Conv2d { input_size: [1, 7], activation, ..Default::default() };
+    let make = |storage| {
+        let tensors = [arr1(&samples).into_dyn(), arr1(&[1.0]).into_dyn()];
+        let shapes = [[1, 1, 1, 7], [1, 1, 1, 1]];
+        let tensors = tensors.into_iter().zip(shapes).map(|(values, shape)| {
+            let tensor = values.into_shape_with_order(IxDyn(&shape)).map_err(|error| error.to_string())?;
+            let f16s = || Tensor::F16(tensor.mapv(f16::from_f32));
+            Ok(if storage == FloatType::F16 { f16s() } else { Tensor::F32(tensor.clone()) })
+        });
+        tensors.collect::<Result<Vec<_>, String>>()
+    };
+    check_recipes(gpu, &conv, Data::Reals, make).await
+}
+
 pub fn rows() -> Vec<Row> {
     let every = || EXACT.into_iter().chain(TRANSCENDENTAL);
     let mut rows: Vec<Row> = Vec::new();
@@ -50,6 +69,9 @@ pub fn rows() -> Vec<Row> {
             split_sum(gpu, &ConvTranspose2d { activation, ..fields().conv_transpose() }, 1024).await?;
             split_sum(gpu, &Conv2d { activation, ..fields().conv() }, 1024).await
         })
+    }));
+    rows.extend(every().map(|activation| {
+        Row::new(format!("{activation:?} of a NaN and an infinity"), async move |gpu| non_finite(gpu, activation).await)
     }));
     rows
 }

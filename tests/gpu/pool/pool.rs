@@ -138,20 +138,24 @@ async fn split_planes<O: GpuOp>(gpu: &Gpu, op: &O, inputs: &[Tensor]) -> Outcome
     compare_all(op, inputs, &run_all(gpu, op, &plan, &options, inputs).await?, Data::Integers)
 }
 
-/// A NaN wins and keeps its bits, and a subnormal maximum keeps its own; of equal maxima, 0 and -0 among them, the
+/// A NaN wins and keeps its bits, the last of several in PyTorch's convention and the first in ONNX's; a subnormal maximum keeps its own; of equal maxima, 0 and -0 among them, the
 /// first wins.
 async fn special_values(gpu: &Gpu) -> Outcome {
     let tiny = f32::from_bits(3);
     let samples = [1.0, f32::NAN, f32::INFINITY, f32::NAN, tiny, 0.0, -tiny, 0.0, -0.0, 0.0, -3.0, -4.0];
     let input = ArrayD::from_shape_vec(IxDyn(&[1, 1, 12]), samples.to_vec()).map_err(|error| error.to_string())?;
-    let pool =
-        MaxPool1d { indices: Some(IndexConvention::Plane), ..MaxPool1d::from_shape(&[1, 1, 12], [4]).map_err(text)? };
-    let outputs = gpu.run_tensors_async(&pool, &[(&input).into()]).await.map_err(text)?;
-    let [Tensor::F32(values), Tensor::I32(indices)] = &outputs[..] else { return Err(format!("{outputs:?}")) };
-    let bits: Vec<u32> = values.iter().map(|value| value.to_bits()).collect();
-    let chosen: Vec<i32> = indices.iter().copied().collect();
-    let expected = [f32::NAN, tiny, -0.0].map(f32::to_bits);
-    if bits == expected && chosen == [1, 4, 8] { Ok(()) } else { Err(format!("{values} {indices}")) }
+    for (convention, first) in [(IndexConvention::Plane, 3), (IndexConvention::Onnx, 1)] {
+        let pool = MaxPool1d { indices: Some(convention), ..MaxPool1d::from_shape(&[1, 1, 12], [4]).map_err(text)? };
+        let outputs = gpu.run_tensors_async(&pool, &[(&input).into()]).await.map_err(text)?;
+        let [Tensor::F32(values), Tensor::I32(indices)] = &outputs[..] else { return Err(format!("{outputs:?}")) };
+        let bits: Vec<u32> = values.iter().map(|value| value.to_bits()).collect();
+        let chosen: Vec<i32> = indices.iter().copied().collect();
+        let expected = [f32::NAN, tiny, -0.0].map(f32::to_bits);
+        if bits != expected || chosen != [first, 4, 8] {
+            return Err(format!("{convention:?}: {values} {indices}"));
+        }
+    }
+    Ok(())
 }
 
 /// `Gpu` turns an index out of range into an error.
