@@ -138,8 +138,8 @@ async fn split_planes<O: GpuOp>(gpu: &Gpu, op: &O, inputs: &[Tensor]) -> Outcome
     compare_all(op, inputs, &run_all(gpu, op, &plan, &options, inputs).await?, Data::Integers)
 }
 
-/// A NaN wins and keeps its bits, the last of several in PyTorch's convention and the first in ONNX's; a subnormal maximum keeps its own; of equal maxima, 0 and -0 among them, the
-/// first wins.
+/// A NaN wins and keeps its bits: the last of several in PyTorch's convention, the first in ONNX's. A subnormal maximum
+/// keeps its bits, too. Of equal maxima, 0 and -0 among them, the first wins.
 async fn special_values(gpu: &Gpu) -> Outcome {
     let tiny = f32::from_bits(3);
     let samples = [1.0, f32::NAN, f32::INFINITY, f32::NAN, tiny, 0.0, -tiny, 0.0, -0.0, 0.0, -3.0, -4.0];
