@@ -83,15 +83,17 @@ fn antialiased(input_size: [usize; 2], output_size: [usize; 2]) -> Upsample2d {
     Upsample2d { input_size, output_size, mode, ..Default::default() }
 }
 
+/// A crop that reaches past the input at two edges.
+const CROP: Coordinates<2> = Coordinates::TfCropAndResize { roi: [[-0.25, 0.75], [0.3, 1.1]] };
+
 fn resampling() -> Vec<Row> {
-    let crop = Coordinates::TfCropAndResize { roi: [[-0.25, 0.75], [0.3, 1.1]] };
     let nearest = UpsampleMode::Nearest(Rounding::Floor);
     vec![
         resample("antialiased, one pass", antialiased([100, 150], [1, 1])),
         resample("antialiased, a pass for each axis", antialiased([300, 250], [1, 1])),
         resample(
             "antialiased crop, a pass for each axis",
-            Upsample { coordinates: crop, extrapolation_value: 2.5, ..antialiased([420, 400], [2, 3]) },
+            Upsample { coordinates: CROP, extrapolation_value: 2.5, ..antialiased([420, 400], [2, 3]) },
         ),
         resample(
             "area, two passes for an axis",
@@ -132,6 +134,9 @@ pub fn rows() -> Vec<Row> {
         conv::<1>("taps of one dispatch", "ic1_oc1_i32003_k32000_b1"),
         conv::<1>("taps of several dispatches", "ic1_oc1_i70003_k70000_b1"),
         conv::<2>("taps of several dispatches", "ic2_oc4_i191x192_k190x191_g2_b1"),
+        conv::<1>("taps of several dispatches, apart", "ic1_oc2_i70100_k33000_s3_p40_d2"),
+        conv::<3>("taps of several dispatches", "ic1_oc1_i34x33x32_k33x32x31_b1"),
+        conv::<2>("taps of several dispatches and slices of channels", "ic96_oc2_i23x22_k22x22_b1"),
         // Each channel enters three loops.
         conv::<2>("channels of several dispatches, one tap", "ic6800_oc2_i1x1_b1"),
         conv::<2>("channels of several dispatches", "ic2048_oc8_i5x5_k5x5_b1"),
@@ -139,13 +144,17 @@ pub fn rows() -> Vec<Row> {
         conv_transpose::<1>("channels of several dispatches", "ic20000_oc1_i2_k4_b1"),
         gradients("positions of one dispatch", "ic1_oc2_i16001_k2"),
         gradients("positions of several dispatches", "n3_ic1_oc2_i40001_k2"),
-        Row::new("2d resize_conv, antialiased", async move |gpu| {
-            let conv = Conv2d { in_channels: 2, kernel_size: [2, 2], input_size: [3, 2], ..Default::default() };
-            let upsample = Upsample2d { channels: 2, ..antialiased([300, 350], [3, 2]) };
-            let op = ResizeConv { upsample, conv };
-            check_recipes(gpu, &op, Data::Reals, |storage| positive(&op, storage)).await
-        }),
     ];
+    for crop in [false, true] {
+        let name = if crop { "2d resize_conv, antialiased crop" } else { "2d resize_conv, antialiased" };
+        rows.push(Row::new(name, async move |gpu| {
+            let conv = Conv2d { in_channels: 2, kernel_size: [2, 2], input_size: [3, 2], ..Default::default() };
+            let whole = Upsample2d { channels: 2, ..antialiased([300, 350], [3, 2]) };
+            let part = Upsample { coordinates: CROP, extrapolation_value: 2.5, ..whole.clone() };
+            let op = ResizeConv { upsample: if crop { part } else { whole }, conv };
+            check_recipes(gpu, &op, Data::Reals, |storage| positive(&op, storage)).await
+        }));
+    }
     rows.extend(resampling());
     rows.extend(pooling());
     rows

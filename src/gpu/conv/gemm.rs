@@ -20,6 +20,7 @@ pub(crate) static SUBGROUP: Shader = Shader {
     texts: with_storage!(
         "conv/gemm_subgroup.wgsl",
         "conv/shared/implicit_gemm.wgsl",
+        "conv/shared/gemm_tensors.wgsl",
         "conv/shared/outer_product.wgsl",
         "shared/activation.wgsl"
     ),
@@ -36,6 +37,7 @@ pub(crate) static WORKGROUP: Shader = Shader {
     texts: with_storage!(
         "conv/gemm_workgroup.wgsl",
         "conv/shared/implicit_gemm.wgsl",
+        "conv/shared/gemm_tensors.wgsl",
         "conv/shared/outer_product.wgsl",
         "shared/activation.wgsl"
     ),
@@ -62,6 +64,7 @@ pub(crate) static COOPERATIVE_8: Shader = Shader {
         "8",
         "conv/gemm_cooperative.wgsl",
         "conv/shared/implicit_gemm.wgsl",
+        "conv/shared/gemm_tensors.wgsl",
         "conv/shared/outer_product.wgsl",
         "shared/activation.wgsl"
     ),
@@ -75,6 +78,7 @@ pub(crate) static COOPERATIVE_16: Shader = Shader {
         "16",
         "conv/gemm_cooperative.wgsl",
         "conv/shared/implicit_gemm.wgsl",
+        "conv/shared/gemm_tensors.wgsl",
         "conv/shared/outer_product.wgsl",
         "shared/activation.wgsl"
     ),

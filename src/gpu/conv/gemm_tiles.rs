@@ -76,8 +76,9 @@ pub(crate) fn constants(tile: [u32; 2], workgroup_size: u32, shader: &Shader) ->
     vec![("staged_rows", staged_rows), ("staged_columns", staged_columns), ("quads", quads)]
 }
 
-/// The most rounds that an invocation makes of its loops to load and to store its sums.
-pub(crate) const LOAD_AND_STORE: u64 = 2 * (8 + ENTRY);
+/// The most rounds that an invocation makes of its loops to load and to store its sums: no more than 8 squares of 4
+/// rows, each twice.
+pub(crate) const LOAD_AND_STORE: u64 = 2 * (8 * (1 + 4 + ENTRY) + ENTRY);
 
 /// The most rounds that an invocation makes of its loops to sum this many terms, one after the other.
 pub(crate) fn rounds(shader: &Shader, tile: [u32; 2], terms: usize) -> u64 {

@@ -7,9 +7,9 @@ use super::operand::{LaidOutTensor, Source, Stored, TAP_BYTES};
 use super::pass::{Part, Pass};
 use super::program::{Dispatch, Program, Step};
 use super::recipe::{Recipe, Shape};
-use super::rounds::check_rounds;
+use super::rounds::{MAX_ROUNDS, ROUNDS, check_rounds};
 use super::shader::{Shader, Storage};
-use super::split::split;
+use super::split::{MAX_DISPATCHES, split, too_many};
 use super::texture::{TexelWork, bound_whole, decode_constant, encode_constant, texel_grid};
 use crate::dtype::FloatType;
 use crate::error::{Error, Result};
@@ -178,6 +178,11 @@ impl<'a> ProgramBuilder<'a> {
         tensors: &[&LaidOutTensor],
         dispatches: Vec<Dispatch>,
     ) -> Result<()> {
+        // A pass alone may need so many because of a limit; passes together do because of long sums.
+        let before: usize = self.program.steps.iter().map(|step| step.dispatches.len()).sum();
+        if before + dispatches.len() > MAX_DISPATCHES {
+            return Err(too_many((ROUNDS, MAX_ROUNDS)));
+        }
         let storage = Storage::of(tensors);
         let unsupported = Error::StorageUnsupported { op: self.program.op, storage: self.context.options.storage };
         let text = shader.text(storage).ok_or(unsupported)?;

@@ -2,8 +2,8 @@
 //! results of all parts are put together in the output.
 
 use super::operand::LaidOutTensor;
-use super::rounds::MAX_ROUNDS;
-use super::split::{MAX_DISPATCHES, ROUNDS, too_many};
+use super::rounds::{MAX_ROUNDS, ROUNDS};
+use super::split::{MAX_DISPATCHES, too_many};
 use crate::error::Result;
 use crate::geometry::Axis;
 use crate::tensor::layout::TensorLayout;

@@ -19,9 +19,12 @@ pub(crate) fn nested<const N: usize>(counts: [usize; N]) -> u64 {
     counts.into_iter().rev().fold(0, enter)
 }
 
+/// The bound's name in an error.
+pub(crate) const ROUNDS: &str = "rounds of a shader's loops";
+
 /// Refuses a shader whose invocations would make too many rounds.
 pub(crate) fn check_rounds(rounds: u64) -> Result<()> {
-    at_most("rounds of a shader's loops in one invocation", rounds.into(), MAX_ROUNDS.into())
+    at_most(ROUNDS, rounds.into(), MAX_ROUNDS.into())
 }
 
 #[cfg(test)]

@@ -7,13 +7,13 @@ use wgpu::Limits;
 use super::operand::{LaidOutTensor, Stored};
 use super::pass::{Part, Pass, SplitAlignment, Work};
 use super::region::{AXES, REDUCTION, Region};
-use super::rounds::{MAX_ROUNDS, check_rounds};
+use super::rounds::{MAX_ROUNDS, ROUNDS, check_rounds};
 use super::uniform::to_u32;
 use crate::dtype::FloatType;
 use crate::error::{Error, Result};
 use crate::geometry::at_most;
 
-/// Most dispatches that one pass may be cut into.
+/// Most dispatches that one pass may be cut into, and that a plan may have.
 pub(crate) const MAX_DISPATCHES: usize = 4096;
 
 /// Elements that one dispatch may address or compute. It keeps indices below 2³², and also thread numbers, of which the
@@ -22,7 +22,6 @@ const MAX_ELEMENTS: u64 = 1 << 31;
 
 const BINDING: &str = "max_storage_buffer_binding_size";
 const WORKGROUPS: &str = "max_compute_workgroups_per_dimension";
-pub(crate) const ROUNDS: &str = "rounds of a shader's loops";
 
 /// A binding's size and offset are multiples of this many bytes.
 const WORD: u64 = 4;
