@@ -15,7 +15,7 @@ const missing = async () => {
     }
     if (!(await navigator.gpu.requestAdapter())) {
         return 'This browser has WebGPU, but no GPU that it lets pages use.\n'
-            + 'The browser's page on graphics (chrome://gpu or about:support) says why.';
+            + 'Its page on graphics (chrome://gpu or about:support) says why.';
     }
     return null;
 };
