@@ -10,7 +10,7 @@ struct Axis {
     pad: i32,        // of the equation above; may be negative: cropping
     dilation: i32,   // of the equation above
     row: u32,        // entries in a row of the table
-    table: u32,      // where the row of upsampled sample 0 would lie in the bound part of the table, modulo 2^32
+    table: u32,      // where the row of upsampled sample 0 would lie in the tables, in entries, modulo 2^32
     x_stride: u32,   // elements from one input sample to the next, modulo 2^32 like every address here
     w_stride: u32,   // elements from one tap to the next
     y_stride: u32,   // elements from one output to the next
@@ -29,15 +29,13 @@ struct Params {
     out_per_group: u32, // output channels of a group
     first_in: u32,      // in each group, the first input channel that this dispatch sums
     count_in: u32,      // and how many input channels it sums
-    accumulate: u32,    // 1: go on from the sum that an earlier dispatch left in y; 0: from the bias, or 0
+    accumulate: u32,    // 1: go on from the bias or the sum that an earlier dispatch left in y; 0: from 0
     x_base: u32,        // address of channel 0, sample 0 in this dispatch's first image
     x_batch: u32,       // from one image to the next
     x_channel: u32,     // from one channel to the next
     w_base: u32,        // address of the first weight
     w_out: u32,         // from one output channel to the next
     w_in: u32,          // from one input channel of a group to the next
-    b_base: u32,        // address of channel 0's bias
-    b_stride: u32,      // from one channel's bias to the next
     y_base: u32,        // address of channel 0, output 0 in this dispatch's first image
     y_batch: u32,       // from one image to the next
     y_channel: u32,     // from one channel to the next
@@ -49,16 +47,12 @@ struct Params {
 }
 
 override workgroup_size: u32 = 64;
-override has_bias: bool = false;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<In>;
 @group(0) @binding(2) var<storage, read> w: array<In>;
-@group(0) @binding(3) var<storage, read> b: array<In>;
-@group(0) @binding(4) var<storage, read> table_d: array<vec2<u32>>; // (index, weight as bits)
-@group(0) @binding(5) var<storage, read> table_h: array<vec2<u32>>;
-@group(0) @binding(6) var<storage, read> table_w: array<vec2<u32>>;
-@group(0) @binding(7) var<storage, read_write> y: array<Out>;
+@group(0) @binding(3) var<storage, read> tables: array<vec2<u32>>; // (index, weight as bits)
+@group(0) @binding(4) var<storage, read_write> y: array<Out>;
 
 struct Taps {
     first: i32, // first tap that lands in the upsampled image
@@ -85,25 +79,25 @@ fn upsampled(plane: u32, d: i32, h: i32, w: i32) -> f32 {
     let at_d = params.d.table + u32(d) * params.d.row;
     let at_h = params.h.table + u32(h) * params.h.row;
     let at_w = params.w.table + u32(w) * params.w.row;
-    if (table_d[at_d].x == OUTSIDE || table_h[at_h].x == OUTSIDE || table_w[at_w].x == OUTSIDE) {
+    if (tables[at_d].x == OUTSIDE || tables[at_h].x == OUTSIDE || tables[at_w].x == OUTSIDE) {
         return params.extrapolation;
     }
     var value = 0.0;
     for (var i = 0u; i < params.d.row; i++) {
-        let slice = table_d[at_d + i];
+        let slice = tables[at_d + i];
         if (slice.x == END) {
             break;
         }
         var slice_sum = 0.0;
         for (var j = 0u; j < params.h.row; j++) {
-            let row = table_h[at_h + j];
+            let row = tables[at_h + j];
             if (row.x == END) {
                 break;
             }
             let line = plane + slice.x * params.d.x_stride + row.x * params.h.x_stride;
             var row_sum = 0.0;
             for (var k = 0u; k < params.w.row; k++) {
-                let column = table_w[at_w + k];
+                let column = tables[at_w + k];
                 if (column.x == END) {
                     break;
                 }
@@ -145,8 +139,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var sum = 0.0;
     if (params.accumulate != 0u) {
         sum = f32(y[y_at]);
-    } else if (has_bias) {
-        sum = f32(b[params.b_base + channel * params.b_stride]);
     }
     for (var c = 0u; c < params.count_in; c++) {
         for (var i = 0; i < taps_d.count; i++) {

@@ -18,9 +18,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if (n >= params.batch_count) {
         return;
     }
-    let d = table_d[params.d.table + slice].x;
-    let h = table_h[params.h.table + row].x;
-    let w = table_w[params.w.table + column].x;
+    let d = tables[params.d.table + slice].x;
+    let h = tables[params.h.table + row].x;
+    let w = tables[params.w.table + column].x;
 
     var value = Out(params.extrapolation);
     if (d != OUTSIDE && h != OUTSIDE && w != OUTSIDE) {

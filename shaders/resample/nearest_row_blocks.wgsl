@@ -10,11 +10,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if (block.n >= params.batch_count) {
         return;
     }
-    let d = table_d[params.d.table + block.slice].x;
-    let w = table_w[params.w.table + block.column].x;
+    let d = tables[params.d.table + block.slice].x;
+    let w = tables[params.w.table + block.column].x;
     // Rows past the last repeat the last; they are not stored.
     let at = params.h.table + min(block.row + vec4<u32>(0u, 1u, 2u, 3u), vec4(block.end - 1u));
-    let h = vec4(table_h[at.x].x, table_h[at.y].x, table_h[at.z].x, table_h[at.w].x);
+    let h = vec4(tables[at.x].x, tables[at.y].x, tables[at.z].x, tables[at.w].x);
     let inside = vec4(d != OUTSIDE && w != OUTSIDE) & (h != vec4(OUTSIDE));
     let outside = vec4(Out(params.extrapolation));
     let line = select(vec4(0u), d * params.d.x_stride + w * params.w.x_stride + h * params.h.x_stride, inside);

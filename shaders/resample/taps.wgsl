@@ -22,24 +22,24 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let at_w = params.w.table + column * params.w.taps;
 
     var value = params.extrapolation;
-    if (table_d[at_d].x != OUTSIDE && table_h[at_h].x != OUTSIDE && table_w[at_w].x != OUTSIDE) {
+    if (tables[at_d].x != OUTSIDE && tables[at_h].x != OUTSIDE && tables[at_w].x != OUTSIDE) {
         let plane = params.x_base + n * params.x_batch + channel * params.x_channel;
         value = 0.0;
         for (var i = 0u; i < params.d.taps; i++) {
-            let d = table_d[at_d + i];
+            let d = tables[at_d + i];
             if (d.x == END) {
                 break;
             }
             var slice_sum = 0.0;
             for (var j = 0u; j < params.h.taps; j++) {
-                let h = table_h[at_h + j];
+                let h = tables[at_h + j];
                 if (h.x == END) {
                     break;
                 }
                 let line = plane + d.x * params.d.x_stride + h.x * params.h.x_stride;
                 var row_sum = 0.0;
                 for (var k = 0u; k < params.w.taps; k++) {
-                    let w = table_w[at_w + k];
+                    let w = tables[at_w + k];
                     if (w.x == END) {
                         break;
                     }

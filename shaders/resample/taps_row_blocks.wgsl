@@ -14,17 +14,17 @@ struct Column {
 
 fn column_of(at: u32) -> Column {
     let last = params.w.taps - 1u;
-    let first = table_w[at];
+    let first = tables[at];
     var index = vec4(first.x, END, END, END);
     var weight = vec4(first.y, 0u, 0u, 0u);
     if (taps > 1u) {
-        let entry = table_w[at + min(1u, last)];
+        let entry = tables[at + min(1u, last)];
         index.y = select(END, entry.x, last >= 1u);
         weight.y = entry.y;
     }
     if (taps > 2u) {
-        let third = table_w[at + min(2u, last)];
-        let fourth = table_w[at + min(3u, last)];
+        let third = tables[at + min(2u, last)];
+        let fourth = tables[at + min(3u, last)];
         index = vec4(index.xy, select(END, third.x, last >= 2u), select(END, fourth.x, last >= 3u));
         weight = vec4(weight.xy, third.y, fourth.y);
     }
@@ -41,10 +41,10 @@ struct Tap {
 
 fn tap_of(rows: vec4<u32>, number: u32) -> Tap {
     let at = rows + min(number, params.h.taps - 1u);
-    let e0 = table_h[at.x];
-    let e1 = table_h[at.y];
-    let e2 = table_h[at.z];
-    let e3 = table_h[at.w];
+    let e0 = tables[at.x];
+    let e1 = tables[at.y];
+    let e2 = tables[at.z];
+    let e3 = tables[at.w];
     let index = vec4(e0.x, e1.x, e2.x, e3.x);
     return Tap(select(vec4(END), index, number < params.h.taps), bitcast<vec4<f32>>(vec4(e0.y, e1.y, e2.y, e3.y)));
 }
@@ -114,7 +114,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         first = min(first, min(smallest(tap2.index), smallest(tap3.index)));
         last = max(last, max(largest(tap2.index), largest(tap3.index)));
     }
-    let outside = vec4(table_d[at_d].x == OUTSIDE || table_w[at_w].x == OUTSIDE) | (tap0.index == vec4(OUTSIDE));
+    let outside = vec4(tables[at_d].x == OUTSIDE || tables[at_w].x == OUTSIDE) | (tap0.index == vec4(OUTSIDE));
 
     // Channels past the last repeat the last; they are not stored.
     let more = params.channel_count - 1u - block.channel;
@@ -127,7 +127,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var value2 = vec4(0.0);
     var value3 = vec4(0.0);
     for (var i = 0u; i < params.d.taps; i++) {
-        let d = table_d[at_d + i];
+        let d = tables[at_d + i];
         if (d.x >= END) {
             break;
         }

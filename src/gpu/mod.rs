@@ -2,8 +2,8 @@
 //!
 //! # The embedding contract
 //!
-//! * [`Planner::new`] takes the caller's `&wgpu::Device`. wgpu's default limits and no features suffice;
-//!   [`required_limits`] says what a problem needs before a device exists.
+//! * [`Planner::new`] takes the caller's `&wgpu::Device`. wgpu's default limits and no features suffice, and so
+//!   do its lower `downlevel_defaults`; [`required_limits`] says what a problem needs before a device exists.
 //! * [`Planner::plan`] chooses a recipe, compiles it unless it was compiled before, and makes the plan's small buffers
 //!   (sizes, tap tables). [`Planner::plan_with`] does the same with layouts, textures, a storage type or a recipe of
 //!   the caller's choice: [`PlanOptions`]. Everything that can be wrong with a descriptor or an option is found here.

@@ -75,6 +75,9 @@ fn check_shader(shader: &Shader, module: &naga::Module) {
         assert_eq!(variable.space, expected, "{} binding {number}", shader.name);
     }
     let params = &module.types[globals[0].1.ty].inner;
+    // wgpu's downlevel limits let a stage have four storage buffers.
+    let is_storage = |space| matches!(space, AddressSpace::Storage { .. });
+    assert!(globals.iter().filter(|(_, variable)| is_storage(variable.space)).count() <= 4, "{}", shader.name);
     let size = check_fields(shader.name, module, params, shader.uniform.fields);
     assert_eq!(u64::from(size), shader.uniform.size, "{}", shader.name);
     // Their order does not matter: naga's depends on the functions that use them.

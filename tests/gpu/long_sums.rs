@@ -134,7 +134,7 @@ pub fn rows() -> Vec<Row> {
         conv::<1>("taps of one dispatch", "ic1_oc1_i32003_k32000_b1"),
         conv::<1>("taps of several dispatches", "ic1_oc1_i70003_k70000_b1"),
         conv::<2>("taps of several dispatches", "ic2_oc4_i191x192_k190x191_g2_b1"),
-        conv::<1>("taps of several dispatches, apart", "ic1_oc2_i70100_k33000_s3_p40_d2"),
+        conv::<1>("taps of several dispatches, apart", "ic1_oc2_i66020_k33000_s3_p40_d2"),
         conv::<3>("taps of several dispatches", "ic1_oc1_i34x33x32_k33x32x31_b1"),
         conv::<2>("taps of several dispatches and slices of channels", "ic96_oc2_i23x22_k22x22_b1"),
         // Each channel enters three loops.

@@ -42,6 +42,8 @@ mod halves;
 mod harness;
 mod host;
 mod layouts;
+#[cfg(not(target_arch = "wasm32"))]
+mod limits;
 mod long_sums;
 mod named;
 #[cfg(not(target_arch = "wasm32"))]

@@ -201,7 +201,7 @@ async fn batches(gpu: &Gpu) -> Outcome {
 }
 
 pub fn rows() -> Vec<Row> {
-    vec![
+    let rows = vec![
         Row::new("more than 65535 workgroups are folded", folded),
         Row::new("an output larger than a binding", larger_than_a_binding),
         Row::new("an image larger than a binding splits its sums", split_sums),
@@ -209,5 +209,9 @@ pub fn rows() -> Vec<Row> {
         Row::new("one output larger than a binding is refused", refused),
         Row::new("rows of one workgroup", short_rows),
         Row::new("a batch is its images", batches),
-    ]
+    ];
+    // A browser makes no device with less than its defaults.
+    #[cfg(not(target_arch = "wasm32"))]
+    let rows = rows.into_iter().chain(crate::limits::rows()).collect();
+    rows
 }

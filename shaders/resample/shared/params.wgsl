@@ -1,14 +1,15 @@
 // Uniforms and bindings of the resampling shaders.
 //
-// A table has a row of entries for each output index of its axis: a sample's index and its weight. The host computes
-// indices exactly, and weights in f64, which it rounds to f32. A gradient's table is the transpose of the forward one,
-// where an output may have fewer taps than another, or none: END fills its row.
+// A table has a row of entries for each output index of its axis: a sample's index and its weight. The three axes' rows
+// lie in one buffer, axis after axis. The host computes indices exactly, and weights in f64, which it rounds to f32. A
+// gradient's table is the transpose of the forward one, where an output may have fewer taps than another, or none: END
+// fills its row.
 
 struct Axis {
     first: u32,    // this dispatch's first output index
     count: u32,    // output indices of this dispatch
     taps: u32,     // entries in a row of the table
-    table: u32,    // where the row of output index 0 would lie in the bound part of the table, modulo 2^32
+    table: u32,    // where the row of output index 0 would lie in the tables, in entries, modulo 2^32
     x_stride: u32, // elements from one sample to the next, modulo 2^32 like every address here
     y_stride: u32, // elements from one output to the next
     unused_0: u32, // fills the struct to a multiple of 16 bytes
@@ -33,7 +34,5 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<In>;
-@group(0) @binding(2) var<storage, read> table_d: array<vec2<u32>>; // (index, weight as bits)
-@group(0) @binding(3) var<storage, read> table_h: array<vec2<u32>>;
-@group(0) @binding(4) var<storage, read> table_w: array<vec2<u32>>;
-@group(0) @binding(5) var<storage, read_write> y: array<Out>;
+@group(0) @binding(2) var<storage, read> tables: array<vec2<u32>>; // (index, weight as bits)
+@group(0) @binding(3) var<storage, read_write> y: array<Out>;

@@ -9,6 +9,7 @@ use super::layer::{Direction, Layer};
 use super::split_k::Slices;
 use crate::dtype::FloatType;
 use crate::geometry::Axis;
+use crate::gpu::program::operand::Stored;
 use crate::gpu::program::recipe::{Candidate, Capabilities, Shape};
 use crate::gpu::program::shader::Shader;
 use crate::gpu::program::texts::{with_matrices, with_storage};
@@ -138,6 +139,8 @@ fn cooperative(capabilities: &Capabilities, storage: FloatType) -> Option<Candid
         shape: Shape::Gemm { tile, merged: None, split_k: false },
         workgroup_size,
         subgroup_size: threads,
+        // Two stages of numbers, and one matrix of sums for each subgroup.
+        workgroup_bytes: 4 * side * side * (2 * to_u32(Stored::Float(storage).bytes()) + 4),
         ..Candidate::new(shader)
     })
 }

@@ -1,8 +1,8 @@
 //! The tiles of matrix products that a workgroup computes, by shaders that share within subgroups or within workgroups.
 
-use crate::gpu::program::constants::Constant;
 use wgpu::Backend;
 
+use crate::gpu::program::constants::Constant;
 use crate::gpu::program::recipe::{Candidate, Capabilities, Shape};
 use crate::gpu::program::rounds::{ENTRY, nested};
 use crate::gpu::program::shader::Shader;
@@ -21,23 +21,25 @@ pub(crate) fn candidates(shaders: [&'static Shader; 2], rows: usize, capabilitie
     if capabilities.backend == Backend::Gl {
         return candidates;
     }
-    let mut push = |shader, tile, workgroup_size, subgroup_size| {
+    let mut push = |shader, tile, workgroup_size, subgroup_size, workgroup_bytes| {
         let workgroup_size = Some(workgroup_size);
         candidates.push(Candidate {
             shape: Shape::Gemm { tile, merged: None, split_k: false },
             workgroup_size,
             subgroup_size,
+            workgroup_bytes,
             ..Candidate::new(shader)
         });
     };
     for quads in smallest_covering_and_next([8, 4, 2, 1], |quads| 4 * quads as usize >= rows) {
         let threads = capabilities.subgroup_sizes[1].max(8);
-        push(shaders[0], [4 * quads, 4 * threads], threads, quads);
+        push(shaders[0], [4 * quads, 4 * threads], threads, quads, 0);
     }
     for tile in
         smallest_covering_and_next([[64, 64], [32, 128], [16, 64], [16, 64]], |tile: [u32; 2]| tile[0] as usize >= rows)
     {
-        push(shaders[1], tile, THREADS, 0);
+        let bytes = (tile[0] + tile[1]) * STAGED * 4;
+        push(shaders[1], tile, THREADS, 0, bytes);
     }
     candidates
 }

@@ -2,12 +2,11 @@
 
 use std::ops::Range;
 
-use wgpu::Limits;
-
 use super::layer::{Channels, Direction, Layer};
-use super::split_k::{Epilogue, SplitK, with_f32_sums};
+use super::split_k::{Epilogue, SplitK, add_bias_fill, with_f32_sums};
 use crate::dtype::FloatType;
 use crate::error::Result;
+use crate::geometry::Axis;
 use crate::gpu::program::builder::ProgramBuilder;
 use crate::gpu::program::constants::activation_constants;
 use crate::gpu::program::context::{GpuOp, LowerContext};
@@ -23,7 +22,8 @@ use crate::gpu::program::shader::Shader;
 use crate::gpu::program::split::{MAX_DISPATCHES, too_many};
 use crate::gpu::program::texts::with_storage;
 use crate::gpu::program::uniform::{mod_2_32, to_i32, uniform};
-use crate::gpu::resample::table::{Tables, row_length, table_base, table_bytes, touched};
+use crate::gpu::resample::table::{LaidOutTables, Tables, boxes_by_tables, row_length, touched};
+use crate::ops::activation::Activation;
 use crate::ops::conv::resize_conv::ResizeConv;
 use crate::ops::op::Op;
 use crate::ops::resample::tap_table::TapTable;
@@ -39,7 +39,7 @@ uniform! {
         pad: i32,      // of the equation; may be negative: cropping
         dilation: i32, // of the equation
         row: u32,      // entries in a row of this axis's tap table
-        table: u32,    // address of upsampled sample 0's row in the table, in entries
+        table: u32,    // address of upsampled sample 0's row in the tables, in entries, modulo 2^32
         x_stride: u32, // elements from one input sample to the next, modulo 2^32
         w_stride: u32, // elements from one tap to the next
         y_stride: u32, // elements from one output to the next
@@ -61,15 +61,13 @@ uniform! {
         out_per_group: u32,   // output channels of a group
         first_in: u32,        // in each group, the first input channel that this dispatch sums
         count_in: u32,        // input channels of each group that this dispatch sums
-        accumulate: u32,      // 1: go on from the sum that an earlier dispatch left in y; 0: begin with the bias
+        accumulate: u32,      // 1: go on from the bias or the sum that an earlier dispatch left in y; 0: begin with 0
         x_base: u32,          // address of channel 0, sample 0 in this dispatch's first image
         x_batch: u32,         // from one image to the next
         x_channel: u32,       // from one channel to the next
         w_base: u32,          // address of the first weight
         w_out: u32,           // from one output channel to the next
         w_in: u32,            // from one input channel to the next
-        b_base: u32,          // address of channel 0's bias
-        b_stride: u32,        // from one channel's bias to the next
         y_base: u32,          // address of channel 0, output 0 in this dispatch's first image
         y_batch: u32,         // from one image to the next
         y_channel: u32,       // from one channel to the next
@@ -85,20 +83,20 @@ uniform! {
 pub(crate) static DIRECT: Shader = Shader {
     name: "conv_resize_direct",
     texts: with_storage!("conv/resize_direct.wgsl", "shared/tap_marks.wgsl", "shared/activation.wgsl"),
-    reads: 6,
+    reads: 3,
     writes: 1,
     uniform: ResizeConvParams::LAYOUT,
     subgroups: false,
-    overrides: &["workgroup_size", "has_bias", "activation"],
+    overrides: &["workgroup_size", "activation"],
 };
 
 /// With f16 storage, a sum of several dispatches needs partial sums in f32.
-fn candidates<const R: usize>(op: &ResizeConv<R>, storage: FloatType, limits: &Limits) -> Result<Vec<Candidate>> {
+fn candidates<const R: usize>(op: &ResizeConv<R>, storage: FloatType) -> Result<Vec<Candidate>> {
     let mut candidates = with_f32_sums(vec![(&DIRECT).into()], storage);
     if storage == FloatType::F16 {
         let layer = Layer::new(&op.geometry()?, Direction::WideToNarrow);
-        let tables = op.upsample.tables_on_three_axes(limits)?;
-        let is_long = rounds(&layer, &tables, layer.channels.in_per_group) > MAX_ROUNDS;
+        let tables = op.upsample.tables_on_three_axes()?;
+        let is_long = rounds(&layer, tables.each_ref(), layer.channels.in_per_group) > MAX_ROUNDS;
         candidates.retain(|candidate| candidate.shape.split_k() || !is_long);
     }
     Ok(candidates)
@@ -106,12 +104,12 @@ fn candidates<const R: usize>(op: &ResizeConv<R>, storage: FloatType, limits: &L
 
 impl<const R: usize> GpuOp for ResizeConv<R> {
     fn recipes(&self, capabilities: &Capabilities, options: &PlanOptions) -> Vec<Recipe> {
-        let candidates = candidates(self, options.storage, &capabilities.limits).unwrap_or_default();
+        let candidates = candidates(self, options.storage).unwrap_or_default();
         recipes(&candidates, capabilities)
     }
 
     fn lower(&self, context: &LowerContext<'_>) -> Result<Program> {
-        let candidates = candidates(self, context.options.storage, context.limits())?;
+        let candidates = candidates(self, context.options.storage)?;
         context.first_that_fits(Self::NAME, &candidates, |_, recipe| {
             lower_by(self, ProgramBuilder::new(context, self, recipe)?)
         })
@@ -121,33 +119,40 @@ impl<const R: usize> GpuOp for ResizeConv<R> {
 fn lower_by<const R: usize>(op: &ResizeConv<R>, mut builder: ProgramBuilder<'_>) -> Result<Program> {
     let split_k = SplitK::new(&mut builder, 1)?;
     let geometry = op.geometry()?;
-    let tables = op.upsample.tables_on_three_axes(builder.context.limits())?;
+    let tables = op.upsample.tables_on_three_axes()?;
     let layer = Layer::new(&geometry, Direction::WideToNarrow);
     let target = split_k.target.clone();
+    let bias = builder.operand_as(Role::Bias);
+    if let Some(bias) = &bias {
+        add_bias_fill(&mut builder, bias, &target)?;
+    }
     let table_parts = table_parts(tables)?;
     let last = table_parts.len() - 1;
-    for (number, tables) in table_parts.into_iter().enumerate() {
-        let mut laid_out = Vec::new();
-        for table in &tables {
-            laid_out.push(builder.add_table(table_bytes(table)?));
-        }
-        let kernel_parts = kernel_parts(layer.axes, [1; 3], |axes| rounds(&Layer { axes, ..layer }, &tables, 1))?;
-        let mut pass = ResizeConvPass {
-            layer,
-            tables,
-            laid_out,
-            extrapolation: op.upsample.extrapolation_value,
-            input: builder.operand(0),
-            weight: builder.operand(1),
-            epilogue: Epilogue { bias: builder.operand_as(Role::Bias), activation: op.conv.activation },
-            output: target.clone(),
-            begins: true,
-            ends: true,
-        };
-        for part in kernel_parts {
-            (pass.layer.axes, pass.weight) = (part.axes, part.weight(&builder.operand(1))?);
-            (pass.begins, pass.ends) = (number == 0 && part.is_first, number == last && part.is_last);
-            builder.add_pass(&DIRECT, pass.epilogue.constants(), &pass)?;
+    for (number, tables) in table_parts.iter().enumerate() {
+        let tables = tables.each_ref();
+        let kernel_parts = kernel_parts(layer.axes, [1; 3], |axes| rounds(&Layer { axes, ..layer }, tables, 1))?;
+        let rows = |region: &Region| upsampled(&layer.axes, region);
+        for region in boxes_by_tables(layer.region(), tables, rows, builder.context.limits())? {
+            let mut pass = ResizeConvPass {
+                layer,
+                tables,
+                laid_out: LaidOutTables::new(&mut builder, tables, rows(&region))?,
+                region,
+                extrapolation: op.upsample.extrapolation_value,
+                input: builder.operand(0),
+                weight: builder.operand(1),
+                activation: op.conv.activation,
+                output: target.clone(),
+                begins: true,
+                ends: true,
+            };
+            for part in &kernel_parts {
+                (pass.layer.axes, pass.weight) = (part.axes, part.weight(&builder.operand(1))?);
+                pass.begins = bias.is_none() && number == 0 && part.is_first;
+                pass.ends = number == last && part.is_last;
+                let (activation, _) = activation_constants(pass.activation);
+                builder.add_pass(&DIRECT, [("activation", activation)], &pass)?;
+            }
         }
     }
     split_k.add_sum(&mut builder, Epilogue::default())?;
@@ -156,9 +161,9 @@ fn lower_by<const R: usize>(op: &ResizeConv<R>, mut builder: ProgramBuilder<'_>)
 
 /// The rounds of an invocation that sums this many input channels: for each tap the shader runs the loops of the
 /// upsampling.
-fn rounds(layer: &Layer, tables: &[TapTable; 3], channels: usize) -> u64 {
+fn rounds(layer: &Layer, tables: [&TapTable; 3], channels: usize) -> u64 {
     let [d, h, w] = std::array::from_fn(|i| layer.taps(i));
-    let [slices, rows, columns] = tables.each_ref().map(row_length);
+    let [slices, rows, columns] = tables.map(row_length);
     nested([channels, d, h, w, slices, rows, columns])
 }
 
@@ -192,25 +197,35 @@ fn table_parts(tables: [TapTable; 3]) -> Result<Vec<[TapTable; 3]>> {
     Ok(parts)
 }
 
+/// The upsampled samples that a region's outputs read on each axis.
+fn upsampled(axes: &[Axis; 3], region: &Region) -> [Range<usize>; 3] {
+    std::array::from_fn(|i| {
+        let window = axes[i].wide_window(&region.spatial[i], &(0..axes[i].kernel));
+        // A window that lies in the padding alone counts as sample 0, since a binding cannot be empty.
+        if window.is_empty() { 0..1 } else { window }
+    })
+}
+
 /// A problem with its tensors laid out.
-struct ResizeConvPass {
+struct ResizeConvPass<'a> {
     /// The convolution, or a part of its kernel.
     layer: Layer,
-    tables: [TapTable; 3],
-    /// The tables as the shader reads them.
-    laid_out: Vec<LaidOutTensor>,
+    tables: [&'a TapTable; 3],
+    /// The rows of the tables that the region's outputs read.
+    laid_out: LaidOutTables,
+    region: Region,
     extrapolation: f32,
     input: LaidOutTensor,
     weight: LaidOutTensor,
-    epilogue: Epilogue,
+    activation: Activation,
     output: LaidOutTensor,
-    /// Whether the sums begin with this pass, and do not go on from what an earlier one left.
+    /// Whether the sums begin with this pass at 0, and do not go on from the bias or from what an earlier pass left.
     begins: bool,
     /// Whether the sums end with this pass, which applies the activation.
     ends: bool,
 }
 
-impl ResizeConvPass {
+impl ResizeConvPass<'_> {
     fn axis_params(&self, i: usize, part: &Part) -> ResizeAxisParams {
         let (axis, outputs) = (&self.layer.axes[i], &part.region.spatial[i]);
         ResizeAxisParams {
@@ -219,8 +234,8 @@ impl ResizeConvPass {
             stride: to_i32(axis.stride),
             pad: to_i32(axis.pad),
             dilation: to_i32(axis.dilation),
-            row: mod_2_32(row_length(&self.tables[i])),
-            table: table_base(&part.bytes[i + 3]),
+            row: mod_2_32(row_length(self.tables[i])),
+            table: self.laid_out.bases[i],
             x_stride: self.input.spatial_stride(i),
             w_stride: self.weight.spatial_stride(i),
             y_stride: self.output.spatial_stride(i),
@@ -230,18 +245,15 @@ impl ResizeConvPass {
     }
 }
 
-impl Pass for ResizeConvPass {
+impl Pass for ResizeConvPass<'_> {
     type Uniform = ResizeConvParams;
 
     fn region(&self) -> Region {
-        self.layer.region()
+        self.region.clone()
     }
 
-    /// Input, weight, bias, tables and output. Without a bias, the weight fills its binding, which the shader never
-    /// reads.
     fn tensors(&self) -> Vec<&LaidOutTensor> {
-        let bias = self.epilogue.bias.as_ref().unwrap_or(&self.weight);
-        [&self.input, &self.weight, bias].into_iter().chain(&self.laid_out).chain([&self.output]).collect()
+        vec![&self.input, &self.weight, &self.laid_out.tensor, &self.output]
     }
 
     fn spans(&self, region: &Region) -> Vec<Range<usize>> {
@@ -250,32 +262,25 @@ impl Pass for ResizeConvPass {
         let groups = channels.start / out_per_group..(channels.end - 1) / out_per_group + 1;
         let inputs = groups.start * in_per_group + reduction.start..(groups.end - 1) * in_per_group + reduction.end;
         let kernel = self.layer.axes.map(|axis| 0..axis.kernel);
-        // A window that lies in the padding alone counts as sample 0, since a binding cannot be empty.
-        let upsampled: [Range<usize>; 3] = std::array::from_fn(|i| {
-            let window = self.layer.axes[i].wide_window(&region.spatial[i], &kernel[i]);
-            if window.is_empty() { 0..1 } else { window }
-        });
-        let source = std::array::from_fn(|i| touched(&self.tables[i], &upsampled[i]));
-        let weight = self.weight.span([channels.clone(), reduction.clone()], kernel);
-        let bias = self.epilogue.bias.as_ref();
-        let bias = bias.map_or(weight.clone(), |bias| bias.layout.span(std::slice::from_ref(channels)));
-        let rows =
-            |(table, rows): (&TapTable, &Range<usize>)| rows.start * row_length(table)..rows.end * row_length(table);
-        let input = self.input.span([batch.clone(), inputs], source);
-        let output = self.output.span(region.outer.clone(), region.spatial.clone());
-        [input, weight, bias].into_iter().chain(self.tables.iter().zip(&upsampled).map(rows)).chain([output]).collect()
+        let upsampled = upsampled(&self.layer.axes, region);
+        let source = std::array::from_fn(|i| touched(self.tables[i], &upsampled[i]));
+        vec![
+            self.input.span([batch.clone(), inputs], source),
+            self.weight.span([channels.clone(), reduction.clone()], kernel),
+            self.laid_out.span(),
+            self.output.span(region.outer.clone(), region.spatial.clone()),
+        ]
     }
 
     fn rounds(&self, region: &Region) -> u64 {
-        rounds(&self.layer, &self.tables, region.reduction.len())
+        rounds(&self.layer, self.tables, region.reduction.len())
     }
 
     fn uniform(&self, part: &Part) -> ResizeConvParams {
         let ([batch, channels], reduction) = (&part.region.outer, &part.region.reduction);
         let Channels { in_per_group, out_per_group, .. } = self.layer.channels;
         let [d, h, w] = std::array::from_fn(|i| self.axis_params(i, part));
-        let (_, [alpha, beta]) = activation_constants(self.epilogue.activation);
-        let bias = self.epilogue.bias.as_ref();
+        let (_, [alpha, beta]) = activation_constants(self.activation);
         ResizeConvParams {
             d,
             h,
@@ -294,9 +299,7 @@ impl Pass for ResizeConvPass {
             w_base: self.weight.address(&[], &part.bytes[1]),
             w_out: self.weight.stride(0),
             w_in: self.weight.stride(1),
-            b_base: bias.map_or(0, |bias| bias.address(&[], &part.bytes[2])),
-            b_stride: bias.map_or(0, |bias| bias.stride(0)),
-            y_base: self.output.address(&[batch.start], &part.bytes[6]),
+            y_base: self.output.address(&[batch.start], &part.bytes[3]),
             y_batch: self.output.stride(0),
             y_channel: self.output.stride(1),
             row_threads: part.row,

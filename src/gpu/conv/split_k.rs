@@ -186,6 +186,22 @@ impl SplitK {
     }
 }
 
+/// Adds the step that writes each channel's bias to all its elements of `target`. Sums that go on from there begin with
+/// the bias.
+pub(crate) fn add_bias_fill(
+    builder: &mut ProgramBuilder<'_>,
+    bias: &LaidOutTensor,
+    target: &LaidOutTensor,
+) -> Result<()> {
+    let shape = target.layout.shape();
+    let mut strides = vec![0; shape.len()];
+    strides[1] = bias.layout.strides()[0];
+    let every_element = TensorLayout::new(shape, &strides, bias.layout.offset())?;
+    let bias = LaidOutTensor { layout: every_element, ..bias.clone() };
+    let fill = SplitKSum { partial: &bias, slices: 1, output: target.clone(), epilogue: Epilogue::default() };
+    builder.add_pass(&SUM, fill.epilogue.constants(), &fill)
+}
+
 /// Adds the step that writes the sum of no terms: the second pass alone, with no partial sums. Inputs without elements
 /// are not bound.
 pub(crate) fn add_empty_sum(builder: &mut ProgramBuilder<'_>) -> Result<()> {

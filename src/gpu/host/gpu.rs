@@ -74,7 +74,7 @@ impl Gpu {
         pollster::block_on(Self::request())
     }
 
-    /// A `Gpu` for every adapter that the environment allows and that gives a device with wgpu's default limits.
+    /// A `Gpu` for every adapter that the environment allows and that gives a device.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn all() -> Result<Vec<Self>> {
         pollster::block_on(async {
@@ -109,9 +109,9 @@ impl Gpu {
         instance.request_adapter(&options).await.map_err(|error| Error::NoAdapter(error.to_string()))
     }
 
-    /// A device of this adapter with its largest buffers, bindings and textures, and with timestamp queries, f16,
-    /// subgroups and additional storage texture formats, as far as the adapter has them. [`Error::NoDevice`] if it
-    /// gives none with wgpu's default limits.
+    /// A device of this adapter with its largest buffers, bindings and textures, else with wgpu's default limits or the
+    /// adapter's lower ones, and with timestamp queries, f16, subgroups and additional storage texture formats, as far
+    /// as the adapter has them. [`Error::NoDevice`] if it gives none.
     pub async fn from_adapter(adapter: &Adapter) -> Result<Self> {
         let offered = adapter.limits();
         let wanted = Features::TIMESTAMP_QUERY
@@ -128,7 +128,7 @@ impl Gpu {
                 max_buffer_size: offered.max_buffer_size,
                 max_storage_buffer_binding_size: offered.max_storage_buffer_binding_size,
                 max_texture_dimension_2d: offered.max_texture_dimension_2d,
-                ..Limits::default()
+                ..Limits::default().or_worse_values_from(&offered)
             },
             ..Default::default()
         };

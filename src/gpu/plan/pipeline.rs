@@ -118,14 +118,11 @@ pub(crate) struct PlanBuffers {
 
 impl PlanBuffers {
     pub(crate) fn new(device: &Device, program: &Program) -> Self {
-        let alignment = device.limits().min_uniform_buffer_offset_alignment as usize;
+        let limits = device.limits();
         let filled = |name, contents: &[u8], usage| filled(device, &program.label(name), contents, usage);
-        let dispatches = || program.steps.iter().flat_map(|step| &step.dispatches);
-        // A plan without dispatches has one unused slot, since a buffer cannot be empty.
-        let largest = dispatches().map(|dispatch| dispatch.uniform.len()).max();
-        let pitch = largest.unwrap_or(alignment).next_multiple_of(alignment);
-        let mut params = vec![0; pitch * dispatches().count().max(1)];
-        for (slot, dispatch) in params.chunks_exact_mut(pitch).zip(dispatches()) {
+        let pitch = program.uniform_pitch(&limits);
+        let mut params = vec![0; program.uniform_bytes(&limits)];
+        for (slot, dispatch) in params.chunks_exact_mut(pitch).zip(program.dispatches()) {
             slot[..dispatch.uniform.len()].copy_from_slice(&dispatch.uniform);
         }
         Self {

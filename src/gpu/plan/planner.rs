@@ -54,9 +54,7 @@ impl Planner {
         Self::with_limits(device, &device.limits())
     }
 
-    /// A planner that keeps to smaller limits than the device's; larger ones are cut to the device's. Only
-    /// `max_storage_buffer_binding_size`, `max_compute_workgroups_per_dimension`,
-    /// `max_compute_invocations_per_workgroup` and `max_compute_workgroup_size_x` count.
+    /// A planner that keeps to these limits where they are worse than the device's, and to the device's elsewhere.
     pub fn with_limits(device: &Device, limits: &Limits) -> Self {
         let capabilities = Capabilities::of(device);
         let tuned = Mutex::new(TunedRecipes::new(&device.adapter_info()));
@@ -64,22 +62,9 @@ impl Planner {
     }
 
     /// Another planner for the same device, with the same pipelines and a copy of the tuned recipes, that keeps to
-    /// limits below this planner's, as [`Planner::with_limits`] does.
+    /// limits that are worse than this planner's, as [`Planner::with_limits`] does.
     pub fn limited_to(&self, limits: &Limits) -> Self {
-        let own = self.capabilities.limits.clone();
-        let limits = Limits {
-            max_storage_buffer_binding_size: limits
-                .max_storage_buffer_binding_size
-                .min(own.max_storage_buffer_binding_size),
-            max_compute_workgroups_per_dimension: limits
-                .max_compute_workgroups_per_dimension
-                .min(own.max_compute_workgroups_per_dimension),
-            max_compute_invocations_per_workgroup: limits
-                .max_compute_invocations_per_workgroup
-                .min(own.max_compute_invocations_per_workgroup),
-            max_compute_workgroup_size_x: limits.max_compute_workgroup_size_x.min(own.max_compute_workgroup_size_x),
-            ..own
-        };
+        let limits = self.capabilities.limits.clone().or_worse_values_from(limits);
         let capabilities = Capabilities { limits, ..self.capabilities.clone() };
         let (device, kernels, tuned) = (self.device.clone(), self.kernels.clone(), Mutex::new(self.tuned()));
         Self { device, capabilities, kernels, tuned }

@@ -179,10 +179,10 @@ impl<'a> ProgramBuilder<'a> {
         dispatches: Vec<Dispatch>,
     ) -> Result<()> {
         // A pass alone may need so many because of a limit; passes together do because of long sums.
-        let before: usize = self.program.steps.iter().map(|step| step.dispatches.len()).sum();
-        if before + dispatches.len() > MAX_DISPATCHES {
+        if self.program.dispatches().count() + dispatches.len() > MAX_DISPATCHES {
             return Err(too_many((ROUNDS, MAX_ROUNDS)));
         }
+        shader.check_limits(self.context.limits())?;
         let storage = Storage::of(tensors);
         let unsupported = Error::StorageUnsupported { op: self.program.op, storage: self.context.options.storage };
         let text = shader.text(storage).ok_or(unsupported)?;
@@ -199,6 +199,9 @@ impl<'a> ProgramBuilder<'a> {
             let pack = Convert { from: &tensor, to: &texture, pixels };
             self.add_pass(&PACK, [encode_constant(&texture)], &pack)?;
         }
+        let limits = self.context.limits();
+        let uniforms = self.program.uniform_bytes(limits) as u128;
+        at_most("the size of a plan's uniforms in bytes (max_buffer_size)", uniforms, limits.max_buffer_size.into())?;
         Ok(self.program)
     }
 }

@@ -8,12 +8,13 @@ use wgpu::{Features, Limits};
 use super::operand::{LaidOutTensor, Source, Stored};
 use super::options::PlanOptions;
 use super::program::Program;
-use super::recipe::{Candidate, Capabilities, Recipe, largest_workgroup, recipes, refused};
+use super::recipe::{Candidate, Capabilities, Recipe, Shape, largest_workgroup, recipes, refused};
 use super::shader::Shader;
 use super::texture::check_texture_operand;
 use crate::dtype::{DataType, FloatType};
 use crate::error::recipe::RecipeError;
 use crate::error::{Error, Result};
+use crate::geometry::at_most;
 use crate::ops::op::Op;
 use crate::tensor::layout::TensorLayout;
 use crate::tensor::operand::{Operand, check_shape};
@@ -70,7 +71,8 @@ impl<'a> LowerContext<'a> {
             };
             let layout = layout.unwrap_or_else(|| TensorLayout::contiguous(&operand.shape));
             check_shape(operand, layout.shape())?;
-            layout.checked_end()?;
+            let end = layout.checked_end()? as u128 * u128::from(stored.bytes());
+            at_most("a tensor's size in bytes (max_buffer_size)", end, self.limits().max_buffer_size.into())?;
             if number >= written {
                 layout.check_injective()?;
             }
@@ -92,6 +94,8 @@ impl<'a> LowerContext<'a> {
         }
         let best = || recipes(candidates, self.capabilities).into_iter().next();
         let Some(forced) = self.options.recipe.clone().or_else(best) else {
+            let plain = candidates.iter().find(|candidate| candidate.shape == Shape::PLAIN);
+            plain.map_or(Ok(()), |candidate| candidate.check(self.capabilities))?;
             return Err(none("max_compute_invocations_per_workgroup"));
         };
         let Some(&candidate) = candidates.iter().find(|candidate| candidate.has(&forced)) else {

@@ -1,8 +1,10 @@
 //! What a plan does, as plain data.
 
-use super::constants::Constant;
 use std::ops::Range;
 
+use wgpu::Limits;
+
+use super::constants::Constant;
 use super::operand::{LaidOutTensor, Source};
 use super::recipe::Recipe;
 use super::shader::{Shader, Storage};
@@ -31,6 +33,24 @@ impl Program {
         let bindings = self.steps.iter().filter_map(|step| Some((step, of(step)?)));
         let ends = bindings.flat_map(|(step, binding)| step.dispatches.iter().map(move |d| d.bound_bytes[binding].end));
         ends.fold(self.operands[number].bytes(), u64::max)
+    }
+
+    /// The dispatches of all steps, in their order.
+    pub(crate) fn dispatches(&self) -> impl Iterator<Item = &Dispatch> {
+        self.steps.iter().flat_map(|step| &step.dispatches)
+    }
+
+    /// Bytes from one dispatch's uniform struct to the next one's in the plan's uniform buffer, on a device that aligns
+    /// them so. A plan without dispatches has one unused struct, since a buffer cannot be empty.
+    pub(crate) fn uniform_pitch(&self, limits: &Limits) -> usize {
+        let alignment = limits.min_uniform_buffer_offset_alignment as usize;
+        let largest = self.dispatches().map(|dispatch| dispatch.uniform.len()).max();
+        largest.unwrap_or(alignment).next_multiple_of(alignment)
+    }
+
+    /// Bytes of the plan's uniform buffer.
+    pub(crate) fn uniform_bytes(&self, limits: &Limits) -> usize {
+        self.uniform_pitch(limits) * self.dispatches().count().max(1)
     }
 }
 

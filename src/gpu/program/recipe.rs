@@ -238,6 +238,8 @@ pub(crate) struct Candidate {
     pub(crate) workgroup_size: Option<u32>,
     /// The fewest threads that a subgroup must have; 0 for a shader without subgroups.
     pub(crate) subgroup_size: u32,
+    /// Bytes of workgroup memory.
+    pub(crate) workgroup_bytes: u32,
 }
 
 impl From<&'static Shader> for Candidate {
@@ -249,7 +251,7 @@ impl From<&'static Shader> for Candidate {
 impl Candidate {
     /// A candidate of one pass, with a thread for each output and any workgroup size.
     pub(crate) const fn new(shader: &'static Shader) -> Self {
-        Self { shader, shape: Shape::PLAIN, workgroup_size: None, subgroup_size: 0 }
+        Self { shader, shape: Shape::PLAIN, workgroup_size: None, subgroup_size: 0, workgroup_bytes: 0 }
     }
 
     pub(crate) fn recipe(&self, workgroup_size: u32) -> Recipe {
@@ -264,6 +266,13 @@ impl Candidate {
 
     /// Refuses a device on which the candidate does not run.
     pub(crate) fn check(&self, capabilities: &Capabilities) -> Result<()> {
+        let limits = &capabilities.limits;
+        self.shader.check_limits(limits)?;
+        let (needed, available) = (self.workgroup_bytes.into(), limits.max_compute_workgroup_storage_size.into());
+        if needed > available {
+            let limit = "max_compute_workgroup_storage_size";
+            return Err(Error::LimitTooLow { what: self.shader.name, limit, needed, available });
+        }
         let (wanted, available) = (u64::from(self.subgroup_size), u64::from(capabilities.subgroup_sizes[0]));
         if wanted == 0 {
             return Ok(());

@@ -1,10 +1,11 @@
 //! The WGSL files as the host knows them: their texts, bindings, uniforms and constants.
 
-use wgpu::TextureFormat;
+use wgpu::{Limits, TextureFormat};
 
 use super::operand::{LaidOutTensor, Stored};
 use super::uniform::UniformLayout;
 use crate::dtype::FloatType;
+use crate::error::{Error, Result};
 
 /// A WGSL file with what the host knows of it. A test compares the two.
 #[derive(Debug)]
@@ -60,14 +61,42 @@ impl Shader {
         matches!(self.texts, Texts::Cooperative(_))
     }
 
+    /// Refuses a device whose limits leave no room for the shader's bindings.
+    pub(crate) fn check_limits(&self, limits: &Limits) -> Result<()> {
+        let [read, written] = [self.reads_texture(), self.writes_texture()].map(u32::from);
+        let bindings = 1 + self.reads + self.writes;
+        let buffers = bindings - 1 - read - written;
+        let u32s = [
+            ("max_bind_groups", 1, limits.max_bind_groups),
+            ("max_bind_groups_plus_vertex_buffers", 1, limits.max_bind_groups_plus_vertex_buffers),
+            ("max_bindings_per_bind_group", bindings, limits.max_bindings_per_bind_group),
+            ("max_non_sampler_bindings", bindings, limits.max_non_sampler_bindings),
+            ("max_uniform_buffers_per_shader_stage", 1, limits.max_uniform_buffers_per_shader_stage),
+            ("max_storage_buffers_per_shader_stage", buffers, limits.max_storage_buffers_per_shader_stage),
+            ("max_sampled_textures_per_shader_stage", read, limits.max_sampled_textures_per_shader_stage),
+            ("max_storage_textures_per_shader_stage", written, limits.max_storage_textures_per_shader_stage),
+            (
+                "max_buffers_and_acceleration_structures_per_shader_stage",
+                1 + buffers,
+                limits.max_buffers_and_acceleration_structures_per_shader_stage,
+            ),
+            ("max_compute_workgroup_size_y", 1, limits.max_compute_workgroup_size_y),
+            ("max_compute_workgroup_size_z", 1, limits.max_compute_workgroup_size_z),
+        ];
+        let uniform = ("max_uniform_buffer_binding_size", self.uniform.size, limits.max_uniform_buffer_binding_size);
+        let all = u32s.map(|(limit, needed, available)| (limit, needed.into(), available.into()));
+        match all.into_iter().chain([uniform]).find(|(_, needed, available)| needed > available) {
+            Some((limit, needed, available)) => Err(Error::LimitTooLow { what: self.name, limit, needed, available }),
+            None => Ok(()),
+        }
+    }
+
     /// Whether its first input is a texture.
-    #[cfg(test)]
     pub(crate) fn reads_texture(&self) -> bool {
         matches!(self.texts, Texts::Textures(_) | Texts::FromTexture(_))
     }
 
     /// Whether its last binding is a texture.
-    #[cfg(test)]
     pub(crate) fn writes_texture(&self) -> bool {
         matches!(self.texts, Texts::Textures(_) | Texts::ToTexture(_))
     }

@@ -20,7 +20,7 @@ pub(crate) const MAX_DISPATCHES: usize = 4096;
 /// grid has up to a row of workgroups more than there is work.
 const MAX_ELEMENTS: u64 = 1 << 31;
 
-const BINDING: &str = "max_storage_buffer_binding_size";
+pub(crate) const BINDING: &str = "max_storage_buffer_binding_size";
 const WORKGROUPS: &str = "max_compute_workgroups_per_dimension";
 
 /// A binding's size and offset are multiples of this many bytes.

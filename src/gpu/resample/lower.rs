@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::candidates::{MOST_TAPS, candidates, resampled};
-use super::table::{Tables, check_table, row_length, table_bytes};
+use super::table::{LaidOutTables, Tables, boxes_by_tables, check_table, row_length};
 use super::taps::ResamplePass;
 use super::texture::texel_work;
 use crate::error::Result;
@@ -13,6 +13,7 @@ use crate::gpu::program::context::{GpuOp, LowerContext};
 use crate::gpu::program::options::PlanOptions;
 use crate::gpu::program::program::Program;
 use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, Shape, recipes};
+use crate::gpu::program::region::Region;
 use crate::ops::op::Op;
 use crate::ops::resample::separable::{Separable, SeparableGrad};
 use crate::ops::resample::tap_table::TapTable;
@@ -40,7 +41,9 @@ pub(crate) struct Resample {
 
 impl Resample {
     pub(crate) fn new<O: Op + Tables>(op: &O, extrapolation: f32, context: &LowerContext<'_>) -> Result<Self> {
-        let tables = op.tables_on_three_axes(context.limits())?;
+        // Tensors that no buffer holds are refused before their tables are made.
+        context.lay_out(op)?;
+        let tables = op.tables_on_three_axes()?;
         let shape = op.inputs()?.swap_remove(0).shape;
         let sizes = geometry::pad_to_three_axes(1, &shape[2..]);
         Ok(Self { outer: [shape[0], shape[1]], sizes, tables, extrapolation })
@@ -49,7 +52,7 @@ impl Resample {
     /// The recipes of an op that sums over tap tables; none if its tables are refused.
     pub(crate) fn recipes<O: Op + Tables>(op: &O, capabilities: &Capabilities) -> Vec<Recipe> {
         let Ok((tables, input)) =
-            op.tables_on_three_axes(&capabilities.limits).and_then(|tables| Ok((tables, op.inputs()?.swap_remove(0))))
+            op.tables_on_three_axes().and_then(|tables| Ok((tables, op.inputs()?.swap_remove(0))))
         else {
             return Vec::new();
         };
@@ -88,15 +91,11 @@ impl Resample {
         let passes = self.passes(candidate.shape)?;
         let limits = builder.context.limits();
         let identity = self.identity(&passes)?;
-        check_table(identity.len(), 1, limits)?;
-        let mut laid_out = Vec::new();
+        check_table(identity.len(), 1)?;
         for table in passes.iter().flatten().flatten() {
-            check_table(table.len(), row_length(table), limits)?;
-            laid_out.push(builder.add_table(table_bytes(table)?));
+            check_table(table.len(), row_length(table))?;
         }
-        let is_kept = passes.iter().flatten().any(Option::is_none);
-        let kept = if is_kept { builder.add_table(table_bytes(&identity)?) } else { laid_out[0].clone() };
-        let (mut input, mut sizes, mut laid_out) = (builder.operand(0), self.sizes, laid_out.iter());
+        let (mut input, mut sizes) = (builder.operand(0), self.sizes);
         for (number, tables) in passes.iter().enumerate() {
             resize(&mut sizes, tables);
             let output = if number + 1 == passes.len() {
@@ -104,22 +103,21 @@ impl Resample {
             } else {
                 builder.add_workspace(&[&self.outer[..], &sizes].concat())?
             };
-            // Every table of the passes was laid out, in the same order.
-            let laid_out = tables.each_ref().map(|table| match table {
-                Some(_) => laid_out.next().unwrap_or(&kept),
-                None => &kept,
-            });
-            let pass = ResamplePass {
-                tables: tables.each_ref().map(|table| table.as_deref().unwrap_or(&identity)),
-                laid_out,
-                sizes,
-                shader: candidate.shader,
-                in_blocks: matches!(candidate.shape, Shape::Blocks { .. }),
-                input: &input,
-                output: &output,
-                extrapolation: self.extrapolation,
-            };
-            builder.add_pass(candidate.shader, pass.constants(), &pass)?;
+            let tables = tables.each_ref().map(|table| table.as_deref().unwrap_or(&identity));
+            let region = Region::whole(self.outer, sizes, 1);
+            for region in boxes_by_tables(region, tables, |region| region.spatial.clone(), limits)? {
+                let pass = ResamplePass {
+                    tables,
+                    laid_out: LaidOutTables::new(&mut builder, tables, region.spatial.clone())?,
+                    region,
+                    shader: candidate.shader,
+                    in_blocks: matches!(candidate.shape, Shape::Blocks { .. }),
+                    input: &input,
+                    output: &output,
+                    extrapolation: self.extrapolation,
+                };
+                builder.add_pass(candidate.shader, pass.constants(), &pass)?;
+            }
             input = output;
         }
         builder.finish()

@@ -31,7 +31,7 @@ pub(crate) static NEAREST_ROWS: Shader = Shader {
         "resample/shared/params.wgsl",
         "shared/tap_marks.wgsl"
     ),
-    reads: 4,
+    reads: 2,
     writes: 1,
     uniform: ResampleParams::LAYOUT,
     subgroups: false,

@@ -1,10 +1,10 @@
 //! One pass of a resampling over some of its axes.
 
-use crate::gpu::program::constants::Constant;
 use std::ops::Range;
 
 use super::row_blocks;
-use super::table::{ResampleAxis, ResampleParams, row_length, table_base, touched};
+use super::table::{LaidOutTables, ResampleAxis, ResampleParams, row_length, touched};
+use crate::gpu::program::constants::Constant;
 use crate::gpu::program::operand::LaidOutTensor;
 use crate::gpu::program::pass::{Part, Pass, Work};
 use crate::gpu::program::region::Region;
@@ -18,7 +18,7 @@ use crate::ops::resample::tap_table::TapTable;
 pub(crate) static TAPS: Shader = Shader {
     name: "resample_taps",
     texts: with_storage!("resample/taps.wgsl", "resample/shared/params.wgsl", "shared/tap_marks.wgsl"),
-    reads: 4,
+    reads: 2,
     writes: 1,
     uniform: ResampleParams::LAYOUT,
     subgroups: false,
@@ -29,10 +29,9 @@ pub(crate) static TAPS: Shader = Shader {
 pub(crate) struct ResamplePass<'a> {
     /// The tables of three axes. An axis that the pass does not resample has a table of one tap for each sample.
     pub(crate) tables: [&'a TapTable; 3],
-    /// The tables as the shader reads them.
-    pub(crate) laid_out: [&'a LaidOutTensor; 3],
-    /// Output samples on each axis.
-    pub(crate) sizes: [usize; 3],
+    /// The rows of the tables that the region's outputs read.
+    pub(crate) laid_out: LaidOutTables,
+    pub(crate) region: Region,
     pub(crate) shader: &'static Shader,
     /// Whether a thread computes a block of outputs.
     pub(crate) in_blocks: bool,
@@ -56,23 +55,17 @@ impl Pass for ResamplePass<'_> {
     type Uniform = ResampleParams;
 
     fn region(&self) -> Region {
-        Region::whole([self.input.layout.shape()[0], self.channels()], self.sizes, 1)
+        self.region.clone()
     }
 
     fn tensors(&self) -> Vec<&LaidOutTensor> {
-        let [d, h, w] = self.laid_out;
-        vec![self.input, d, h, w, self.output]
+        vec![self.input, &self.laid_out.tensor, self.output]
     }
 
     fn spans(&self, region: &Region) -> Vec<Range<usize>> {
         let source = std::array::from_fn(|i| touched(self.tables[i], &region.spatial[i]));
-        let rows = |(table, rows): (&&TapTable, &Range<usize>)| {
-            let length = row_length(table);
-            rows.start * length..rows.end * length
-        };
-        let tables = self.tables.iter().zip(&region.spatial).map(rows);
-        let output = self.output.span(region.outer.clone(), region.spatial.clone());
-        std::iter::once(self.input.span(region.outer.clone(), source)).chain(tables).chain([output]).collect()
+        let input = self.input.span(region.outer.clone(), source);
+        vec![input, self.laid_out.span(), self.output.span(region.outer.clone(), region.spatial.clone())]
     }
 
     fn work(&self, region: &Region) -> Work {
@@ -98,7 +91,7 @@ impl Pass for ResamplePass<'_> {
             first: mod_2_32(part.region.spatial[i].start),
             count: mod_2_32(part.region.spatial[i].len()),
             taps: mod_2_32(row_length(self.tables[i])),
-            table: table_base(&part.bytes[i + 1]),
+            table: self.laid_out.bases[i],
             x_stride: self.input.spatial_stride(i),
             y_stride: self.output.spatial_stride(i),
             ..Default::default()
@@ -112,7 +105,7 @@ impl Pass for ResamplePass<'_> {
             x_base: base(self.input, 0),
             x_batch: self.input.stride(0),
             x_channel: self.input.stride(1),
-            y_base: base(self.output, 4),
+            y_base: base(self.output, 2),
             y_batch: self.output.stride(0),
             y_channel: self.output.stride(1),
             row_threads: part.row,

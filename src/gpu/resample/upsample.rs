@@ -19,7 +19,7 @@ use crate::ops::resample::upsample::Upsample;
 pub(crate) static NEAREST: Shader = Shader {
     name: "resample_nearest",
     texts: with_storage!("resample/nearest.wgsl", "resample/shared/params.wgsl", "shared/tap_marks.wgsl"),
-    reads: 4,
+    reads: 2,
     writes: 1,
     uniform: ResampleParams::LAYOUT,
     subgroups: false,

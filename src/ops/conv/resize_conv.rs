@@ -13,8 +13,8 @@ use crate::ops::resample::upsample::Upsample;
 use crate::tensor::element::TensorView;
 use crate::tensor::operand::Operand;
 
-/// An upsampling followed by a convolution, in one dispatch and without the tensor between them: the layer that
-/// replaces a transposed convolution to avoid a checkerboard.
+/// An upsampling followed by a convolution, without the tensor between them: the layer that replaces a transposed
+/// convolution to avoid a checkerboard.
 ///
 /// Tensors: `input` (N, Cin, spatial...) of the upsampling's input size, `weight` (Cout, Cin/groups, kernel...), `bias`
 /// (Cout) if there is one; output (N, Cout, spatial...) of the convolution's output size.
@@ -22,8 +22,9 @@ use crate::tensor::operand::Operand;
 /// ```
 /// use upconv::{Conv2d, Op, ResizeConv2d, Upsample2d};
 /// let upsample = Upsample2d { channels: 8, input_size: [16, 16], output_size: [32, 32], ..Default::default() };
-/// let conv = Conv2d { in_channels: 8, out_channels: 3, input_size: [32, 32], kernel_size: [3, 3], padding: [1,
-/// 1].into(), ..Default::default() }; assert_eq!(ResizeConv2d { upsample, conv }.output()?.shape, [1, 3, 32, 32]);
+/// let base = Conv2d { in_channels: 8, out_channels: 3, input_size: [32, 32], ..Default::default() };
+/// let conv = Conv2d { kernel_size: [3, 3], padding: [1, 1].into(), ..base };
+/// assert_eq!(ResizeConv2d { upsample, conv }.output()?.shape, [1, 3, 32, 32]);
 /// # Ok::<(), upconv::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]

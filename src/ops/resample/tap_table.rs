@@ -20,6 +20,8 @@ pub struct TapTable {
     entries: Vec<Tap>,
     /// For each output, whether it takes the extrapolation value instead.
     outside: Vec<bool>,
+    /// The largest number of taps of an output.
+    longest: usize,
 }
 
 impl TapTable {
@@ -28,12 +30,12 @@ impl TapTable {
         let mut starts = reserve("a tap table", outputs.saturating_add(1))?;
         starts.push(0);
         let entries = reserve("a tap table", outputs.saturating_mul(taps))?;
-        Ok(Self { starts, entries, outside: reserve("a tap table", outputs)? })
+        Ok(Self { starts, entries, outside: reserve("a tap table", outputs)?, longest: 0 })
     }
 
     /// The table of an axis that the problem lacks: one output, a copy of one sample.
     pub(crate) fn unit() -> Self {
-        Self { starts: vec![0, 1], entries: vec![Tap { index: 0, weight: 1.0 }], outside: vec![false] }
+        Self { starts: vec![0, 1], entries: vec![Tap { index: 0, weight: 1.0 }], outside: vec![false], longest: 1 }
     }
 
     /// The table that copies each of `samples` samples.
@@ -65,6 +67,7 @@ impl TapTable {
             }
         }
         self.starts.push(self.entries.len());
+        self.longest = self.longest.max(self.entries.len() - first);
         self.outside.push(outside);
     }
 
@@ -100,7 +103,7 @@ impl TapTable {
 
     /// The largest number of taps of an output.
     pub(crate) fn longest(&self) -> usize {
-        self.starts.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0)
+        self.longest
     }
 
     /// The largest Σ |weight| of an output, at least 1.
@@ -171,7 +174,8 @@ impl TapTable {
                 next[tap.index] += 1;
             }
         }
-        Ok(Self { starts, entries, outside: zeros("a tap table", inputs)? })
+        let longest = starts.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);
+        Ok(Self { starts, entries, outside: zeros("a tap table", inputs)?, longest })
     }
 
     /// Applies the table, its weights changed by `weigh`, along one axis of a row-major tensor, adding whole rows. The

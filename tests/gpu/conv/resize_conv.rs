@@ -1,4 +1,4 @@
-//! Resize-convolution: an upsampling and a convolution in one dispatch.
+//! Resize-convolution: an upsampling and a convolution without the tensor between them.
 
 use upconv::{
     Activation, Conv, Coordinates, Error, Op, Padding, PytorchInterpolate, ResizeConv, Rounding, Upsample, UpsampleMode,
