@@ -73,6 +73,7 @@ pub use ops::resample::coordinates::Coordinates;
 pub use ops::resample::filters::Filter;
 pub use ops::resample::frameworks::{
     AspectRatio, OpencvInterpolation, PillowResample, PytorchInterpolate, ScikitOrder, TensorflowResize,
+    TensorflowV1Resize,
 };
 pub use ops::resample::mode::{Border, Rounding, UpsampleMode};
 pub use ops::resample::separable::{Separable, SeparableGrad};

@@ -121,7 +121,7 @@ fn convolutions_in_1_2_and_3_dimensions() {
     layers::<3>(60);
 }
 
-const MODES: [UpsampleMode; 18] = [
+const MODES: [UpsampleMode; 19] = [
     UpsampleMode::Nearest(Rounding::Floor),
     UpsampleMode::Nearest(Rounding::Ceil),
     UpsampleMode::Nearest(Rounding::PreferFloor),
@@ -129,6 +129,7 @@ const MODES: [UpsampleMode; 18] = [
     UpsampleMode::Linear,
     UpsampleMode::Cubic { a: -0.75, exclude_outside: false },
     UpsampleMode::Cubic { a: -0.5, exclude_outside: true },
+    UpsampleMode::CubicTable { a: -0.75, exclude_outside: false },
     UpsampleMode::Filtered { filter: Filter::Triangle, antialias: true, border: Border::Renormalise },
     UpsampleMode::Filtered { filter: Filter::Cubic { a: -0.5 }, antialias: true, border: Border::Renormalise },
     UpsampleMode::Filtered { filter: Filter::Lanczos { lobes: 3 }, antialias: false, border: Border::Renormalise },

@@ -168,6 +168,9 @@ mod tests {
         };
         assert_eq!(resize.problem(), "upsample:c3_i4x4_o2x8 lanczos(3) antialias half_pixel");
         assert_eq!(resize.grad_input().problem(), "upsample_grad:c3_i4x4_o2x8 lanczos(3) antialias half_pixel");
+        let mode = UpsampleMode::CubicTable { a: -0.5, exclude_outside: true };
+        let table = Upsample2d { mode, ..resize };
+        assert_eq!(table.problem(), "upsample:c3_i4x4_o2x8 cubic_table(-0.5) exclude_outside half_pixel");
         let pool = MaxPool2d { input_size: [4, 4], kernel_size: [2, 2], ..Default::default() };
         assert_eq!(pool.problem(), "max_pool:i4x4_k2x2");
     }

@@ -154,7 +154,7 @@ fn axes<const R: usize>(value: &Value, name: &str) -> Outcome<Option<[i64; R]>> 
     numbers[..].try_into().map(Some).map_err(|_| wrong())
 }
 
-/// Reads a tensor: floats and 8-bit integers as f32, int32 and int64 (indices and shapes) as i32.
+/// Reads a tensor: floats and integers of 8 and 16 bits as f32, int32 and int64 (indices and shapes) as i32.
 fn load(path: &Path, data_type: &str) -> Outcome<Tensor> {
     fn read<T: ndarray_npy::ReadableElement>(path: &Path) -> Outcome<ArrayD<T>> {
         let bytes = files::read(path).map_err(Failure::Failed)?;
@@ -166,6 +166,8 @@ fn load(path: &Path, data_type: &str) -> Outcome<Tensor> {
         "float64" => Tensor::F32(read::<f64>(path)?.mapv(|value| value as f32)),
         "uint8" => Tensor::F32(read::<u8>(path)?.mapv(f32::from)),
         "int8" => Tensor::F32(read::<i8>(path)?.mapv(f32::from)),
+        "uint16" => Tensor::F32(read::<u16>(path)?.mapv(f32::from)),
+        "int16" => Tensor::F32(read::<i16>(path)?.mapv(f32::from)),
         "int32" => Tensor::I32(read(path)?),
         "int64" => {
             let wide = read::<i64>(path)?;

@@ -7,7 +7,7 @@ use super::engine::Engine;
 use super::ops::Results;
 
 pub async fn compute(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
-    let eight_bit = case.data_type("image") == "uint8";
+    let range = range(case.data_type("image"));
     let image = case.required("image")?;
     let sizes = shape(&image);
     // (H, W) or (H, W, C) as (1, C, H, W).
@@ -17,9 +17,11 @@ pub async fn compute(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     let output = match case.op_type() {
         "opencv_resize" => {
             let up = Upsample2d::opencv(base, opencv(case)?)?;
-            clipped(engine.first(&up, &[&planes]).await?, eight_bit)?
+            clipped(engine.first(&up, &[&planes]).await?, range)?
         }
-        "pillow_resize" if !eight_bit => engine.first(&Upsample2d::pillow(base, pillow(case)?)?, &[&planes]).await?,
+        "pillow_resize" if range.is_none() => {
+            engine.first(&Upsample2d::pillow(base, pillow(case)?)?, &[&planes]).await?
+        }
         "pillow_resize" => {
             // Pillow resizes one axis after the other, with 8 bits in between: the rows (axis 0) come first where the
             // height shrinks and the width grows.
@@ -28,9 +30,9 @@ pub async fn compute(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
             let between = if rows_first { [to[0], from[1]] } else { [from[0], to[1]] };
             let first = Upsample2d { output_size: between, ..base.clone() };
             let first = engine.first(&Upsample2d::pillow(first, pillow(case)?)?, &[&planes]).await?;
-            let first = Tensor::F32(numbers(clipped(first, true)?)?.mapv(|value| (value + 0.5).floor()));
+            let first = Tensor::F32(numbers(clipped(first, range)?)?.mapv(|value| (value + 0.5).floor()));
             let second = Upsample2d { input_size: between, ..base };
-            clipped(engine.first(&Upsample2d::pillow(second, pillow(case)?)?, &[&first]).await?, true)?
+            clipped(engine.first(&Upsample2d::pillow(second, pillow(case)?)?, &[&first]).await?, range)?
         }
         "skimage_resize" => spline(case, engine, base, planes).await?,
         op => return unsupported(format!("no op {op}")),
@@ -82,9 +84,22 @@ fn planes_joined(planes: &Tensor) -> Outcome<Tensor> {
     reshaped(planes.clone(), &[1, sizes[1] * sizes[2], sizes[3]])
 }
 
-fn clipped(tensor: Tensor, eight_bit: bool) -> Outcome<Tensor> {
+/// The least and the largest value of an image of integers.
+fn range(data_type: &str) -> Option<[f32; 2]> {
+    match data_type {
+        "uint8" => Some([0.0, 255.0]),
+        "uint16" => Some([0.0, 65535.0]),
+        "int16" => Some([-32768.0, 32767.0]),
+        _ => None,
+    }
+}
+
+fn clipped(tensor: Tensor, range: Option<[f32; 2]>) -> Outcome<Tensor> {
     let values = numbers(tensor)?;
-    Ok(Tensor::F32(if eight_bit { values.mapv(|value| value.clamp(0.0, 255.0)) } else { values }))
+    Ok(Tensor::F32(match range {
+        Some([least, most]) => values.mapv(|value| value.clamp(least, most)),
+        None => values,
+    }))
 }
 
 fn opencv(case: &Case) -> Outcome<OpencvInterpolation> {
@@ -92,6 +107,7 @@ fn opencv(case: &Case) -> Outcome<OpencvInterpolation> {
         "INTER_NEAREST" => OpencvInterpolation::Nearest,
         "INTER_NEAREST_EXACT" => OpencvInterpolation::NearestExact,
         "INTER_LINEAR" => OpencvInterpolation::Linear,
+        "INTER_LINEAR_EXACT" => OpencvInterpolation::LinearExact,
         "INTER_CUBIC" => OpencvInterpolation::Cubic,
         "INTER_AREA" => OpencvInterpolation::Area,
         "INTER_LANCZOS4" => OpencvInterpolation::Lanczos4,

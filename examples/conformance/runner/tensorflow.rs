@@ -1,9 +1,7 @@
 //! TensorFlow's ops: channels last, filters with the taps outermost.
 
 use serde_json::Value;
-use upconv::{
-    Conv2d, ConvTranspose2d, Coordinates, Op, Padding, Rounding, Tensor, TensorflowResize, Upsample2d, UpsampleMode,
-};
+use upconv::{Conv2d, ConvTranspose2d, Op, Padding, Tensor, TensorflowResize, TensorflowV1Resize, Upsample2d};
 
 use super::case::{Case, Failure, Outcome, permuted, shape, unsupported};
 use super::engine::Engine;
@@ -107,22 +105,16 @@ fn image_resize(case: &Case) -> Outcome<Upsample2d> {
 
 /// The raw ops that `tf.image.resize` calls, with the flags of TensorFlow 1.
 fn raw(case: &Case, op: &str) -> Outcome<Upsample2d> {
-    let base = base(case)?;
-    let (corners, half) = (case.flag("align_corners"), case.flag("half_pixel_centers"));
-    let coordinates = match (corners, half) {
-        (true, _) => Coordinates::AlignCorners,
-        (_, true) => Coordinates::HalfPixel,
-        _ => Coordinates::Asymmetric,
-    };
-    let (mode, coordinates) = match op {
-        "raw_ResizeNearestNeighbor" if corners => (UpsampleMode::Nearest(Rounding::PreferCeil), coordinates),
-        "raw_ResizeNearestNeighbor" if half => (UpsampleMode::Nearest(Rounding::Floor), Coordinates::TfHalfPixelForNn),
-        "raw_ResizeNearestNeighbor" => (UpsampleMode::Nearest(Rounding::Floor), coordinates),
-        "raw_ResizeBilinear" => (UpsampleMode::Linear, coordinates),
-        "raw_ResizeBicubic" if half => (UpsampleMode::Cubic { a: -0.5, exclude_outside: true }, coordinates),
-        "raw_ResizeBicubic" => (UpsampleMode::Cubic { a: -0.75, exclude_outside: false }, coordinates),
-        "raw_ResizeArea" => (UpsampleMode::Area, coordinates),
+    let (method, v1) = match op {
+        "raw_ResizeNearestNeighbor" => (TensorflowResize::Nearest, TensorflowV1Resize::Nearest),
+        "raw_ResizeBilinear" => (TensorflowResize::Bilinear, TensorflowV1Resize::Bilinear),
+        "raw_ResizeBicubic" => (TensorflowResize::Bicubic, TensorflowV1Resize::Bicubic),
+        "raw_ResizeArea" => (TensorflowResize::Area, TensorflowV1Resize::Area),
         _ => return unsupported(format!("no op {op}")),
     };
-    Ok(Upsample2d { mode, coordinates, ..base })
+    Ok(if case.flag("half_pixel_centers") {
+        Upsample2d::tensorflow(base(case)?, method, false)?
+    } else {
+        Upsample2d::tensorflow_v1(base(case)?, v1, case.flag("align_corners"))?
+    })
 }

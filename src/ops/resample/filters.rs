@@ -11,7 +11,9 @@ use crate::error::{Error, Result};
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Filter {
-    /// 1 from -1/2 to 1/2: Pillow's `BOX`, the average of the samples that an output covers.
+    /// 1 from -1/2 to 1/2: Pillow's `BOX`, the average of the samples that an output covers. With
+    /// [`Coordinates::HalfPixel`](crate::Coordinates::HalfPixel), a sample whose centre is an end of two boxes lies in
+    /// the one that Pillow's arithmetic in f64 puts it in.
     Box,
     /// `1 - |x|` up to 1: linear interpolation.
     Triangle,
@@ -142,9 +144,21 @@ pub(crate) fn keys(a: f64, x: f64) -> f64 {
 /// alone.
 pub(crate) fn window(filter: Filter, centre: f64, stretch: f64, input: usize) -> Vec<Tap> {
     let (reach, last) = (filter.radius() * stretch, input as f64 - 1.0);
-    let [first, end] = [(centre - reach - 0.5).ceil(), (centre + reach - 0.5).floor()].map(|x| x.clamp(0.0, last));
-    let weigh = |index: usize| Tap { index, weight: filter.weight((index as f64 + 0.5 - centre) / stretch) };
-    let mut taps: Vec<Tap> = (first as usize..=end as usize).map(weigh).collect();
+    let first = (centre - reach + 0.5).floor().clamp(0.0, last);
+    let end = (centre + reach + 0.5).floor().clamp(1.0, last + 1.0);
+    let distance = |index: usize| {
+        let distance = (index as f64 + 0.5 - centre) / stretch;
+        // Two filters' weights jump at their ends, which may lie on a sample's centre.
+        match filter {
+            // Rounding decides as in Pillow: these are Pillow's operations.
+            Filter::Box => (index as f64 - centre + 0.5) * (1.0 / stretch),
+            // The end, which rounding may have missed, has no weight.
+            Filter::Gaussian if (distance.abs() - filter.radius()).abs() < 30f64.exp2().recip() => filter.radius(),
+            _ => distance,
+        }
+    };
+    let weigh = |index: usize| Tap { index, weight: filter.weight(distance(index)) };
+    let mut taps: Vec<Tap> = (first as usize..end as usize).map(weigh).collect();
     let total: f64 = taps.iter().map(|tap| tap.weight).sum();
     if total == 0.0 {
         return vec![Tap { index: (centre - 0.5).round().clamp(0.0, last) as usize, weight: 1.0 }];

@@ -49,6 +49,14 @@ pub enum UpsampleMode {
         /// ONNX `exclude_outside`: samples past the border get no weight, and the others are normalised again.
         exclude_outside: bool,
     },
+    /// [`Self::Cubic`] with weights from a table of 1024 steps: the fraction of the coordinate is rounded to a multiple
+    /// of 1/1024, halves to the even multiple. TensorFlow's `ResizeBicubic`.
+    CubicTable {
+        /// Keys' parameter, from -1000 to 1000: -0.5 in TensorFlow 2, -0.75 in TensorFlow 1.
+        a: f64,
+        /// Samples past the border get no weight, and the others are normalised again, as in TensorFlow 2.
+        exclude_outside: bool,
+    },
     /// The input samples within a filter's radius around the output's centre, weighted by the filter; the weights sum
     /// to 1.
     Filtered {
@@ -98,6 +106,7 @@ impl fmt::Display for UpsampleMode {
             Self::Nearest(rounding) => write!(f, "nearest {rounding}"),
             Self::Linear => f.write_str("linear"),
             Self::Cubic { a, exclude_outside } => write!(f, "cubic({a}){}", outside(exclude_outside)),
+            Self::CubicTable { a, exclude_outside } => write!(f, "cubic_table({a}){}", outside(exclude_outside)),
             Self::Filtered { filter, antialias, border } => {
                 let antialias = if antialias { " antialias" } else { "" };
                 write!(f, "{filter}{antialias}{}", if border == Border::Repeat { " edge" } else { "" })

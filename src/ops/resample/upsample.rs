@@ -17,6 +17,9 @@ use crate::tensor::operand::{Operand, Role, split_shape};
 /// a millionth reaches it.
 const MAX_WINDOW: u128 = 1 << 22;
 
+/// Steps between two samples of [`UpsampleMode::CubicTable`].
+const CUBIC_STEPS: f64 = 1024.0;
+
 /// Upsampling over `R` spatial axes to any size, up or down.
 ///
 /// Tensors: `input` (N, C, spatial...); output (N, C, spatial...). The default mode is PyTorch's `nearest`.
@@ -128,7 +131,7 @@ impl<const R: usize> Upsample<R> {
         }
         at_most("channels", self.channels as u128, MAX_COORDINATE as u128)?;
         match self.mode {
-            UpsampleMode::Cubic { a, .. } => Filter::Cubic { a }.check()?,
+            UpsampleMode::Cubic { a, .. } | UpsampleMode::CubicTable { a, .. } => Filter::Cubic { a }.check()?,
             UpsampleMode::Filtered { filter, .. } | UpsampleMode::OnnxAntialias { filter, .. } => filter.check()?,
             _ => {}
         }
@@ -168,9 +171,8 @@ fn linear(x: Ratio, input: usize) -> [Tap; 2] {
     [Tap { index: clamp(low, input), weight: 1.0 - t }, Tap { index: clamp(low + 1, input), weight: t }]
 }
 
-/// Keys' cubic. The coordinate is not clamped; the four indices are.
-fn cubic(x: Ratio, a: f64, exclude_outside: bool, input: usize) -> [Tap; 4] {
-    let (low, t) = (x.floor(), x.fraction());
+/// Keys' cubic, `t` after the sample `low`. The coordinate is not clamped; the four indices are.
+fn cubic(low: i128, t: f64, a: f64, exclude_outside: bool, input: usize) -> [Tap; 4] {
     let mut weights = [1.0 + t, t, 1.0 - t, 2.0 - t].map(|distance| keys(a, distance));
     let indices: [i128; 4] = std::array::from_fn(|i| low - 1 + i as i128);
     if exclude_outside {
@@ -242,11 +244,19 @@ impl<const R: usize> Separable for Upsample<R> {
                 UpsampleMode::Nearest(rounding) => table.push([nearest(x, rounding, input)], outside),
                 UpsampleMode::Linear => table.push(linear(x, input), outside),
                 UpsampleMode::Cubic { a, exclude_outside } => {
-                    table.push(cubic(x, a, exclude_outside, input), outside);
+                    table.push(cubic(x.floor(), x.fraction(), a, exclude_outside, input), outside);
+                }
+                UpsampleMode::CubicTable { a, exclude_outside } => {
+                    let t = (x.fraction() * CUBIC_STEPS).round_ties_even() / CUBIC_STEPS;
+                    table.push(cubic(x.floor(), t, a, exclude_outside, input), outside);
                 }
                 UpsampleMode::Filtered { filter, antialias, border: Border::Renormalise } => {
                     let step = self.coordinates.step(input, output, scale);
-                    let centre = self.coordinates.centre(q, x, step);
+                    // A box has Pillow's centre, whose rounding decides which samples lie in it.
+                    let centre = match (filter, self.coordinates) {
+                        (Filter::Box, Coordinates::HalfPixel) => (q as f64 + 0.5) * step,
+                        _ => self.coordinates.centre(q, x, step),
+                    };
                     let stretch = if antialias { step.max(1.0) } else { 1.0 };
                     table.push(window(filter, centre, stretch, input), outside);
                 }
@@ -271,7 +281,7 @@ impl<const R: usize> Separable for Upsample<R> {
         match self.mode {
             UpsampleMode::Nearest(_) => 1,
             UpsampleMode::Linear => 2,
-            UpsampleMode::Cubic { .. } => 4,
+            UpsampleMode::Cubic { .. } | UpsampleMode::CubicTable { .. } => 4,
             UpsampleMode::Filtered { filter, antialias: false, border: Border::Repeat } => {
                 2 * filter.radius().ceil() as usize
             }

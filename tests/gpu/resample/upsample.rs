@@ -35,6 +35,24 @@ const MODES: [(&str, UpsampleMode); 14] = [
     ("adaptive area", UpsampleMode::AdaptiveArea),
 ];
 
+const fn filtered(filter: Filter, antialias: bool, border: Border) -> UpsampleMode {
+    UpsampleMode::Filtered { filter, antialias, border }
+}
+
+/// Modes that are not checked with every coordinate convention.
+const OTHER_MODES: [(&str, UpsampleMode); 10] = [
+    ("box", filtered(Filter::Box, true, Border::Renormalise)),
+    ("hamming", filtered(Filter::Hamming, true, Border::Renormalise)),
+    ("mitchell", filtered(Filter::Mitchell, false, Border::Renormalise)),
+    ("mitchell antialiased", filtered(Filter::Mitchell, true, Border::Renormalise)),
+    ("cubic edge repeated", filtered(Filter::Cubic { a: -0.5 }, false, Border::Repeat)),
+    ("lanczos edge repeated antialiased", filtered(Filter::Lanczos { lobes: 4 }, true, Border::Repeat)),
+    ("cubic spline", filtered(Filter::CubicSpline, false, Border::Repeat)),
+    ("blur", filtered(Filter::Blur { sigma: 1.3 }, false, Border::Repeat)),
+    ("tensorflow 1 cubic", UpsampleMode::CubicTable { a: -0.75, exclude_outside: false }),
+    ("tensorflow 2 cubic", UpsampleMode::CubicTable { a: -0.5, exclude_outside: true }),
+];
+
 fn coordinates<const R: usize>() -> [Coordinates<R>; 8] {
     [
         Coordinates::HalfPixel,
@@ -66,6 +84,26 @@ fn every_mode<const R: usize>(base: Upsample<R>) -> impl Iterator<Item = Row> {
     })
 }
 
+/// The modes that [`MODES`] lacks, up, down, both, and at the same size.
+fn other_modes() -> impl Iterator<Item = Row> {
+    let sizes = [([5, 7], [13, 9]), ([9, 17], [4, 6]), ([4, 9], [9, 4]), ([6, 5], [6, 5])];
+    let planes = Upsample2d { batch: 2, channels: 3, coordinates: Coordinates::HalfPixel, ..Default::default() };
+    let area = ("opencv area", UpsampleMode::Linear, Coordinates::OpenCvArea);
+    let modes = OTHER_MODES.into_iter().map(|(name, mode)| (name, mode, Coordinates::HalfPixel)).chain([area]);
+    modes.map(move |(name, mode, coordinates)| {
+        let planes = Upsample2d { mode, coordinates, ..planes.clone() };
+        Row::new(format!("2d {name}"), async move |gpu| {
+            for (input_size, output_size) in sizes {
+                let up = Upsample2d { input_size, output_size, ..planes.clone() };
+                let named = |error| format!("{input_size:?} to {output_size:?}: {error}");
+                check_reals(gpu, &up, name).await.map_err(named)?;
+                check_reals(gpu, &up.grad_input(), name).await.map_err(named)?;
+            }
+            Ok(())
+        })
+    })
+}
+
 pub fn rows() -> Vec<Row> {
     let planes = Upsample2d { batch: 2, channels: 3, ..Default::default() };
     let mut rows: Vec<Row> = Vec::new();
@@ -76,6 +114,7 @@ pub fn rows() -> Vec<Row> {
     rows.extend(every_mode(scaled).map(|row| Row { name: format!("{} by scales", row.name), ..row }));
     rows.extend(every_mode(Upsample1d { channels: 2, input_size: [7], output_size: [16], ..Default::default() }));
     rows.extend(every_mode(Upsample3d { input_size: [2, 3, 4], output_size: [3, 5, 2], ..Default::default() }));
+    rows.extend(other_modes());
     rows.push(Row::new("1d a side past 2048", async move |gpu| {
         let base = Upsample1d { input_size: [2500], output_size: [5003], ..Default::default() };
         check_reals(

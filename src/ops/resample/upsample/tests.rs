@@ -4,7 +4,9 @@ use ndarray::{ArrayD, IxDyn};
 
 use super::*;
 use super::{Upsample1d, Upsample2d};
-use crate::ops::resample::frameworks::{AspectRatio, PytorchInterpolate, TensorflowResize};
+use crate::ops::resample::frameworks::{
+    AspectRatio, PillowResample, PytorchInterpolate, TensorflowResize, TensorflowV1Resize,
+};
 
 fn line(input: usize, output: usize, mode: UpsampleMode, coordinates: Coordinates<1>) -> Upsample1d {
     Upsample { input_size: [input], output_size: [output], mode, coordinates, ..Default::default() }
@@ -88,6 +90,43 @@ fn cubic_weights_are_keys() {
     for q in 0..8 {
         assert!((edge.at(q).iter().map(|tap| tap.weight).sum::<f64>() - 1.0).abs() < 1e-15);
     }
+}
+
+/// TensorFlow 2.21's own numbers: the fractions, sevenths, are rounded to multiples of 1/1024.
+#[test]
+fn tensorflows_cubic_is_looked_up_in_a_table() {
+    let base = Upsample1d { input_size: [4], output_size: [7], ..Default::default() };
+    let current = Upsample::tensorflow(base.clone(), TensorflowResize::Bicubic, false).unwrap();
+    let legacy = |corners| Upsample::tensorflow_v1(base.clone(), TensorflowV1Resize::Bicubic, corners).unwrap();
+    let far = |up: &Upsample1d, expected: [f64; 7]| {
+        let ours = values(up, &[1.0, 5.0, -2.0, 3.0]);
+        ours.iter().zip(expected).map(|(ours, expected)| (ours - expected).abs()).fold(0.0, f64::max)
+    };
+    let expected = [0.683_134_4, 2.477_025_5, 5.034_063_3, 1.4375, -1.988_904_2, 1.220_610_4, 3.396_081_7];
+    assert!(far(&current, expected) < 1e-6);
+    let exact = UpsampleMode::Cubic { a: -0.5, exclude_outside: true };
+    assert!(far(&Upsample { mode: exact, ..current }, expected) > 1e-3);
+    let expected = [1.0, 4.054_650_3, 4.403_979_8, -0.521_436_2, -1.444_076_9, 2.304_837_9, 3.524_695_9];
+    assert!(far(&legacy(false), expected) < 1e-6);
+    assert!(far(&legacy(true), [1.0, 3.656_25, 5.0, 1.406_25, -2.0, -0.156_25, 3.0]) < 1e-6);
+}
+
+/// From 17 to 6, sample 8 is where two boxes meet. Pillow 13 counts it to the first.
+#[test]
+fn pillows_box_ends_where_pillow_rounds() {
+    let base = Upsample1d { input_size: [17], output_size: [6], ..Default::default() };
+    let up = Upsample::pillow(base, PillowResample::Box).unwrap();
+    assert_eq!(indices(&up), (0..17).collect::<Vec<_>>());
+    let table = up.taps(0).unwrap();
+    assert_eq!(std::array::from_fn(|q| table.at(q).len()), [3, 3, 3, 2, 3, 3]);
+}
+
+/// From 11 to 10, output 3 is at 3.85: sample 5, whose centre is 1.65 = 1.5 * 1.1 away, is at the filter's end.
+#[test]
+fn a_gaussian_has_no_weight_at_its_end() {
+    let base = Upsample1d { input_size: [11], output_size: [10], ..Default::default() };
+    let up = Upsample::tensorflow(base, TensorflowResize::Gaussian, true).unwrap();
+    assert_eq!(up.taps(0).unwrap().at(3).iter().map(|tap| tap.index).collect::<Vec<_>>(), [2, 3, 4]);
 }
 
 #[test]
