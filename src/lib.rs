@@ -76,6 +76,7 @@ pub use ops::resample::frameworks::{
     TensorflowV1Resize,
 };
 pub use ops::resample::mode::{Border, Rounding, UpsampleMode};
+pub use ops::resample::scale::Scale;
 pub use ops::resample::separable::{Separable, SeparableGrad};
 pub use ops::resample::tap_table::{Tap, TapTable};
 pub use ops::resample::upsample::{

@@ -5,7 +5,7 @@ use ndarray::{ArrayD, IxDyn};
 use proptest::prelude::*;
 use upconv::{
     AvgPool, BedOfNails, Border, ChannelOrder, Conv, Coordinates, Filter, IndexConvention, MaxPool, MaxUnpool, Op,
-    Padding, PixelShuffle, Rounding, Separable, SeparableGrad, ShuffleDirection, Tensor, TensorView, Upsample,
+    Padding, PixelShuffle, Rounding, Scale, Separable, SeparableGrad, ShuffleDirection, Tensor, TensorView, Upsample,
     UpsampleMode,
 };
 
@@ -181,7 +181,7 @@ fn upsamplings<const R: usize>(cases: u32) {
             output_size: std::array::from_fn(|i| sizes[i].1),
             mode: MODES[mode],
             coordinates: coordinates(convention),
-            scales: scale.map(|scale| [scale; R]),
+            scales: scale.map(|scale| [Scale::F64(scale); R]),
             extrapolation_value: 0.0,
         };
         adjoint(up);

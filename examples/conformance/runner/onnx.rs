@@ -2,7 +2,7 @@
 
 use upconv::{
     AspectRatio, AvgPool, ChannelOrder, Conv, ConvTranspose, Coordinates, Filter, IndexConvention, MaxPool, MaxUnpool,
-    Padding, Pads, PixelShuffle2d, Rounding, ShuffleDirection, Tensor, Upsample, UpsampleMode,
+    Padding, Pads, PixelShuffle2d, Rounding, Scale, ShuffleDirection, Tensor, Upsample, UpsampleMode,
 };
 
 use super::case::{Case, Failure, Outcome, numbers, shape, spatial, unsupported};
@@ -136,7 +136,7 @@ async fn shuffle(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
 #[derive(Clone, Copy)]
 struct Axis {
     size: Option<usize>,
-    scale: Option<f64>,
+    scale: Option<f32>,
     roi: [f64; 2],
 }
 
@@ -158,14 +158,14 @@ async fn resize<const R: usize>(case: &Case, engine: &Engine<'_>) -> Outcome<Res
 
 /// Sizes, scales and regions, axis by axis.
 fn axis_settings(case: &Case, shape: &[usize]) -> Outcome<Vec<Axis>> {
-    let list = |tensor: Option<Tensor>| -> Outcome<Option<Vec<f64>>> {
+    let list = |tensor: Option<Tensor>| -> Outcome<Option<Vec<f32>>> {
         let Some(tensor) = tensor else { return Ok(None) };
         // An empty list means that the input is absent.
-        Ok(Some(numbers(tensor)?.iter().map(|&value| f64::from(value)).collect::<Vec<_>>()).filter(|v| !v.is_empty()))
+        Ok(Some(numbers(tensor)?.into_iter().collect::<Vec<_>>()).filter(|v| !v.is_empty()))
     };
     let attribute = case.attribute("scales").as_array();
     let scales = match attribute {
-        Some(values) => Some(values.iter().filter_map(|value| value.as_f64()).collect()),
+        Some(values) => Some(values.iter().filter_map(|value| value.as_f64()).map(|value| value as f32).collect()),
         None => list(case.input("scales")?)?,
     };
     let (sizes, roi) = (list(case.input("sizes")?)?, list(case.input("roi")?)?);
@@ -179,11 +179,11 @@ fn axis_settings(case: &Case, shape: &[usize]) -> Outcome<Vec<Axis>> {
     let mut axes = vec![Axis { size: None, scale: None, roi: [0.0, 1.0] }; shape.len()];
     for (number, &axis) in chosen.iter().enumerate() {
         let at =
-            |values: &Option<Vec<f64>>, index: usize| values.as_ref().and_then(|values| values.get(index)).copied();
+            |values: &Option<Vec<f32>>, index: usize| values.as_ref().and_then(|values| values.get(index)).copied();
         axes[axis].size = at(&sizes, number).map(|size| size as usize);
         axes[axis].scale = at(&scales, number);
         if let (Some(start), Some(end)) = (at(&roi, number), at(&roi, number + chosen.len())) {
-            axes[axis].roi = [start, end];
+            axes[axis].roi = [start.into(), end.into()];
         }
     }
     Ok(axes)
@@ -207,7 +207,7 @@ fn upsample<const R: usize>(case: &Case, shape: &[usize], axes: [Axis; R]) -> Ou
     if let Coordinates::TfCropAndResize { roi } = base.coordinates {
         let size = |axis: usize| {
             let region = input_size[axis] as f64 * (roi[axis][1] - roi[axis][0]);
-            (region * axes[axis].scale.unwrap_or(1.0)).floor() as usize
+            (region as f32 * axes[axis].scale.unwrap_or(1.0)).floor() as usize
         };
         return Ok(Upsample { output_size: std::array::from_fn(size), ..base });
     }
@@ -240,7 +240,7 @@ fn with_sizes<const R: usize>(
     };
     let scales = std::array::from_fn(|axis| if axes[axis].size.is_some() { scale } else { 1.0 });
     let size = |axis: usize| (input_size[axis] as f64 * scales[axis] + 0.5).floor() as usize;
-    Ok(Upsample { output_size: std::array::from_fn(size), scales: Some(scales), ..base })
+    Ok(Upsample { output_size: std::array::from_fn(size), scales: Some(scales.map(Scale::F64)), ..base })
 }
 
 fn mode(case: &Case) -> Outcome<UpsampleMode> {

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::ratio::Ratio;
 use crate::error::words::parse_word;
 use crate::error::{Error, Result};
 
 /// The source coordinate x of output index q, in input samples, the first at 0. `F` is `output / input` or the scale
-/// that the caller gave.
+/// that the caller gave, as a fraction (see [`Scale`](crate::Scale)).
 ///
 /// The names are ONNX's, apart from [`Coordinates::OpenCvArea`]; each says which frameworks use it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -91,7 +92,8 @@ impl<const R: usize> Coordinates<R> {
     }
 
     /// The coordinate x of output `q`; [`Self::check`] must have passed. `scale` is F. Numerators stay below 2¹²⁶:
-    /// sizes are below 2³¹, and a scale has 53 significant bits, at most 82 of them after the binary point.
+    /// sizes are below 2³¹, and a scale's fraction is no larger in numerator and denominator than the float, which has
+    /// 53 significant bits, at most 82 of them after the binary point.
     pub(crate) fn locate(&self, axis: usize, q: usize, input: usize, output: usize, scale: Ratio) -> Ratio {
         let (q, input, output) = (q as i128, input as i128, output as i128);
         let Ratio { numerator: up, denominator: down } = scale;
@@ -143,97 +145,11 @@ impl<const R: usize> Coordinates<R> {
     }
 }
 
-/// An exact fraction with a positive denominator.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ratio {
-    numerator: i128,
-    denominator: i128,
-}
-
-impl Ratio {
-    pub(crate) fn new(numerator: i128, denominator: i128) -> Self {
-        debug_assert!(denominator > 0);
-        Self { numerator, denominator }
-    }
-
-    /// A whole number divided by this fraction, which must be positive.
-    pub(crate) fn divide(self, whole: i128) -> Self {
-        Self::new(whole * self.denominator, self.numerator)
-    }
-
-    /// This fraction, or 1 if it is larger.
-    pub(crate) fn at_most_1(self) -> Self {
-        if self.numerator > self.denominator { Self::new(1, 1) } else { self }
-    }
-
-    pub(crate) fn to_f64(self) -> f64 {
-        self.numerator as f64 / self.denominator as f64
-    }
-
-    pub(crate) fn floor(self) -> i128 {
-        self.numerator.div_euclid(self.denominator)
-    }
-
-    pub(crate) fn ceil(self) -> i128 {
-        -(-self.numerator).div_euclid(self.denominator)
-    }
-
-    /// The fraction minus its floor, in [0, 1), rounded to an f64.
-    pub(crate) fn fraction(self) -> f64 {
-        self.numerator.rem_euclid(self.denominator) as f64 / self.denominator as f64
-    }
-
-    pub(crate) fn plus_half(self) -> Self {
-        Self::new(2 * self.numerator + self.denominator, 2 * self.denominator)
-    }
-
-    pub(crate) fn minus_half(self) -> Self {
-        Self::new(2 * self.numerator - self.denominator, 2 * self.denominator)
-    }
-
-    pub(crate) fn clamp(self, low: i128, high: i128) -> Self {
-        if self.numerator < low * self.denominator {
-            return Self::new(low, 1);
-        }
-        if self.numerator > high * self.denominator { Self::new(high, 1) } else { self }
-    }
-
-    /// Whether it lies outside `[0, input - 1]`.
-    pub(crate) fn is_outside(self, input: usize) -> bool {
-        self.numerator < 0 || self.numerator > (input as i128 - 1) * self.denominator
-    }
-}
-
-/// The exact fraction that an f64 scale is. Refuses scales outside 2⁻³⁰ to 2³⁰.
-pub(crate) fn scale_ratio(scale: f64) -> Result<Ratio> {
-    let limit = 30f64.exp2();
-    if !(scale >= 1.0 / limit && scale <= limit) {
-        return Err(Error::InvalidParameter { what: "scale", value: scale, must: "between 2^-30 and 2^30" });
-    }
-    // Normal and positive by the check above: scale = mantissa * 2^exponent.
-    let bits = scale.to_bits();
-    let exponent = (bits >> 52) as i32 - 1075;
-    let mantissa = i128::from((bits & ((1 << 52) - 1)) | (1 << 52));
-    let zeros = (mantissa.trailing_zeros() as i32).min((-exponent).max(0));
-    let (mantissa, exponent) = (mantissa >> zeros, exponent + zeros);
-    Ok(if exponent >= 0 { Ratio::new(mantissa << exponent, 1) } else { Ratio::new(mantissa, 1 << -exponent) })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::geometry::MAX_COORDINATE;
-
-    #[test]
-    fn scales_are_taken_apart_exactly() {
-        for scale in [1.0, 2.0, 0.5, 1.5, 0.1, 1e-9, 3.7e8, f64::from(2.6f32)] {
-            let ratio = scale_ratio(scale).unwrap();
-            assert_eq!(ratio.numerator as f64 / ratio.denominator as f64, scale);
-        }
-        for broken in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-10, 2e9] {
-            assert!(matches!(scale_ratio(broken), Err(Error::InvalidParameter { .. })), "{broken}");
-        }
-    }
+    use crate::ops::resample::scale::Scale;
 
     #[test]
     fn the_extremes_of_size_and_scale_do_not_overflow() {
@@ -247,17 +163,10 @@ mod tests {
             Coordinates::TfCropAndResize { roi: [[-65536.0, 65536.0]] },
         ] {
             for scale in [small, large] {
-                let x = coordinates.locate(0, size - 1, size, size, scale_ratio(scale).unwrap());
+                let x = coordinates.locate(0, size - 1, size, size, Scale::F64(scale).ratio().unwrap());
                 x.plus_half().floor();
                 x.clamp(0, size as i128 - 1).fraction();
             }
         }
-    }
-
-    #[test]
-    fn floors_and_ceilings_of_negative_fractions() {
-        let x = Ratio::new(-1, 4);
-        assert_eq!((x.floor(), x.ceil(), x.fraction()), (-1, 0, 0.75));
-        assert_eq!((Ratio::new(3, 2).minus_half().ceil(), Ratio::new(3, 2).plus_half().floor()), (1, 2));
     }
 }

@@ -3,7 +3,7 @@
 use std::f64::consts::PI;
 use std::fmt;
 
-use super::coordinates::Ratio;
+use super::ratio::Ratio;
 use super::tap_table::Tap;
 use crate::error::{Error, Result};
 

@@ -2,9 +2,10 @@
 
 use std::str::FromStr;
 
-use super::coordinates::{Coordinates, scale_ratio};
+use super::coordinates::Coordinates;
 use super::filters::Filter;
 use super::mode::{Border, Rounding, UpsampleMode};
+use super::scale::Scale;
 use super::upsample::Upsample;
 use crate::error::words::parse_word;
 use crate::error::{Error, Result};
@@ -148,11 +149,18 @@ pub enum ScikitOrder {
 
 impl<const R: usize> Upsample<R> {
     /// Sets the output size that scales give, `floor(input * scale)`, and keeps the scales for the coordinates: ONNX's
-    /// `scales`, and PyTorch's `scale_factor`. For PyTorch's `recompute_scale_factor=True`, set `scales` to `None`
-    /// afterwards. Refuses scales outside 2⁻³⁰ to 2³⁰ ([`Error::InvalidParameter`]).
-    pub fn with_scales(self, scales: [f64; R]) -> Result<Self> {
-        scales.iter().try_for_each(|&scale| scale_ratio(scale).map(|_| ()))?;
-        let output_size = std::array::from_fn(|axis| (self.input_size[axis] as f64 * scales[axis]).floor() as usize);
+    /// `scales` as f32, and PyTorch's `scale_factor` as f64. The product is rounded in the scale's type before the
+    /// floor, as onnxruntime (f32) and PyTorch (f64) round it, so that sizes are theirs: `0.7f32` of 10 samples are 7.
+    /// The coordinates use the simplest fraction that rounds to the scale (see [`Scale`]).
+    ///
+    /// For PyTorch's `recompute_scale_factor=True`, set `scales` to `None` afterwards. Refuses scales outside 2⁻³⁰ to
+    /// 2³⁰ ([`Error::InvalidParameter`]).
+    pub fn with_scales<S: Into<Scale>>(self, scales: [S; R]) -> Result<Self> {
+        let scales = scales.map(Into::into);
+        let mut output_size = [0; R];
+        for axis in 0..R {
+            output_size[axis] = scales[axis].output_size(self.input_size[axis])?;
+        }
         Self { output_size, scales: Some(scales), ..self }.checked()
     }
 
@@ -161,11 +169,12 @@ impl<const R: usize> Upsample<R> {
     pub fn keep_aspect_ratio(self, sizes: [usize; R], policy: AspectRatio) -> Result<Self> {
         check_fields(&[("input_size", self.input_size, MAX_COORDINATE), ("output_size", sizes, MAX_COORDINATE)])?;
         let wanted = (0..R).map(|axis| sizes[axis] as f64 / self.input_size[axis] as f64);
-        let scale = match policy {
+        let scale = Scale::F64(match policy {
             AspectRatio::NotLarger => wanted.fold(f64::INFINITY, f64::min),
             AspectRatio::NotSmaller => wanted.fold(0.0, f64::max),
-        };
-        let output_size = self.input_size.map(|input| (input as f64 * scale + 0.5).floor() as usize);
+        });
+        let ratio = scale.ratio()?;
+        let output_size = self.input_size.map(|input| ratio.multiply(input as i128).plus_half().floor() as usize);
         Self { output_size, scales: Some([scale; R]), ..self }.checked()
     }
 

@@ -5,6 +5,8 @@ pub(crate) mod coordinates;
 pub(crate) mod filters;
 pub(crate) mod frameworks;
 pub(crate) mod mode;
+pub(crate) mod ratio;
+pub(crate) mod scale;
 pub(crate) mod separable;
 pub(crate) mod tap_table;
 pub(crate) mod upsample;

@@ -1,8 +1,10 @@
 //! Upsampling (resizing, up or down): what it is, its coordinate conventions, and its definition on the CPU.
 
-use super::coordinates::{Coordinates, Ratio, scale_ratio};
+use super::coordinates::Coordinates;
 use super::filters::{Filter, covered, keys, onnx_window, touched, window};
 use super::mode::{Border, Rounding, UpsampleMode};
+use super::ratio::Ratio;
+use super::scale::Scale;
 use super::separable::{self, Separable, SeparableGrad};
 use super::tap_table::{Tap, TapTable};
 use crate::error::{Error, Result};
@@ -45,9 +47,9 @@ pub struct Upsample<const R: usize> {
     pub mode: UpsampleMode,
     /// Where an output sample lies in the input.
     pub coordinates: Coordinates<R>,
-    /// Output samples per input sample on each axis, from 2⁻³⁰ to 2³⁰, if the sizes followed from scales that the
-    /// caller gave; `None` stands for `output_size / input_size`.
-    pub scales: Option<[f64; R]>,
+    /// Output samples per input sample on each axis, if the sizes followed from scales that the caller gave; `None`
+    /// stands for `output_size / input_size`. A scale is the simplest fraction that rounds to its float.
+    pub scales: Option<[Scale; R]>,
     /// What [`Coordinates::TfCropAndResize`] puts where the coordinate lies outside the input.
     pub extrapolation_value: f32,
 }
@@ -111,7 +113,7 @@ impl<const R: usize> Upsample<R> {
 
     fn scale(&self, axis: usize) -> Result<Ratio> {
         match self.scales {
-            Some(scales) => scale_ratio(scales[axis]),
+            Some(scales) => scales[axis].ratio(),
             None => Ok(Ratio::new(self.output_size[axis] as i128, self.input_size[axis] as i128)),
         }
     }
@@ -212,7 +214,7 @@ impl<const R: usize> Op for Upsample<R> {
             .sizes("o", &self.output_size)
             .word(self.mode)
             .word(self.coordinates);
-        let scales = |scales: [f64; R]| format!("scales({})", scales.map(|scale| scale.to_string()).join(","));
+        let scales = |scales: [Scale; R]| format!("scales({})", scales.map(|scale| scale.to_string()).join(","));
         let text = if let Some(given) = self.scales { text.word(scales(given)) } else { text };
         let outside = matches!(self.coordinates, Coordinates::TfCropAndResize { .. });
         if outside { text.word(format_args!("outside({})", self.extrapolation_value)).finish() } else { text.finish() }

@@ -2,7 +2,7 @@
 
 use upconv::gpu::GpuOp;
 use upconv::{
-    Border, Coordinates, Filter, PlanOptions, PytorchInterpolate, Rounding, Upsample, Upsample1d, Upsample2d,
+    Border, Coordinates, Filter, PlanOptions, PytorchInterpolate, Rounding, Scale, Upsample, Upsample1d, Upsample2d,
     Upsample3d, UpsampleMode,
 };
 
@@ -110,7 +110,12 @@ pub fn rows() -> Vec<Row> {
     for (input_size, output_size) in [([5, 7], [13, 9]), ([9, 6], [4, 5]), ([3, 4], [1, 4])] {
         rows.extend(every_mode(Upsample2d { input_size, output_size, ..planes.clone() }));
     }
-    let scaled = Upsample2d { input_size: [5, 4], output_size: [13, 10], scales: Some([2.7, 2.5]), ..planes.clone() };
+    let scaled = Upsample2d {
+        input_size: [5, 4],
+        output_size: [13, 10],
+        scales: Some([2.7, 2.5].map(Scale::F64)),
+        ..planes.clone()
+    };
     rows.extend(every_mode(scaled).map(|row| Row { name: format!("{} by scales", row.name), ..row }));
     rows.extend(every_mode(Upsample1d { channels: 2, input_size: [7], output_size: [16], ..Default::default() }));
     rows.extend(every_mode(Upsample3d { input_size: [2, 3, 4], output_size: [3, 5, 2], ..Default::default() }));

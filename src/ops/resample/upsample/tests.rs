@@ -71,7 +71,7 @@ fn crops_extrapolate_outside() {
 fn scales_shift_the_symmetric_convention() {
     // 5 samples by 0.5 are 2.5, taken as 2: the centre stays the centre.
     let base = line(5, 2, UpsampleMode::Linear, Coordinates::HalfPixelSymmetric);
-    let scaled = Upsample { scales: Some([0.5]), ..base };
+    let scaled = Upsample { scales: Some([Scale::F64(0.5)]), ..base };
     assert_eq!(values(&scaled, &[0.0, 1.0, 2.0, 3.0, 4.0]), [1.0, 3.0]);
     let half_pixel = Upsample { coordinates: Coordinates::HalfPixel, ..scaled };
     assert_eq!(values(&half_pixel, &[0.0, 1.0, 2.0, 3.0, 4.0]), [0.5, 2.5]);
@@ -170,7 +170,7 @@ fn onnx_counts_as_many_samples_on_either_side() {
     // 2/3, 5/3.
     let mode = |exclude_outside| UpsampleMode::OnnxAntialias { filter: Filter::Triangle, exclude_outside };
     let base = line(4, 2, mode(false), Coordinates::HalfPixel);
-    let repeated = Upsample { scales: Some([0.6]), ..base };
+    let repeated = Upsample { scales: Some([Scale::F64(0.6)]), ..base };
     let total = 0.2 + 0.8 + 0.6;
     // The repeated edge is one tap.
     let expected = [(0, 1.0 / total), (1, 0.6 / total)];
@@ -206,7 +206,7 @@ fn an_infinity_stays_where_it_is() {
 #[test]
 fn a_window_without_end_is_refused() {
     let mode = UpsampleMode::OnnxAntialias { filter: Filter::Triangle, exclude_outside: false };
-    let narrow = Upsample { scales: Some([1e-8]), ..line(5, 1, mode, Coordinates::HalfPixel) };
+    let narrow = Upsample { scales: Some([Scale::F64(1e-8)]), ..line(5, 1, mode, Coordinates::HalfPixel) };
     assert!(matches!(narrow.taps(0), Err(Error::TooLarge { value: 200_000_000, .. })), "{:?}", narrow.taps(0).err());
 }
 
@@ -214,12 +214,35 @@ fn a_window_without_end_is_refused() {
 fn sizes_from_scales_and_aspect_ratios() {
     let base = Upsample2d { input_size: [4, 10], ..Default::default() };
     let scaled = base.clone().with_scales([0.6, 1.55]).unwrap();
-    assert_eq!((scaled.output_size, scaled.scales), ([2, 15], Some([0.6, 1.55])));
+    assert_eq!((scaled.output_size, scaled.scales), ([2, 15], Some([Scale::F64(0.6), Scale::F64(1.55)])));
     let fit = |policy| base.clone().keep_aspect_ratio([7, 8], policy).unwrap().output_size;
     assert_eq!(fit(AspectRatio::NotLarger), [3, 8]);
     assert_eq!(fit(AspectRatio::NotSmaller), [7, 18]);
     assert!(matches!(base.clone().with_scales([0.1, 1.0]), Err(Error::ZeroOnAxis { what: "output_size", axis: 0 })));
     assert!(matches!(base.with_scales([f64::NAN, 1.0]), Err(Error::InvalidParameter { .. })));
+}
+
+/// Where `q / F` is a whole number, the sample of that index is taken.
+#[test]
+fn a_scale_is_a_fraction() {
+    let nearest = |input, scale: Scale| {
+        let base = Upsample1d { input_size: [input], ..Default::default() }.with_scales([scale]).unwrap();
+        indices(&Upsample::pytorch(base, PytorchInterpolate::Nearest).unwrap())
+    };
+    // PyTorch's samples; in f64, 11 / 1.1 is below 10.
+    let eleven_tenths = nearest(24, Scale::F64(1.1));
+    assert_eq!((eleven_tenths.len(), &eleven_tenths[9..13]), (26, &[8, 9, 10, 10][..]));
+    assert_eq!(eleven_tenths, nearest(24, Scale::F32(1.1)));
+    assert_eq!(nearest(12, Scale::F32(1.0 / 3.0)), [0, 3, 6, 9]);
+    assert_eq!(nearest(12, Scale::F64(1.0 / 3.0)), [0, 3, 6, 9]);
+    assert_eq!(nearest(10, Scale::F32(0.7)), [0, 1, 2, 4, 5, 7, 8]);
+}
+
+#[test]
+fn an_aspect_ratio_is_a_fraction() {
+    // 45 samples by 7/10 are 31.5, rounded up to 32; in f64, 45 * 0.7 is below 31.5.
+    let base = Upsample2d { input_size: [10, 45], ..Default::default() };
+    assert_eq!(base.keep_aspect_ratio([7, 45], AspectRatio::NotLarger).unwrap().output_size, [7, 32]);
 }
 
 #[test]
@@ -249,8 +272,8 @@ fn broken_descriptors_are_refused_with_their_numbers() {
     let huge = Upsample { output_size: [1 << 31], ..fine.clone() };
     assert!(matches!(huge.output(), Err(Error::TooLarge { .. })));
     for broken in [
-        Upsample { scales: Some([f64::NAN]), ..fine.clone() },
-        Upsample { scales: Some([0.0]), ..fine.clone() },
+        Upsample { scales: Some([Scale::F64(f64::NAN)]), ..fine.clone() },
+        Upsample { scales: Some([Scale::F32(0.0)]), ..fine.clone() },
         Upsample { coordinates: Coordinates::TfCropAndResize { roi: [[0.0, f64::INFINITY]] }, ..fine.clone() },
         Upsample { mode: UpsampleMode::Cubic { a: f64::NAN, exclude_outside: false }, ..fine },
     ] {
