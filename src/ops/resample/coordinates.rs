@@ -8,7 +8,7 @@ use crate::error::words::parse_word;
 use crate::error::{Error, Result};
 
 /// The source coordinate x of output index q, in input samples, the first at 0. `F` is `output / input` or the scale
-/// that the caller gave, as a fraction (see [`Scale`](crate::Scale)).
+/// that the caller gave (see [`Scale`](crate::Scale)).
 ///
 /// The names are ONNX's, apart from [`Coordinates::OpenCvArea`]; each says which frameworks use it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -92,8 +92,8 @@ impl<const R: usize> Coordinates<R> {
     }
 
     /// The coordinate x of output `q`; [`Self::check`] must have passed. `scale` is F. Numerators stay below 2¹²⁶:
-    /// sizes are below 2³¹, and a scale's fraction is no larger in numerator and denominator than the float, which has
-    /// 53 significant bits, at most 82 of them after the binary point.
+    /// sizes are below 2³¹, and a scale has 53 significant bits, at most 82 of them after the binary point. The
+    /// simplest fraction that rounds to a scale has no larger numerator and no larger denominator.
     pub(crate) fn locate(&self, axis: usize, q: usize, input: usize, output: usize, scale: Ratio) -> Ratio {
         let (q, input, output) = (q as i128, input as i128, output as i128);
         let Ratio { numerator: up, denominator: down } = scale;
@@ -163,9 +163,11 @@ mod tests {
             Coordinates::TfCropAndResize { roi: [[-65536.0, 65536.0]] },
         ] {
             for scale in [small, large] {
-                let x = coordinates.locate(0, size - 1, size, size, Scale::F64(scale).ratio().unwrap());
-                x.plus_half().floor();
-                x.clamp(0, size as i128 - 1).fraction();
+                for ratio in [Scale::F64(scale).exact(), Scale::F64(scale).simplest()] {
+                    let x = coordinates.locate(0, size - 1, size, size, ratio.unwrap());
+                    x.plus_half().floor();
+                    x.clamp(0, size as i128 - 1).fraction();
+                }
             }
         }
     }

@@ -151,7 +151,7 @@ impl<const R: usize> Upsample<R> {
     /// Sets the output size that scales give, `floor(input * scale)`, and keeps the scales for the coordinates: ONNX's
     /// `scales` as f32, and PyTorch's `scale_factor` as f64. The product is rounded in the scale's type before the
     /// floor, as onnxruntime (f32) and PyTorch (f64) round it, so that sizes are theirs: `0.7f32` of 10 samples are 7.
-    /// The coordinates use the simplest fraction that rounds to the scale (see [`Scale`]).
+    /// [`Scale`] says which fraction the coordinates use.
     ///
     /// For PyTorch's `recompute_scale_factor=True`, set `scales` to `None` afterwards. Refuses scales outside 2⁻³⁰ to
     /// 2³⁰ ([`Error::InvalidParameter`]).
@@ -173,7 +173,7 @@ impl<const R: usize> Upsample<R> {
             AspectRatio::NotLarger => wanted.fold(f64::INFINITY, f64::min),
             AspectRatio::NotSmaller => wanted.fold(0.0, f64::max),
         });
-        let ratio = scale.ratio()?;
+        let ratio = scale.simplest()?;
         let output_size = self.input_size.map(|input| ratio.multiply(input as i128).plus_half().floor() as usize);
         Self { output_size, scales: Some([scale; R]), ..self }.checked()
     }

@@ -1,4 +1,4 @@
-//! The scale of a resize, read as the fraction that its writer meant.
+//! The scale of a resize, and the fractions that its float stands for.
 
 use std::fmt;
 
@@ -7,13 +7,16 @@ use crate::error::{Error, Result};
 
 /// Output samples per input sample on one axis, from 2⁻³⁰ to 2³⁰, in the precision in which it was given.
 ///
-/// Coordinates use the simplest fraction that rounds to the float in its own precision: the one with the smallest
-/// denominator. `1.1` stands for 11/10, `0.7f32` for 7/10 and `0.333_333_34f32` for 1/3, so that no rounding decides
-/// which sample is taken. A file's scale should therefore be given in the file's type, f32 in ONNX: widened to f64,
-/// `0.7f32` is another number and stands for another fraction.
+/// Where a coordinate decides which sample is copied ([`UpsampleMode::Nearest`](crate::UpsampleMode::Nearest)), the
+/// scale is the simplest fraction that rounds to the float in its own precision: the one with the smallest denominator.
+/// `1.1` stands for 11/10, `0.7f32` for 7/10 and `0.333_333_34f32` for 1/3. A file's scale should therefore be given
+/// in the file's type, f32 in ONNX: widened to f64, `0.7f32` is another number and stands for another fraction. Modes
+/// that weigh samples use the float's own value, as PyTorch and ONNX do: the difference, half of the float's last
+/// digit, changes weights by as little.
 ///
 /// PyTorch and onnxruntime compute coordinates in floats, mostly in f32. Where the exact coordinate lies on the border
-/// between two samples, their rounding may take the sample before or the one after.
+/// between two nearest samples, their rounding may take the other one. Where the size stays the same, onnxruntime and
+/// PyTorch's linear modes on the CPU copy the input, whatever the scale; `scales: None` does so here.
 ///
 /// ```
 /// use upconv::{Scale, Separable, Upsample1d};
@@ -56,33 +59,46 @@ impl fmt::Display for Scale {
 }
 
 impl Scale {
-    /// The simplest fraction that rounds to the float. Refuses scales outside 2⁻³⁰ to 2³⁰.
-    ///
-    /// Its numerator and its denominator are no larger than those of the float's exact value, which rounds to itself
-    /// and so is one of the fractions that it is chosen from: among the fractions of an interval, the one with the
-    /// smallest denominator also has the smallest numerator.
-    pub(crate) fn ratio(self) -> Result<Ratio> {
-        let (value, precision) = match self {
-            Self::F64(scale) => (scale, f64::MANTISSA_DIGITS),
-            Self::F32(scale) => (f64::from(scale), f32::MANTISSA_DIGITS),
+    /// The binary digits of the float's type and its value, which is a normal number of that type. Refuses scales
+    /// outside 2⁻³⁰ to 2³⁰.
+    fn checked(self) -> Result<(u32, f64)> {
+        let (precision, value) = match self {
+            Self::F64(scale) => (f64::MANTISSA_DIGITS, scale),
+            Self::F32(scale) => (f32::MANTISSA_DIGITS, scale.into()),
         };
         let limit = 30f64.exp2();
         if !(value >= 1.0 / limit && value <= limit) {
             return Err(Error::InvalidParameter { what: "scale", value, must: "between 2^-30 and 2^30" });
         }
+        Ok((precision, value))
+    }
+
+    /// The float's own value. Refuses what [`Self::simplest`] refuses.
+    pub(crate) fn exact(self) -> Result<Ratio> {
+        let (_, value) = self.checked()?;
+        let (mantissa, exponent) = mantissa_and_exponent(value);
+        let zeros = (mantissa.trailing_zeros() as i32).min(-exponent);
+        Ok(Ratio::new(mantissa >> zeros, 1 << (-exponent - zeros)))
+    }
+
+    /// The simplest fraction that rounds to the float. Refuses scales outside 2⁻³⁰ to 2³⁰.
+    ///
+    /// Its numerator and its denominator are no larger than those of the float's own value, which rounds to itself and
+    /// so is one of the fractions that it is chosen from: among the fractions of an interval, the one with the smallest
+    /// denominator also has the smallest numerator.
+    pub(crate) fn simplest(self) -> Result<Ratio> {
+        let (precision, value) = self.checked()?;
         // An f32 past 2²⁴ is whole, and other whole numbers round to it.
         if value.fract() == 0.0 {
             return Ok(Ratio::new(value as i128, 1));
         }
-        // A positive normal number of either type: value = mantissa * 2^exponent, with `precision` binary digits in the
-        // mantissa. Not being whole, it has an exponent below 0.
-        let bits = value.to_bits();
         let dropped = f64::MANTISSA_DIGITS - precision;
-        let mantissa = i128::from((bits & ((1 << 52) - 1)) | (1 << 52)) >> dropped;
-        let exponent = (bits >> 52) as i32 - 1075 + dropped as i32;
+        let (mantissa, exponent) = mantissa_and_exponent(value);
+        let (mantissa, exponent) = (mantissa >> dropped, exponent + dropped as i32);
         // In quarters of the last digit: half-way to the float before, which is only half as far below a power of two,
         // and half-way to the next. Whether these ends round to the float does not matter: they have more binary digits
-        // after the point than the float, thus larger denominators, and are not the simplest.
+        // after the point than the float, thus larger denominators, and are not the simplest. The exponent is negative,
+        // because the value is not whole.
         let before = if mantissa == 1 << (precision - 1) { 1 } else { 2 };
         let quarters = |count: i128| (count, 4 << -exponent);
         Ok(simplest(quarters(4 * mantissa - before), quarters(4 * mantissa + 2)))
@@ -90,18 +106,24 @@ impl Scale {
 
     /// The output samples of an axis, `floor(input * scale)`, where the product is rounded in the scale's own precision
     /// as PyTorch (f64) and onnxruntime (f32) round it. From 2²⁴ samples on, which an f32 cannot count, it is the
-    /// floor of the exact product with [`Self::ratio`].
+    /// floor of the exact product with [`Self::simplest`]. Refuses what that refuses.
     pub(crate) fn output_size(self, input: usize) -> Result<usize> {
-        let ratio = self.ratio()?;
+        let fraction = self.simplest()?;
         let countable = 1 << f32::MANTISSA_DIGITS;
         Ok(match self {
             Self::F64(scale) => (input as f64 * scale) as usize,
             Self::F32(scale) if input < countable && ((input as f32 * scale) as usize) < countable => {
                 (input as f32 * scale) as usize
             }
-            Self::F32(_) => ratio.multiply(input as i128).floor() as usize,
+            Self::F32(_) => fraction.multiply(input as i128).floor() as usize,
         })
     }
+}
+
+/// `mantissa * 2^exponent` of a scale, which is a positive normal number below 2⁵³: the exponent is at most 0 then.
+fn mantissa_and_exponent(value: f64) -> (i128, i32) {
+    let bits = value.to_bits();
+    (i128::from((bits & ((1 << 52) - 1)) | (1 << 52)), (bits >> 52) as i32 - 1075)
 }
 
 /// The fraction with the smallest denominator between two positive ones, without these; each is a numerator and a
@@ -123,7 +145,7 @@ mod tests {
     use super::*;
 
     fn parts(scale: impl Into<Scale>) -> (i128, i128) {
-        let ratio = scale.into().ratio().unwrap();
+        let ratio = scale.into().simplest().unwrap();
         (ratio.numerator, ratio.denominator)
     }
 
@@ -158,7 +180,7 @@ mod tests {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let exponent = (state >> 8) % 12;
             // From 1/64 to 64, with a few mantissas of 0, where the next float below is only half as far away.
-            let mantissa = if state % 8 == 0 { 0 } else { state >> 9 };
+            let mantissa = if (state >> 20).is_multiple_of(8) { 0 } else { state >> 9 };
             let scale = f32::from_bits((121 + exponent) << 23 | mantissa);
             let (numerator, denominator) = parts(scale);
             assert_eq!(numerator as f32 / denominator as f32, scale);
@@ -175,14 +197,14 @@ mod tests {
         assert_eq!([parts(limit), parts(limit as f32), parts(1.0 / limit)], [(1 << 30, 1), (1 << 30, 1), (1, 1 << 30)]);
         // f32 numbers past 2^24 are two apart.
         assert_eq!([parts(16_777_218.0f32), parts(16_777_222.0f32)], [(16_777_218, 1), (16_777_222, 1)]);
-        assert_eq!([parts(8_388_607.5f32), parts(4_194_303.25f32)], [(16_777_215, 2), (12_582_910, 3)]);
+        assert_eq!([parts(16_777_215.0f32 / 2.0), parts(16_777_213.0f32 / 4.0)], [(16_777_215, 2), (12_582_910, 3)]);
         for scale in [1.000_000_000_000_000_2 / limit, limit - 1e-6] {
             let (numerator, denominator) = parts(scale);
             assert_eq!(numerator as f64 / denominator as f64, scale);
         }
         for broken in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-10, 2e9] {
             for scale in [Scale::F64(broken), Scale::F32(broken as f32)] {
-                assert!(matches!(scale.ratio(), Err(Error::InvalidParameter { what: "scale", .. })), "{scale}");
+                assert!(matches!(scale.simplest(), Err(Error::InvalidParameter { what: "scale", .. })), "{scale}");
             }
         }
     }
@@ -198,6 +220,15 @@ mod tests {
         assert_eq!(size((224.0f32 / 706.0).into(), 706), 223);
         // More samples than an f32 can count.
         assert_eq!([size(1.0f32.into(), 16_777_217), size(0.1f32.into(), 1_000_000_010)], [16_777_217, 100_000_001]);
+    }
+
+    #[test]
+    fn scales_are_taken_apart_exactly() {
+        for scale in [1.0, 2.0, 0.5, 1.5, 0.1, 1e-9, 3.7e8, f64::from(2.6f32), 30f64.exp2(), (-30f64).exp2()] {
+            let Ratio { numerator, denominator } = Scale::F64(scale).exact().unwrap();
+            assert_eq!(numerator as f64 / denominator as f64, scale);
+        }
+        assert_eq!(Scale::F32(0.7).exact().unwrap().to_f64(), f64::from(0.7f32));
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub struct Upsample<const R: usize> {
     /// Where an output sample lies in the input.
     pub coordinates: Coordinates<R>,
     /// Output samples per input sample on each axis, if the sizes followed from scales that the caller gave; `None`
-    /// stands for `output_size / input_size`. A scale is the simplest fraction that rounds to its float.
+    /// stands for `output_size / input_size`.
     pub scales: Option<[Scale; R]>,
     /// What [`Coordinates::TfCropAndResize`] puts where the coordinate lies outside the input.
     pub extrapolation_value: f32,
@@ -111,9 +111,11 @@ impl<const R: usize> Upsample<R> {
         }
     }
 
+    /// F of an axis: of a scale that was given, the fraction that [`Scale`] promises for the mode.
     fn scale(&self, axis: usize) -> Result<Ratio> {
         match self.scales {
-            Some(scales) => scales[axis].ratio(),
+            Some(scales) if self.is_copy() => scales[axis].simplest(),
+            Some(scales) => scales[axis].exact(),
             None => Ok(Ratio::new(self.output_size[axis] as i128, self.input_size[axis] as i128)),
         }
     }

@@ -238,6 +238,18 @@ fn a_scale_is_a_fraction() {
     assert_eq!(nearest(10, Scale::F32(0.7)), [0, 1, 2, 4, 5, 7, 8]);
 }
 
+/// ONNX's reference computes in f64 with the value of the f32, not with 112/353, which is 0.00003 samples away.
+#[test]
+fn weights_use_the_floats_own_value() {
+    let scale = Scale::F32(224.0 / 706.0);
+    let base = Upsample1d { input_size: [706], ..Default::default() }.with_scales([scale]).unwrap();
+    let up = Upsample::pytorch(base, PytorchInterpolate::Linear { align_corners: false }).unwrap();
+    let x: f64 = up.taps(0).unwrap().at(222).iter().map(|tap| tap.index as f64 * tap.weight).sum();
+    assert_eq!(up.output_size, [223]);
+    assert!((x - (222.5 / f64::from(224.0f32 / 706.0) - 0.5)).abs() < 1e-12, "{x}");
+    assert!((x - (222.5 * 353.0 / 112.0 - 0.5)).abs() > 2e-5, "{x}");
+}
+
 #[test]
 fn an_aspect_ratio_is_a_fraction() {
     // 45 samples by 7/10 are 31.5, rounded up to 32; in f64, 45 * 0.7 is below 31.5.
