@@ -20,7 +20,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var sums = vec4(0.0);
     if (has_bias) {
         for (var channel = 0u; channel < channels; channel++) {
-            sums[channel] = b[params.b_base + channel * params.b_stride];
+            sums = with_component(sums, channel, b[params.b_base + channel * params.b_stride]);
         }
     }
     var row = taps_h.index;
@@ -33,10 +33,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
             for (var channel = 0u; channel < channels; channel++) {
                 let group = channel / out_per_group;
                 var w_at = w_tap + channel * params.w_out + group * params.w_group;
+                var sum = sums[channel];
                 for (var i = 0u; i < in_per_group; i++) {
-                    sums[channel] += texel[group * in_per_group + i] * w[w_at];
+                    sum += texel[group * in_per_group + i] * w[w_at];
                     w_at += params.w_in;
                 }
+                sums = with_component(sums, channel, sum);
             }
             column += column_step;
             w_tap += u32(params.w.tap_step) * params.w.w_stride;

@@ -1,6 +1,13 @@
-// The conversion of linear values to a texel, rounded as the texture's format stores it.
+// What a texel is made of: its components one by one, and the conversion of linear values, rounded as the texture's
+// format stores them.
 
 override encode_srgb: bool = false; // the texture is to hold sRGB-encoded values
+
+// The vector with another number as one of its components. `vector[component] = number` says the same, but Direct3D's
+// compiler FXC fails at an assignment to a component that is no constant.
+fn with_component(vector: vec4<f32>, component: u32, number: f32) -> vec4<f32> {
+    return select(vector, vec4(number), vec4<u32>(0u, 1u, 2u, 3u) == vec4(component));
+}
 
 fn texel_of(value: vec4<f32>) -> vec4<f32> {
     var texel = value;

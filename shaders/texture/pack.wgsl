@@ -19,7 +19,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var value = vec4(0.0, 0.0, 0.0, 1.0);
     for (var number = 0u; number < params.channel_count; number++) {
         let channel = channel_of(number);
-        value[channel.component] = f32(x[at]) * channel.scale + channel.offset;
+        value = with_component(value, channel.component, f32(x[at]) * channel.scale + channel.offset);
         at += params.channel_stride;
     }
     textureStore(y, vec2(column, row), texel_of(value));

@@ -99,6 +99,8 @@ pub use program::recipe::{Capabilities, Recipe, Shape};
 pub use shaders::shader_texts;
 
 #[cfg(test)]
+mod program_tests;
+#[cfg(test)]
 mod rounds_tests;
 #[cfg(test)]
 mod shader_tests;
@@ -106,3 +108,5 @@ mod shader_tests;
 mod source_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod writer_tests;

@@ -11,7 +11,7 @@ use crate::gpu::program::shader::{OUTPUTS, Shader};
 use crate::gpu::program::uniform::{Field, Kind};
 
 /// Parses one of a shader's texts, and validates it with the features that it needs.
-fn parse(shader: &Shader, text: usize) -> naga::Module {
+pub(super) fn parse(shader: &Shader, text: usize) -> (naga::Module, valid::ModuleInfo) {
     let source = shader.texts.all()[text];
     let module = naga::front::wgsl::parse_str(source).unwrap_or_else(|e| panic!("{}", e.emit_to_string(source)));
     let mut needed = valid::Capabilities::empty();
@@ -22,8 +22,8 @@ fn parse(shader: &Shader, text: usize) -> naga::Module {
     needed.set(valid::Capabilities::COOPERATIVE_MATRIX, shader.cooperative());
     let mut validator = valid::Validator::new(Default::default(), needed);
     validator.subgroup_stages(valid::ShaderStages::COMPUTE).subgroup_operations(valid::SubgroupOperationSet::all());
-    validator.validate(&module).unwrap_or_else(|error| panic!("{}: {error:?}", shader.name));
-    module
+    let info = validator.validate(&module).unwrap_or_else(|error| panic!("{}: {error:?}", shader.name));
+    (module, info)
 }
 
 /// Compares a struct with its field table: names, scalar kinds, and that each field follows the last.
@@ -54,7 +54,7 @@ fn check_fields(shader: &str, module: &naga::Module, inner: &TypeInner, fields: 
 #[test]
 fn uniforms_bindings_and_overrides_are_the_hosts() {
     for shader in SHADERS {
-        (0..shader.texts.all().len()).for_each(|text| check_shader(shader, &parse(shader, text)));
+        (0..shader.texts.all().len()).for_each(|text| check_shader(shader, &parse(shader, text).0));
     }
 }
 
@@ -115,7 +115,7 @@ fn texts_write_the_formats_that_they_are_for() {
     for shader in SHADERS.into_iter().filter(|shader| shader.writes_texture()) {
         for number in 0..shader.texts.all().len() {
             let format = OUTPUTS[number % OUTPUTS.len()];
-            let module = parse(shader, number);
+            let (module, _) = parse(shader, number);
             let (_, output) = module.global_variables.iter().find(|(_, v)| v.name.as_deref() == Some("y")).unwrap();
             let TypeInner::Image { class: naga::ImageClass::Storage { format: named, .. }, .. } =
                 module.types[output.ty].inner

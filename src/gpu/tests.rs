@@ -2,6 +2,7 @@
 
 use wgpu::{Features, Limits};
 
+use super::program_tests::every_program;
 use super::shaders::SHADERS;
 use super::*;
 use crate::dtype::FloatType;
@@ -14,11 +15,8 @@ use crate::gpu::program::program::Program;
 use crate::gpu::program::texture;
 use crate::ops::conv::conv::{Conv2d, Conv3d};
 use crate::ops::conv::conv_transpose::ConvTranspose2d;
-use crate::ops::conv::resize_conv::ResizeConv2d;
 use crate::ops::op::Op;
-use crate::ops::pixel_shuffle::PixelShuffle2d;
 use crate::ops::pool::avg_pool::AvgPool1d;
-use crate::ops::pool::max_pool::MaxPool2d;
 use crate::ops::resample::coordinates::Coordinates;
 use crate::ops::resample::filters::Filter;
 use crate::ops::resample::mode::{Border, UpsampleMode};
@@ -136,55 +134,21 @@ fn a_small_problem_is_one_dispatch_over_whole_tensors() {
 /// Every `override` of a shader is given a value; a forgotten one would silently keep its default.
 #[test]
 fn programs_set_every_override() {
-    let conv = Conv2d { in_channels: 64, out_channels: 512, input_size: [40, 40], ..Default::default() };
-    let linear = Upsample2d { mode: UpsampleMode::Linear, ..Default::default() };
-    let pool = MaxPool2d { input_size: [4, 4], ..Default::default() };
-    let unpool = pool.unpool().unwrap();
-    let programs = [
-        by_each_recipe(&conv),
-        by_each_recipe(&conv.grad_weight().unwrap()),
-        by_each_recipe(&conv.grad_bias().unwrap()),
-        by_each_recipe(&ConvTranspose2d::default()),
-        by_each_recipe(&Upsample2d::default()),
-        by_each_recipe(&linear),
-        by_each_recipe(&PixelShuffle2d::default()),
-        by_each_recipe(&ResizeConv2d::default()),
-        by_each_recipe(&pool),
-        by_each_recipe(&pool.grad_input()),
-        by_each_recipe(&unpool),
-        by_each_recipe(&unpool.grad_input()),
-    ];
     let mut seen = std::collections::HashSet::new();
-    let cooperative = by_each_recipe_on(&conv, &cooperative());
-    let textures =
-        [between_textures(&conv_4()), between_textures(&ConvTranspose2d::default()), between_textures(&linear)];
-    let textures = textures.iter().flatten();
-    let all = programs.iter().flatten().chain(&cooperative).chain(textures.clone());
-    for step in all.flat_map(|program| &program.steps) {
-        let names: Vec<_> = step.constants.iter().map(|(name, _)| *name).collect();
-        assert_eq!(names, step.shader.overrides, "{}", step.shader.name);
-        assert_eq!(step.bindings.len() as u32, step.shader.reads + step.shader.writes, "{}", step.shader.name);
-        seen.insert(step.shader.name);
-    }
-    for program in programs.iter().flatten().chain(&cooperative).chain(textures.clone()) {
+    for program in every_program() {
         assert_eq!(program.recipe.to_string().parse::<Recipe>().as_ref(), Ok(&program.recipe));
+        for step in &program.steps {
+            let names: Vec<_> = step.constants.iter().map(|(name, _)| *name).collect();
+            assert_eq!(names, step.shader.overrides, "{}", step.shader.name);
+            assert_eq!(step.bindings.len() as u32, step.shader.reads + step.shader.writes, "{}", step.shader.name);
+            seen.insert(step.shader.name);
+        }
     }
     assert_eq!(seen, SHADERS.iter().map(|shader| shader.name).collect());
 }
 
-/// The programs by each recipe, on a device with subgroups.
-fn by_each_recipe<O: GpuOp>(op: &O) -> Vec<Program> {
-    by_each_recipe_on(op, &software())
-}
-
 fn conv_4() -> Conv2d {
     Conv2d { in_channels: 4, out_channels: 4, input_size: [5, 5], ..Default::default() }
-}
-
-/// The programs by each recipe from texture to texture: texel by texel, and through tensors.
-fn between_textures<O: GpuOp>(op: &O) -> Vec<Program> {
-    let format = PixelFormat::srgb(wgpu::TextureFormat::Rgba8Unorm);
-    by_each_recipe_with(op, &software(), &PlanOptions::textures(format, format))
 }
 
 #[test]
@@ -193,32 +157,6 @@ fn workgroups_of_textures_are_near_to_squares() {
     assert_eq!([64, 128, 256, 32, 1, 7].map(of), [[8, 8], [16, 8], [16, 16], [8, 4], [1, 1], [7, 1]]);
     let flat = Limits { max_compute_workgroup_size_y: 2, ..Limits::default() };
     assert_eq!(texture::workgroup(64, &flat), [32, 2]);
-}
-
-/// A device with cooperative matrices of f32.
-fn cooperative() -> Capabilities {
-    let number = wgpu::CooperativeScalarType::F32;
-    let matrix = wgpu::CooperativeMatrixProperties {
-        m_size: 8,
-        n_size: 8,
-        k_size: 8,
-        ab_type: number,
-        cr_type: number,
-        saturating_accumulation: false,
-    };
-    Capabilities { matrices: vec![matrix], ..software() }
-}
-
-fn by_each_recipe_on<O: GpuOp>(op: &O, capabilities: &Capabilities) -> Vec<Program> {
-    by_each_recipe_with(op, capabilities, &PlanOptions::default())
-}
-
-fn by_each_recipe_with<O: GpuOp>(op: &O, capabilities: &Capabilities, options: &PlanOptions) -> Vec<Program> {
-    let lower = |recipe| {
-        let options = PlanOptions { recipe: Some(recipe), ..options.clone() };
-        op.lower(&LowerContext { capabilities, options: &options }).unwrap()
-    };
-    op.recipes(capabilities, options).into_iter().map(lower).collect()
 }
 
 /// From texture to texture the texel shader comes first, and all others are offered. If channels change their order, or

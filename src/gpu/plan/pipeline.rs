@@ -22,6 +22,10 @@ pub(crate) struct KernelCache {
     kernels: OncePerKey<Key, Arc<Kernel>>,
 }
 
+/// Whether workgroup memory begins as zeros. Shaders read none of it that they have not written, and zeros would take
+/// Direct3D's compiler FXC several seconds for each shader that has some.
+pub(crate) const ZERO_WORKGROUP_MEMORY: bool = false;
+
 /// The address of the shader's text, and the names and bits of the constants.
 type Key = (usize, Vec<(&'static str, u64)>);
 
@@ -59,7 +63,10 @@ impl Kernel {
             layout: Some(&pipeline_layout),
             module: &module,
             entry_point: Some("main"),
-            compilation_options: wgpu::PipelineCompilationOptions { constants: &step.constants, ..Default::default() },
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants: &step.constants,
+                zero_initialize_workgroup_memory: ZERO_WORKGROUP_MEMORY,
+            },
             cache,
         });
         Self { pipeline, layout }

@@ -59,6 +59,14 @@ fn check_read(pixels: &PixelFormat) -> Result<()> {
     Ok(())
 }
 
+/// The features that a device must have so that shaders may write this format.
+pub(crate) fn needed_to_write(format: TextureFormat) -> Features {
+    match format {
+        TextureFormat::Bgra8Unorm => Features::BGRA8UNORM_STORAGE,
+        _ => format.required_features(),
+    }
+}
+
 /// Refuses a format that the device cannot write.
 fn check_written(pixels: &PixelFormat, capabilities: &Capabilities) -> Result<()> {
     if capabilities.limits.max_storage_textures_per_shader_stage == 0 {
@@ -77,11 +85,7 @@ fn check_written(pixels: &PixelFormat, capabilities: &Capabilities) -> Result<()
         let error = TextureError::Unusable { format: format!("{:?}", pixels.format), what };
         return Err(Error::Texture { operand: "output", error });
     }
-    let needed = match format {
-        TextureFormat::Bgra8Unorm => Features::BGRA8UNORM_STORAGE,
-        _ => format.required_features(),
-    };
-    if !capabilities.features.contains(needed) {
+    if !capabilities.features.contains(needed_to_write(format)) {
         let feature =
             if format == TextureFormat::Bgra8Unorm { "BGRA8UNORM_STORAGE" } else { "TEXTURE_FORMAT_16BIT_NORM" };
         return Err(Error::MissingFeature { what: "an output texture of this format", feature });
