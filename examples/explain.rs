@@ -28,13 +28,13 @@ impl Visit for Explain<'_> {
         let mut table = Table::new();
         table.load_preset(ASCII_MARKDOWN);
         table.set_header(["", "recipe", "workgroups", "predicted ms", "measured ms", "GFLOP/s", "GB/s"]);
-        for Measured { recipe, time, workgroups, .. } in self.0.measure(op, &options)? {
+        for Measured { recipe, time, predicted, workgroups, .. } in self.0.measure(op, &options)? {
             let per_second = |amount: u64| format!("{:.2}", amount as f64 / time.as_secs_f64() / 1e9);
             table.add_row([
                 if recipe == *plan.recipe() { "chosen" } else { "" }.into(),
                 recipe.to_string(),
                 workgroups.to_string(),
-                op.predict(&recipe, planner.capabilities(), &options).map_or("-".into(), milliseconds),
+                milliseconds(predicted),
                 milliseconds(time),
                 per_second(cost.flops),
                 per_second(cost.bytes),

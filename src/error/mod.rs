@@ -293,7 +293,7 @@ pub enum Error {
     /// The work would have to be split into too many dispatches.
     #[error("splitting to keep {limit_name} = {limit} would take more than {max} dispatches")]
     TooManyDispatches {
-        /// The limit's name in wgpu.
+        /// The limit's name in wgpu, or what else is limited.
         limit_name: &'static str,
         /// The limit.
         limit: u64,

@@ -87,7 +87,8 @@ pub use host::timing::Timing;
 #[cfg(not(target_arch = "wasm32"))]
 pub use host::tune::Measured;
 pub use plan::bindings::{Bindings, Resource};
-pub use plan::plan::{Bound, Plan};
+pub use plan::bound::{Bound, BoundPart};
+pub use plan::plan::Plan;
 pub use plan::planner::{Planner, required_features, required_limits};
 pub use plan::texture_level::TextureLevel;
 pub use plan::tuned::TunedRecipes;

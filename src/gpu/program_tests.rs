@@ -80,7 +80,7 @@ impl Every {
             for recipe in op.recipes(capabilities, options) {
                 let name = recipe.to_string();
                 let options = PlanOptions { recipe: Some(recipe), ..options.clone() };
-                match op.lower(&LowerContext { capabilities, options: &options }) {
+                match op.lower(&LowerContext::new(capabilities, &options)) {
                     Ok(program) => self.programs.push(program),
                     Err(Error::StorageUnsupported { .. }) if options.storage == FloatType::F16 => (),
                     Err(Error::BindingTooSmall { .. }) => (),

@@ -47,7 +47,7 @@ fn check<O: GpuOp>(op: &O) -> std::result::Result<(), TestCaseError> {
         for recipe in recipes {
             let name = recipe.to_string();
             let options = PlanOptions { recipe: Some(recipe), ..options.clone() };
-            let program = match op.lower(&LowerContext { capabilities: &capabilities, options: &options }) {
+            let program = match op.lower(&LowerContext::new(&capabilities, &options)) {
                 Err(Error::StorageUnsupported { .. }) if storage == FloatType::F16 => continue,
                 // A binding, a grid, a plan and a number of 32 bits have an end; a loop must not reach its own.
                 Err(Error::BindingTooSmall { .. } | Error::TooManyDispatches { .. }) => continue,

@@ -40,7 +40,7 @@ fn software() -> Capabilities {
 }
 
 fn lowered<O: GpuOp>(op: &O, limits: &Limits, options: &PlanOptions) -> Program {
-    op.lower(&LowerContext { capabilities: &plain(limits), options }).unwrap()
+    op.lower(&LowerContext::new(&plain(limits), options)).unwrap()
 }
 
 fn dispatches(program: &Program) -> Vec<&Dispatch> {
@@ -83,13 +83,13 @@ fn recipes_that_a_device_cannot_run_are_refused() {
     let recipe = conv.recipes(&software(), &PlanOptions::default()).swap_remove(0);
     assert_eq!(recipe.shader, "conv_gemm_subgroup");
     let options = PlanOptions { recipe: Some(recipe), ..Default::default() };
-    let refused = conv.lower(&LowerContext { capabilities: &plain(&Limits::default()), options: &options });
+    let refused = conv.lower(&LowerContext::new(&plain(&Limits::default()), &options));
     assert!(
         matches!(refused, Err(Error::Recipe(RecipeError::Unknown { .. }) | Error::MissingFeature { .. })),
         "{refused:?}"
     );
     let small = Capabilities { subgroup_sizes: [4, 8], ..software() };
-    let refused = conv.lower(&LowerContext { capabilities: &small, options: &options });
+    let refused = conv.lower(&LowerContext::new(&small, &options));
     assert!(matches!(refused, Err(Error::Recipe(RecipeError::Refused { needed: 8, available: 4, .. }))), "{refused:?}");
 }
 
@@ -112,7 +112,7 @@ fn products_split_sums_between_their_parts() {
     let small = Capabilities { limits, ..software() };
     let lower = |capabilities: &Capabilities, recipe| {
         let options = PlanOptions { recipe, ..Default::default() };
-        few.lower(&LowerContext { capabilities, options: &options })
+        few.lower(&LowerContext::new(capabilities, &options))
     };
     let recipe = lower(&software(), None).unwrap().recipe;
     assert_eq!(recipe.shader, "conv_gemm_subgroup");
@@ -189,7 +189,7 @@ fn ends_that_cannot_be_textures_are_refused() {
     let format = PixelFormat::from(wgpu::TextureFormat::Rgba8Unorm);
     let refused = |op: &Conv2d, input: PixelFormat, output: PixelFormat| {
         let options = PlanOptions::textures(input, output);
-        op.lower(&LowerContext { capabilities: &software(), options: &options }).map(|_| ())
+        op.lower(&LowerContext::new(&software(), &options)).map(|_| ())
     };
     let end = |operand, error| Err(Error::Texture { operand, error });
     let many = Conv2d { batch: 2, ..conv_4() };
@@ -206,7 +206,7 @@ fn ends_that_cannot_be_textures_are_refused() {
     assert!(matches!(refused(&conv_4(), endless, format), Err(Error::InvalidParameter { .. })));
     let weight = conv_4().grad_weight().unwrap();
     let options = PlanOptions { output_texture: Some(format), ..Default::default() };
-    let refused = weight.lower(&LowerContext { capabilities: &software(), options: &options });
+    let refused = weight.lower(&LowerContext::new(&software(), &options));
     assert!(matches!(refused, Err(Error::Texture { operand: "output", .. })), "{refused:?}");
 }
 
@@ -240,27 +240,56 @@ fn layouts_and_limits_that_cannot_be_are_refused() {
     let pitched = TensorLayout::row_pitch(&[1, 1, 4, 4], usize::MAX);
     for input in [far, pitched] {
         let options = PlanOptions { input: Some(input), ..Default::default() };
-        let refused = conv.lower(&LowerContext { capabilities: &plain(&Limits::default()), options: &options });
+        let refused = conv.lower(&LowerContext::new(&plain(&Limits::default()), &options));
         assert!(matches!(refused, Err(Error::TooLarge { .. })), "{refused:?}");
     }
     let options = PlanOptions::default();
     let none = Limits { max_compute_workgroups_per_dimension: 0, ..Limits::default() };
-    let refused = conv.lower(&LowerContext { capabilities: &plain(&none), options: &options });
+    let refused = conv.lower(&LowerContext::new(&plain(&none), &options));
     assert!(matches!(refused, Err(Error::LimitTooLow { needed: 1, available: 0, .. })), "{refused:?}");
     for (few, needed) in [(2, 4), (3, 4)] {
         let limits = Limits { max_storage_buffers_per_shader_stage: few, ..Limits::default() };
-        let refused = conv.lower(&LowerContext { capabilities: &plain(&limits), options: &options }).err();
+        let refused = conv.lower(&LowerContext::new(&plain(&limits), &options)).err();
         let (what, limit, available) = ("conv_direct", "max_storage_buffers_per_shader_stage", few.into());
         assert_eq!(refused, Some(Error::LimitTooLow { what, limit, needed, available }));
     }
     let small = Limits { max_buffer_size: 255, max_storage_buffer_binding_size: 255, ..Limits::default() };
-    let refused = conv.lower(&LowerContext { capabilities: &plain(&small), options: &options });
+    let refused = conv.lower(&LowerContext::new(&plain(&small), &options));
     assert!(matches!(refused, Err(Error::TooLarge { value: 256, limit: 255, .. })), "{refused:?}");
     let one = Limits { max_compute_workgroups_per_dimension: 1, ..Limits::default() };
     let large = Conv2d { input_size: [4096, 4096], ..Default::default() };
-    let refused = large.lower(&LowerContext { capabilities: &plain(&one), options: &options });
+    let refused = large.lower(&LowerContext::new(&plain(&one), &options));
     let limit_name = "max_compute_workgroups_per_dimension";
     assert_eq!(refused.err(), Some(Error::TooManyDispatches { limit_name, limit: 1, max: 4096 }));
+}
+
+/// A bound on the work cuts dispatches, and a plan that would need too many of them is refused.
+#[test]
+fn long_dispatches_are_cut() {
+    let conv = Conv2d { in_channels: 7, input_size: [20, 30], kernel_size: [3, 3], ..Default::default() };
+    let conv = Conv2d { batch: 3, out_channels: 5, ..conv };
+    let capabilities = plain(&Limits::default());
+    let work = |program: &Program| program.dispatches().map(|dispatch| program.work(dispatch)).collect::<Vec<_>>();
+    for recipe in conv.recipes(&capabilities, &PlanOptions::default()) {
+        let options = PlanOptions { recipe: Some(recipe.clone()), ..Default::default() };
+        let context = LowerContext::new(&capabilities, &options);
+        let cut_to = |max_work| work(&conv.lower(&LowerContext { max_work, ..context }).unwrap());
+        let all = cut_to(u64::MAX).iter().sum::<u64>();
+        for parts in [2, 5] {
+            let cut = cut_to(all / parts);
+            // The grid of a part may have some workgroups more than there is work for.
+            assert!(cut.iter().all(|&work| work <= all / parts * 6 / 5), "{recipe}: {cut:?} of {all}");
+            assert!(cut.len() as u64 <= 4 * parts, "{recipe}: {cut:?} of {all}");
+        }
+        let large = Conv2d { input_size: [1000, 1500], ..conv.clone() };
+        let refused = large.lower(&LowerContext { max_work: all / 5, ..context }).unwrap_err();
+        assert!(matches!(refused, Error::TooManyDispatches { max: 4096, .. }), "{recipe}: {refused:?}");
+    }
+    // A workgroup is not cut.
+    let options = PlanOptions::default();
+    let context = LowerContext { max_work: 1, ..LowerContext::new(&capabilities, &options) };
+    let one = Conv2d { input_size: [3, 3], out_channels: 1, batch: 1, ..conv };
+    assert_eq!(one.lower(&context).unwrap().dispatches().count(), 1);
 }
 
 /// Where the tables together are larger than a binding, each box of outputs has its own rows of them.
@@ -277,7 +306,7 @@ fn large_tables_are_cut() {
     assert!(program.tables.len() > 1 && program.tables.iter().all(|table| table.len() <= 4096));
     assert!(program.steps.iter().all(|step| step.bindings.len() == 3));
     let tiny = Limits { max_storage_buffer_binding_size: 24, ..Limits::default() };
-    let refused = up.lower(&LowerContext { capabilities: &plain(&tiny), options: &PlanOptions::default() });
+    let refused = up.lower(&LowerContext::new(&plain(&tiny), &PlanOptions::default()));
     assert!(matches!(refused, Err(Error::BindingTooSmall { operand: "tap tables", .. })), "{refused:?}");
 }
 
@@ -329,10 +358,10 @@ fn passes_are_chosen_by_cost_and_room() {
     let small = Limits { max_buffer_size: 64 * 128 * 4 - 1, ..Limits::default() };
     let capabilities = plain(&small);
     let halves = PlanOptions::stored_as(FloatType::F16);
-    let chosen = up.lower(&LowerContext { capabilities: &capabilities, options: &halves }).unwrap();
+    let chosen = up.lower(&LowerContext::new(&capabilities, &halves)).unwrap();
     assert_eq!(chosen.recipe, Recipe::plain("resample_taps", 64));
     let options = PlanOptions { recipe: Some(program.recipe), ..halves };
-    let forced = up.lower(&LowerContext { capabilities: &capabilities, options: &options });
+    let forced = up.lower(&LowerContext::new(&capabilities, &options));
     assert!(matches!(forced, Err(Error::TooLarge { what, .. }) if what.contains("workspace")), "{forced:?}");
 }
 
@@ -353,7 +382,7 @@ fn absurd_sizes_are_errors() {
     let shrink = Upsample1d { input_size: [2_000_000_000], mode, ..Default::default() };
     let grad = shrink.grad_input();
     let options = PlanOptions::default();
-    let refused = grad.lower(&LowerContext { capabilities: &plain(&Limits::default()), options: &options });
+    let refused = grad.lower(&LowerContext::new(&plain(&Limits::default()), &options));
     assert!(matches!(refused, Err(Error::TooLarge { .. })), "{refused:?}");
     let padding = Padding::Explicit([[1_000_000; 2]]);
     let pool = AvgPool1d { kernel_size: [1_000_001], padding, ..Default::default() };

@@ -3,7 +3,7 @@
 use ndarray::{Array4, Axis, Ix4, s};
 use upconv::gpu::{Bindings, GpuOp, Shape};
 use upconv::{
-    Conv1d, Conv2d, ConvTranspose2d, Error, Gpu, PlanOptions, Planner, PytorchInterpolate, Recipe, Rounding,
+    Conv1d, Conv2d, ConvTranspose2d, Error, Gpu, PlanOptions, Planner, PytorchInterpolate, Recipe, Role, Rounding,
     Upsample2d, UpsampleMode, wgpu,
 };
 
@@ -182,6 +182,53 @@ async fn short_rows(gpu: &Gpu) -> Outcome {
     Ok(())
 }
 
+/// Dispatches that are cut to be short, each in a submission of its own, give the same bits as one submission. No part
+/// of several dispatches is predicted to take longer than the budget.
+async fn parts_of_an_op<O: GpuOp>(gpu: &Gpu, op: &O) -> Outcome {
+    let inputs = inputs(op, O::NAME, Data::Reals)?;
+    let views: Vec<_> = inputs.iter().map(|tensor| tensor.view()).collect();
+    let whole = gpu.planner().plan(op).map_err(text)?;
+    let budget = whole.predicted() / 5;
+    let recipe = Some(whole.recipe().clone());
+    let options = PlanOptions { max_dispatch_time: Some(budget), recipe, ..Default::default() };
+    let plan = gpu.planner().plan_with(op, &options).map_err(text)?;
+    let buffers: Vec<_> = inputs.iter().map(|tensor| filled(gpu, tensor.as_slice().unwrap_or_default())).collect();
+    let bytes = op.output().map_err(text)?.shape.iter().product::<usize>() as u64 * 4;
+    let target = storage(gpu, bytes);
+    let roles = op.inputs().map_err(text)?.into_iter().map(|operand| operand.role);
+    let slices = roles.zip(&buffers).chain([(Role::Output, &target)]);
+    let bound = plan.bind(&slices.map(|(role, buffer)| (role, buffer.slice(..))).collect()).map_err(text)?;
+    let mut parts = 0;
+    for part in bound.parts(budget) {
+        let mut encoder = gpu.device().create_command_encoder(&Default::default());
+        part.encode(&mut encoder.begin_compute_pass(&Default::default()));
+        gpu.queue().submit([encoder.finish()]);
+        parts += 1;
+        if part.predicted() > 2 * budget {
+            return Err(format!("a part of {:?} where {budget:?} was asked for", part.predicted()));
+        }
+    }
+    if parts < 2 {
+        return Err(format!("{} is in one part of {} dispatches", O::NAME, plan.dispatches().len()));
+    }
+    let values: Vec<f32> = gpu.download_async(&target, 0, bytes).await.map_err(text)?;
+    let expected = gpu.run_async(op, &views).await.map_err(text)?;
+    if values.iter().zip(&expected).any(|(value, expected)| value.to_bits() != expected.to_bits()) {
+        return Err(format!("{}: the parts give other bits than one submission", O::NAME));
+    }
+    Ok(())
+}
+
+async fn parts(gpu: &Gpu) -> Outcome {
+    let up = Upsample2d { channels: 3, input_size: [13, 15], output_size: [40, 50], ..Default::default() };
+    let bicubic = Upsample2d::pytorch(up, PytorchInterpolate::Cubic { align_corners: false }).map_err(text)?;
+    parts_of_an_op(gpu, &Fields::<2>::parse("n2_ic6_oc5_i33x29_k3x3_p1x1_b1").conv()).await?;
+    parts_of_an_op(gpu, &Fields::<2>::parse("ic4_oc40_i21x23_k4x4_s2x2_p1x1_b1").conv_transpose()).await?;
+    parts_of_an_op(gpu, &Fields::<2>::parse("ic9_oc12_i33x29_k3x3").conv().grad_weight().map_err(text)?).await?;
+    parts_of_an_op(gpu, &bicubic).await?;
+    parts_of_an_op(gpu, &bicubic.grad_input()).await
+}
+
 /// Batches of 1 and 3 give the same images.
 async fn batches(gpu: &Gpu) -> Outcome {
     let up = ConvTranspose2d { batch: 3, ..Fields::<2>::parse("ic3_oc2_i5x4_k4x3_s2x1_p1x0").conv_transpose() };
@@ -209,6 +256,7 @@ pub fn rows() -> Vec<Row> {
         Row::new("one output larger than a binding is refused", refused),
         Row::new("rows of one workgroup", short_rows),
         Row::new("a batch is its images", batches),
+        Row::new("parts of a plan in submissions of their own", parts),
     ];
     // A browser makes no device with less than its defaults.
     #[cfg(not(target_arch = "wasm32"))]

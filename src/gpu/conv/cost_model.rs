@@ -88,6 +88,12 @@ impl Rates {
         if device_type == DeviceType::Cpu { &SOFTWARE } else { &HARDWARE }
     }
 
+    /// The time of a unit of [work](crate::gpu::program::rounds::work) in a dispatch that fills the device: for an op
+    /// that has no model.
+    pub(crate) fn unit_of_work(&self) -> f64 {
+        self.direct[1] / 64.0 / self.parallel
+    }
+
     /// The time of a thread for each output, which skips taps in the padding.
     fn per_output(&self, layer: &Layer) -> f64 {
         // Pairs of a narrow index and a tap whose wide index is not in the padding.

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use ndarray::{ArrayView, Dimension};
 use wgpu::{
@@ -39,10 +40,15 @@ pub struct Gpu {
     queue: Queue,
     info: AdapterInfo,
     planner: Planner,
+    time_budget: Duration,
     lost: Arc<Mutex<Option<String>>>,
     #[cfg(not(target_arch = "wasm32"))]
     poller: std::sync::OnceLock<Poller>,
 }
+
+/// How long a submission of [`Gpu`] may be predicted to take at first. Windows resets a device after two seconds, and
+/// predictions for a device that was not tuned may be wrong by several times.
+const TIME_BUDGET: Duration = Duration::from_millis(50);
 
 /// The experimental features that are asked for where the adapter has them.
 #[cfg(feature = "cooperative-matrix")]
@@ -151,6 +157,7 @@ impl Gpu {
         let (device, queue) = (device.clone(), queue.clone());
         Self {
             planner: Planner::new(&device),
+            time_budget: TIME_BUDGET,
             info: device.adapter_info(),
             device,
             queue,
@@ -165,6 +172,18 @@ impl Gpu {
     pub fn with_cooperative_matrices(mut self, matrices: &[wgpu::CooperativeMatrixProperties]) -> Self {
         self.planner = self.planner.with_cooperative_matrices(matrices);
         self
+    }
+
+    /// Sets how long one submission may be predicted to take; at first 50 ms. Longer work is submitted in parts, as
+    /// [`Bound::parts`](crate::Bound::parts) cuts it, with the same bits in the result.
+    pub fn with_time_budget(mut self, budget: Duration) -> Self {
+        self.time_budget = budget;
+        self
+    }
+
+    /// How long one submission may be predicted to take.
+    pub fn time_budget(&self) -> Duration {
+        self.time_budget
     }
 
     /// The device.

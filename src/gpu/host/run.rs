@@ -59,7 +59,9 @@ impl Gpu {
         let roles: Vec<Role> = op.inputs()?.iter().map(|operand| operand.role).collect();
         let operands = op.outputs()?;
         let (outputs, failure) = self.scoped(|| {
-            let plan = self.planner().plan_with(op, &PlanOptions::stored_as(storage))?;
+            let max_dispatch_time = Some(self.time_budget());
+            let options = PlanOptions { max_dispatch_time, ..PlanOptions::stored_as(storage) };
+            let plan = self.planner().plan_with(op, &options)?;
             let buffers = inputs.iter().map(|view| self.fill(view)).collect::<Result<Vec<_>>>()?;
             let output = |operand| Output::new(self, operand, storage);
             let outputs = operands.into_iter().map(output).collect::<Result<Vec<_>>>()?;
@@ -67,12 +69,14 @@ impl Gpu {
             let written = outputs.iter().map(|output| (output.role, &output.buffer));
             let slices = read.chain(written).map(|(role, buffer)| (role, buffer.slice(..)));
             let bound = plan.bind(&slices.collect())?;
-            let mut encoder = self.encoder();
-            let label = Some("upconv::host::pass");
-            bound.encode(
-                &mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label, timestamp_writes: None }),
-            );
-            self.enqueue(encoder);
+            for part in bound.parts(self.time_budget()) {
+                let mut encoder = self.encoder();
+                let label = Some("upconv::host::pass");
+                part.encode(
+                    &mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label, timestamp_writes: None }),
+                );
+                self.enqueue(encoder);
+            }
             Ok(outputs)
         });
         self.outcome(outputs, failure.await)

@@ -6,13 +6,14 @@ use wgpu::{BufferUsages, Device, Features, QuerySet};
 
 use super::gpu::Gpu;
 use crate::error::Result;
-use crate::gpu::plan::plan::Bound;
+use crate::gpu::plan::bound::{Bound, BoundPart};
 
 /// How long a run took.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Timing {
-    /// Time on the GPU from the pass's beginning to its end; `None` if the device has no timestamp queries.
+    /// Time on the GPU from the pass's beginning to its end, or the sum of several passes' times; `None` if the device
+    /// has no timestamp queries.
     pub gpu: Option<Duration>,
     /// Time on the host, from before the commands are recorded until the device has finished them.
     pub wall: Duration,
@@ -54,14 +55,25 @@ impl Stamps {
 }
 
 impl Gpu {
-    /// Runs a bound plan once, alone in its submission, and measures it.
+    /// Runs a bound plan once, alone in its submission, and measures it. A plan that is predicted to take longer than
+    /// [`Gpu::time_budget`] runs in several submissions.
     pub fn time(&self, bound: &Bound) -> Result<Timing> {
+        let mut whole = Timing { gpu: Some(Duration::ZERO), wall: Duration::ZERO };
+        for part in bound.parts(self.time_budget()) {
+            let timing = self.time_part(&part)?;
+            whole.gpu = whole.gpu.zip(timing.gpu).map(|(sum, time)| sum + time);
+            whole.wall += timing.wall;
+        }
+        Ok(whole)
+    }
+
+    fn time_part(&self, part: &BoundPart<'_>) -> Result<Timing> {
         let begin = Instant::now();
         let stamps = self.submit_and_wait(|encoder| {
             let stamps = Stamps::new(self.device());
             let timestamp_writes = stamps.as_ref().map(Stamps::around_pass);
             let label = Some("upconv::host::time");
-            bound.encode(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label, timestamp_writes }));
+            part.encode(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label, timestamp_writes }));
             if let Some(stamps) = &stamps {
                 encoder.resolve_query_set(&stamps.queries, 0..2, &stamps.resolved, 0);
             }

@@ -29,20 +29,25 @@ pub struct Measured {
     /// Median time on the GPU, or on the host if the device has no timestamp queries; see
     /// [`Timing`](crate::gpu::Timing).
     pub time: Duration,
+    /// The time that [`Plan::predicted`](crate::Plan::predicted) said.
+    pub predicted: Duration,
     /// Workgroups of all the recipe's dispatches.
     pub workgroups: u64,
 }
 
 impl Gpu {
     /// Measures the recipes of a problem on tensors of zeros, keeps the fastest for the planner's later plans of the
-    /// same problem (see [`Planner::tuned`](crate::Planner::tuned)), and returns it.
+    /// same problem (see [`Planner::tuned`](crate::Planner::tuned)), and returns it. The longest time that was measured
+    /// so also sets [`Planner::time_factor`](crate::Planner::time_factor).
     pub fn tune<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Recipe> {
         let measured = self.measure(op, options)?;
-        let fastest = measured.into_iter().min_by_key(|measured| measured.time).map(|measured| measured.recipe);
-        // If no recipe runs, planning fails with the reason.
-        let recipe = fastest.map_or_else(|| Ok(self.planner().plan_with(op, options)?.recipe().clone()), Ok)?;
-        self.planner().insert_tuned(op, options, &recipe);
-        Ok(recipe)
+        let Some(fastest) = measured.into_iter().min_by_key(|measured| measured.time) else {
+            // If no recipe runs, planning fails with the reason.
+            return Ok(self.planner().plan_with(op, options)?.recipe().clone());
+        };
+        self.planner().insert_tuned(op, options, &fastest.recipe);
+        self.planner().learn_time(fastest.time, fastest.predicted);
+        Ok(fastest.recipe)
     }
 
     /// Measures every recipe that runs on this device, in the planner's order, with one workgroup size for each shader
@@ -50,6 +55,8 @@ impl Gpu {
     pub fn measure<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Vec<Measured>> {
         let mut recipes = self.planner().recipes(op, options);
         recipes.dedup_by_key(|recipe| (recipe.shader, recipe.shape));
+        let max_dispatch_time = Some(options.max_dispatch_time.unwrap_or(self.time_budget()));
+        let options = PlanOptions { max_dispatch_time, ..options.clone() };
         let run = |recipe| self.measure_one(op, &PlanOptions { recipe: Some(recipe), ..options.clone() });
         let (measured, failed): (Vec<_>, Vec<_>) = recipes.into_iter().map(run).partition(Result::is_ok);
         match failed.into_iter().find_map(Result::err) {
@@ -117,6 +124,7 @@ impl Gpu {
         Ok(Measured {
             recipe: options.recipe.clone().unwrap_or_else(|| plan.recipe().clone()),
             time: kept[kept.len() / 2],
+            predicted: plan.predicted(),
             workgroups: workgroups.map(|[x, y]| x * y).sum(),
         })
     }

@@ -1,14 +1,13 @@
-//! A compiled program, and one that is bound to buffers.
+//! A compiled program.
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
-use wgpu::{
-    Backend, BindGroup, BindingResource, BufferBinding, BufferSize, BufferSlice, BufferUsages, ComputePass,
-    ComputePipeline, Device, TextureView,
-};
+use wgpu::{Backend, BindingResource, BufferBinding, BufferSize, BufferSlice, BufferUsages, Device, TextureView};
 
 use super::bindings::{Bindings, Resource};
+use super::bound::{Bound, BoundStep};
 use super::pipeline::{self, Kernel, PlanBuffers};
 use super::texture_level::TextureLevel;
 use crate::error::{Error, Result};
@@ -29,6 +28,8 @@ pub struct Plan {
     pub(super) buffers: PlanBuffers,
     pub(super) backend: Backend,
     pub(super) cost: Cost,
+    /// The predicted time of each dispatch.
+    pub(super) times: Vec<Duration>,
 }
 
 impl Plan {
@@ -40,6 +41,13 @@ impl Plan {
     /// FLOPs of the problem, and bytes of its tensors as they are stored.
     pub fn cost(&self) -> Cost {
         self.cost
+    }
+
+    /// How long the plan is predicted to take: by the cost model of convolutions, for other ops by the rounds of their
+    /// shaders' loops, in each case times [`Planner::time_factor`](crate::Planner::time_factor). The prediction serves
+    /// to keep submissions short; it may be wrong by several times.
+    pub fn predicted(&self) -> Duration {
+        self.times.iter().sum()
     }
 
     /// For each of the op's tensors, inputs before outputs, the bytes that its buffer slice must have; `None` where the
@@ -55,7 +63,7 @@ impl Plan {
 
     /// The dispatches that the plan records, step after step; none if no output has an element.
     pub fn dispatches(&self) -> Vec<&Dispatch> {
-        self.program.steps.iter().flat_map(|step| &step.dispatches).collect()
+        self.program.dispatches().collect()
     }
 
     /// Bytes of each workspace that the plan needs between its passes.
@@ -120,7 +128,7 @@ impl Plan {
             let dispatches = step.dispatches.iter().map(group).collect();
             BoundStep { pipeline: kernel.pipeline.clone(), dispatches }
         });
-        Bound { steps: steps.collect() }
+        Bound { steps: steps.collect(), times: self.times.clone() }
     }
 
     /// Refuses resources that are too small or of the wrong kind, and an output that shares its buffer or picture.
@@ -242,31 +250,5 @@ impl Plan {
         };
         let windows = step.bindings.iter().zip(&dispatch.bound_bytes).map(window);
         std::iter::once(BindingResource::Buffer(params)).chain(windows).collect()
-    }
-}
-
-/// A plan with its buffers, ready to be recorded any number of times.
-#[derive(Clone, Debug)]
-pub struct Bound {
-    steps: Vec<BoundStep>,
-}
-
-/// The dispatches of one pipeline: bind group and workgroups of each.
-#[derive(Clone, Debug)]
-struct BoundStep {
-    pipeline: ComputePipeline,
-    dispatches: Vec<(BindGroup, [u32; 2])>,
-}
-
-impl Bound {
-    /// Records the dispatches. Creates nothing and cannot fail. It sets the pass's pipeline and bind group 0.
-    pub fn encode(&self, pass: &mut ComputePass<'_>) {
-        for step in &self.steps {
-            pass.set_pipeline(&step.pipeline);
-            for (group, [x, y]) in &step.dispatches {
-                pass.set_bind_group(0, group, &[]);
-                pass.dispatch_workgroups(*x, *y, 1);
-            }
-        }
     }
 }

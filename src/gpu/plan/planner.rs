@@ -1,11 +1,14 @@
 //! From an op to a plan: the recipe, its pipelines, and what a device must offer for them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+#[cfg(not(target_arch = "wasm32"))]
+use std::time::Duration;
 
 use wgpu::{Device, Features, Limits};
 
 use super::pipeline::{KernelCache, PlanBuffers};
 use super::plan::Plan;
+use super::prediction::{TimeFactor, times, unit_of_work, units};
 use super::tuned::TunedRecipes;
 use crate::dtype::FloatType;
 use crate::error::Result;
@@ -23,7 +26,7 @@ pub fn required_limits<O: GpuOp>(op: &O, options: &PlanOptions) -> Result<Limits
     let defaults = Limits::default();
     let lower = |max_buffer_size| {
         let limits = Limits { max_buffer_size, ..Limits::default() };
-        op.lower(&LowerContext { capabilities: &Capabilities::plain(limits, required_features(options)), options })
+        op.lower(&LowerContext::new(&Capabilities::plain(limits, required_features(options)), options))
     };
     let unbounded = lower(u64::MAX)?;
     let tensors = unbounded.operands.iter().map(LaidOutTensor::bytes).fold(defaults.max_buffer_size, u64::max);
@@ -46,6 +49,7 @@ pub struct Planner {
     capabilities: Capabilities,
     kernels: Arc<KernelCache>,
     tuned: Mutex<TunedRecipes>,
+    time_factor: TimeFactor,
 }
 
 impl Planner {
@@ -58,16 +62,17 @@ impl Planner {
     pub fn with_limits(device: &Device, limits: &Limits) -> Self {
         let capabilities = Capabilities::of(device);
         let tuned = Mutex::new(TunedRecipes::new(&device.adapter_info()));
-        Self { device: device.clone(), capabilities, kernels: Arc::default(), tuned }.limited_to(limits)
+        let (device, kernels, time_factor) = (device.clone(), Arc::default(), TimeFactor::new(1.0));
+        Self { device, capabilities, kernels, tuned, time_factor }.limited_to(limits)
     }
 
-    /// Another planner for the same device, with the same pipelines and a copy of the tuned recipes, that keeps to
-    /// limits that are worse than this planner's, as [`Planner::with_limits`] does.
+    /// Another planner for the same device, with the same pipelines and copies of the tuned recipes and of the time
+    /// factor, that keeps to limits that are worse than this planner's, as [`Planner::with_limits`] does.
     pub fn limited_to(&self, limits: &Limits) -> Self {
         let limits = self.capabilities.limits.clone().or_worse_values_from(limits);
         let capabilities = Capabilities { limits, ..self.capabilities.clone() };
         let (device, kernels, tuned) = (self.device.clone(), self.kernels.clone(), Mutex::new(self.tuned()));
-        Self { device, capabilities, kernels, tuned }
+        Self { device, capabilities, kernels, tuned, time_factor: TimeFactor::new(self.time_factor()) }
     }
 
     /// What the device offers, within the planner's limits.
@@ -112,13 +117,45 @@ impl Planner {
         self.locked_tuned().insert(op, options, recipe);
     }
 
+    /// How many times longer the device takes than the cost model says: 1 at first, then what the caller sets or
+    /// [`Gpu::tune`](crate::Gpu::tune) measures. The predictions of later plans are multiplied by it.
+    pub fn time_factor(&self) -> f64 {
+        self.time_factor.get()
+    }
+
+    /// Sets the factor, for example to one that an earlier run measured. Refuses what is not positive and finite
+    /// ([`Error::InvalidParameter`](crate::Error::InvalidParameter)).
+    pub fn set_time_factor(&self, factor: f64) -> Result<()> {
+        self.time_factor.set(factor)
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn learn_time(&self, measured: Duration, predicted: Duration) {
+        self.time_factor.learn(measured, predicted);
+    }
+
     fn locked_tuned(&self) -> MutexGuard<'_, TunedRecipes> {
         self.tuned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a plan will do: by the forced recipe, by the tuned one, or by the one predicted to be the fastest.
-    fn program<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Program> {
-        let lower = |options: &PlanOptions| op.lower(&LowerContext { capabilities: &self.capabilities, options });
+    /// What a plan will do, with dispatches as short as the options want them; and the nanoseconds that a unit of its
+    /// work is predicted to take.
+    fn program<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<(Program, f64)> {
+        let program = self.chosen_program(op, options)?;
+        let unit = unit_of_work(op, &program, &self.capabilities, options) * self.time_factor();
+        let Some(longest) = options.max_dispatch_time else { return Ok((program, unit)) };
+        if times(&program, unit).into_iter().all(|time| time <= longest) {
+            return Ok((program, unit));
+        }
+        let options = PlanOptions { recipe: Some(program.recipe), ..options.clone() };
+        let max_work = units(longest, unit);
+        let program = op.lower(&LowerContext { max_work, ..LowerContext::new(&self.capabilities, &options) })?;
+        Ok((program, unit))
+    }
+
+    /// What a plan will do by the forced recipe, by the tuned one, or by the one predicted to be the fastest.
+    fn chosen_program<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Program> {
+        let lower = |options: &PlanOptions| op.lower(&LowerContext::new(&self.capabilities, options));
         let chosen = match options.recipe {
             Some(_) => None,
             None => self.locked_tuned().get(op, options, &self.capabilities),
@@ -129,7 +166,7 @@ impl Planner {
 
     /// Compiles the pipelines of a plan before the plan is made. Takes and refuses what [`Planner::plan_with`] does.
     pub fn prewarm<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<()> {
-        let program = self.program(op, options)?;
+        let (program, _) = self.program(op, options)?;
         program.steps.iter().for_each(|step| drop(self.kernels.get(&self.device, program.op, step)));
         Ok(())
     }
@@ -146,9 +183,10 @@ impl Planner {
     /// The rule that a descriptor or an option breaks, such as [`Error::Shape`](crate::Error::Shape) of a layout;
     /// [`RecipeError::Unknown`](crate::RecipeError::Unknown) or [`RecipeError::Refused`](crate::RecipeError::Refused)
     /// for a forced recipe; [`Error::MissingFeature`](crate::Error::MissingFeature) and limits that the device does not
-    /// offer.
+    /// offer; [`Error::TooManyDispatches`](crate::Error::TooManyDispatches) for a
+    /// [`PlanOptions::max_dispatch_time`] that is too short.
     pub fn plan_with<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Plan> {
-        let program = self.program(op, options)?;
+        let (program, unit) = self.program(op, options)?;
         let bytes = program.operands.iter().map(stored_bytes);
         let cost = Cost { bytes: bytes.fold(0, u64::saturating_add), ..op.cost()? };
         Ok(Plan {
@@ -157,6 +195,7 @@ impl Planner {
             alignment: self.capabilities.limits.min_storage_buffer_offset_alignment.into(),
             backend: self.capabilities.backend,
             device: self.device.clone(),
+            times: times(&program, unit),
             program,
             cost,
         })

@@ -9,7 +9,7 @@ use super::program::{Dispatch, Program, Step};
 use super::recipe::{Recipe, Shape};
 use super::rounds::{MAX_ROUNDS, ROUNDS, check_rounds};
 use super::shader::{Shader, Storage};
-use super::split::{MAX_DISPATCHES, split, too_many};
+use super::split::{MAX_DISPATCHES, WORK, split, too_many};
 use super::texture::{TexelWork, bound_whole, decode_constant, encode_constant, texel_grid};
 use crate::dtype::FloatType;
 use crate::error::{Error, Result};
@@ -129,7 +129,7 @@ impl<'a> ProgramBuilder<'a> {
 
     /// The parts that a pass is cut into on this device.
     pub(crate) fn split<P: Pass>(&self, pass: &P) -> Result<Vec<Part>> {
-        split(pass, self.context.limits(), self.program.recipe.workgroup_size)
+        split(pass, self.context.limits(), self.program.recipe.workgroup_size, self.context.max_work)
     }
 
     /// Adds a step for some parts of a pass.
@@ -178,9 +178,11 @@ impl<'a> ProgramBuilder<'a> {
         tensors: &[&LaidOutTensor],
         dispatches: Vec<Dispatch>,
     ) -> Result<()> {
-        // A pass alone may need so many because of a limit; passes together do because of long sums.
+        // A pass alone may need so many because of a limit; passes together do because of long sums or of a bound on
+        // the work.
         if self.program.dispatches().count() + dispatches.len() > MAX_DISPATCHES {
-            return Err(too_many((ROUNDS, MAX_ROUNDS)));
+            let max_work = self.context.max_work;
+            return Err(too_many(if max_work < u64::MAX { (WORK, max_work) } else { (ROUNDS, MAX_ROUNDS) }));
         }
         shader.check_limits(self.context.limits())?;
         let storage = Storage::of(tensors);

@@ -42,9 +42,16 @@ pub trait GpuOp: Op + std::fmt::Debug {
 pub struct LowerContext<'a> {
     pub(crate) capabilities: &'a Capabilities,
     pub(crate) options: &'a PlanOptions,
+    /// The most [work](super::rounds::work) of a dispatch, unless it has a single workgroup or writes a texture.
+    pub(crate) max_work: u64,
 }
 
 impl<'a> LowerContext<'a> {
+    /// A context without a bound on the work of a dispatch.
+    pub(crate) fn new(capabilities: &'a Capabilities, options: &'a PlanOptions) -> Self {
+        Self { capabilities, options, max_work: u64::MAX }
+    }
+
     pub(crate) fn limits(&self) -> &'a Limits {
         &self.capabilities.limits
     }

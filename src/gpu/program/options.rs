@@ -1,5 +1,7 @@
 //! What a caller may ask of a plan.
 
+use std::time::Duration;
+
 use super::pixel_format::PixelFormat;
 use super::recipe::Recipe;
 use crate::dtype::FloatType;
@@ -35,6 +37,11 @@ pub struct PlanOptions {
     pub output_texture: Option<PixelFormat>,
     /// What every floating-point tensor of the op is stored as. Sums are f32.
     pub storage: FloatType,
+    /// The longest time that a dispatch may be predicted to take ([`Plan::predicted`](crate::Plan::predicted)). A
+    /// longer dispatch is cut along the output's axes, which changes no bit of the result; a single workgroup, and a
+    /// dispatch from texture to texture, stay whole. `None`: any time. For a limit on each submission, see
+    /// [`Bound::parts`](crate::Bound::parts).
+    pub max_dispatch_time: Option<Duration>,
     /// The recipe to run; refused, never swapped, if this problem or device cannot run it.
     pub recipe: Option<Recipe>,
 }

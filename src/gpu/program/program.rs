@@ -7,6 +7,7 @@ use wgpu::Limits;
 use super::constants::Constant;
 use super::operand::{LaidOutTensor, Source};
 use super::recipe::Recipe;
+use super::rounds::work;
 use super::shader::{Shader, Storage};
 
 /// Everything that a plan will do, before any GPU object exists.
@@ -38,6 +39,12 @@ impl Program {
     /// The dispatches of all steps, in their order.
     pub(crate) fn dispatches(&self) -> impl Iterator<Item = &Dispatch> {
         self.steps.iter().flat_map(|step| &step.dispatches)
+    }
+
+    /// The work of one of the plan's dispatches.
+    pub(crate) fn work(&self, dispatch: &Dispatch) -> u64 {
+        let workgroups = dispatch.workgroups.iter().map(|&count| u128::from(count)).product::<u128>();
+        work(workgroups * u128::from(self.recipe.workgroup_size), dispatch.rounds)
     }
 
     /// Bytes from one dispatch's uniform struct to the next one's in the plan's uniform buffer, on a device that aligns

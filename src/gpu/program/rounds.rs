@@ -19,6 +19,11 @@ pub(crate) fn nested<const N: usize>(counts: [usize; N]) -> u64 {
     counts.into_iter().rev().fold(0, enter)
 }
 
+/// The work of a dispatch, which predicts its time: an invocation counts 1, and so does each round of its loops.
+pub(crate) fn work(invocations: u128, rounds: u64) -> u64 {
+    u64::try_from(invocations.saturating_mul(u128::from(rounds) + 1)).unwrap_or(u64::MAX)
+}
+
 /// The bound's name in an error.
 pub(crate) const ROUNDS: &str = "rounds of a shader's loops";
 

@@ -7,7 +7,7 @@ use wgpu::Limits;
 use super::operand::{LaidOutTensor, Stored};
 use super::pass::{Part, Pass, SplitAlignment, Work};
 use super::region::{AXES, REDUCTION, Region};
-use super::rounds::{MAX_ROUNDS, ROUNDS, check_rounds};
+use super::rounds::{self, MAX_ROUNDS, ROUNDS, check_rounds};
 use super::uniform::to_u32;
 use crate::dtype::FloatType;
 use crate::error::{Error, Result};
@@ -21,6 +21,9 @@ pub(crate) const MAX_DISPATCHES: usize = 4096;
 const MAX_ELEMENTS: u64 = 1 << 31;
 
 pub(crate) const BINDING: &str = "max_storage_buffer_binding_size";
+/// The name of the bound on a dispatch's work in an error.
+pub(crate) const WORK: &str = "work of a dispatch (PlanOptions::max_dispatch_time)";
+
 const WORKGROUPS: &str = "max_compute_workgroups_per_dimension";
 
 /// A binding's size and offset are multiples of this many bytes.
@@ -32,6 +35,7 @@ struct Bounds {
     alignment: u64,
     workgroups: u32,
     workgroup_size: u32,
+    work: u64,
     /// Axes of a region that may be cut, counted from the first. The reduction, the last, is not cut if the output is
     /// f16: partial sums in the output would be rounded.
     axes: usize,
@@ -66,6 +70,32 @@ impl Bounds {
         work.count() <= groups.saturating_mul(self.work_per_workgroup(work).into()).min(MAX_ELEMENTS).into()
     }
 
+    /// The work of a part of a pass.
+    fn work<P: Pass>(&self, pass: &P, region: &Region) -> u64 {
+        let invocations = match pass.work(region) {
+            Work::Threads(count) => count,
+            Work::Workgroups(count) => count * u128::from(self.workgroup_size),
+        };
+        rounds::work(invocations, pass.rounds(region))
+    }
+
+    /// The output axis to halve for less work in a dispatch: one whose halves have the least work together (a tile that
+    /// is not full works as long as a full one), and of those the longest. `None` if the work is little enough, or no
+    /// half has less.
+    fn shortening_axis<P: Pass>(&self, pass: &P, region: &Region) -> Option<usize> {
+        let whole = self.work(pass, region);
+        if whole <= self.work {
+            return None;
+        }
+        let rank = |axis: usize| {
+            let [first, second] = self.halves(region, axis).each_ref().map(|half| self.work(pass, half));
+            let together = first.saturating_add(second);
+            (first.max(second) < whole).then_some((together, std::cmp::Reverse(region[axis].len()), axis))
+        };
+        let axes = (0..REDUCTION).rev().filter(|&axis| region[axis].len() > 1);
+        axes.filter_map(rank).min().map(|(_, _, axis)| axis)
+    }
+
     fn halves(&self, region: &Region, axis: usize) -> [Region; 2] {
         let length = region[axis].len();
         let alignment = if length > self.split_alignment[axis] { self.split_alignment[axis] } else { 1 };
@@ -84,8 +114,8 @@ impl Bounds {
         (0..self.axes).filter(|&axis| region[axis].len() > shortest(axis)).min_by_key(|&axis| rank(axis))
     }
 
-    /// The axis to halve for less work: the longest output axis, or, for a single output, the reduction, whose slices
-    /// have a thread each. `None` if nothing can be halved.
+    /// The axis to halve for fewer threads: the longest output axis, or, for a single output, the reduction, whose
+    /// slices have a thread each. `None` if nothing can be halved.
     fn longest_axis(&self, region: &Region) -> Option<usize> {
         let axes = (0..REDUCTION).rev().filter(|&axis| region[axis].len() > 1);
         let cut = self.axes > REDUCTION && region.reduction.len() > self.split_alignment[REDUCTION];
@@ -100,11 +130,12 @@ impl Bounds {
     }
 }
 
-/// The parts of a pass: its region is halved until every tensor's part fits into a binding, the work into a grid, and
-/// an invocation makes no more than [`MAX_ROUNDS`]. An empty region has no parts.
+/// The parts of a pass: its region is halved until every tensor's part fits into a binding, the work into a grid, an
+/// invocation makes no more than [`MAX_ROUNDS`], and a part has no more than `max_work`, unless a workgroup alone has
+/// more. An empty region has no parts.
 ///
 /// Cutting the reduction leaves the order of a sum as it is: for each output, the parts come with ascending terms.
-pub(crate) fn split<P: Pass>(pass: &P, limits: &Limits, workgroup_size: u32) -> Result<Vec<Part>> {
+pub(crate) fn split<P: Pass>(pass: &P, limits: &Limits, workgroup_size: u32, max_work: u64) -> Result<Vec<Part>> {
     let tensors = pass.tensors();
     let sums_in_f32 = tensors.last().is_none_or(|output| output.stored != Stored::Float(FloatType::F16));
     let bounds = Bounds {
@@ -112,6 +143,7 @@ pub(crate) fn split<P: Pass>(pass: &P, limits: &Limits, workgroup_size: u32) -> 
         alignment: u64::from(limits.min_storage_buffer_offset_alignment).max(WORD),
         workgroups: limits.max_compute_workgroups_per_dimension,
         workgroup_size,
+        work: max_work,
         axes: if sums_in_f32 { AXES } else { REDUCTION },
         split_alignment: pass.split_alignment(),
     };
@@ -152,10 +184,13 @@ pub(crate) fn split<P: Pass>(pass: &P, limits: &Limits, workgroup_size: u32) -> 
                 let limit = (WORKGROUPS, bounds.workgroups.into());
                 (bounds.longest_axis(&region).ok_or_else(|| too_many(limit))?, limit)
             }
-            None => {
-                parts.push(bounds.part(region, &tensors, &spans, work));
-                continue;
-            }
+            None => match bounds.shortening_axis(pass, &region) {
+                Some(axis) => (axis, (WORK, bounds.work)),
+                None => {
+                    parts.push(bounds.part(region, &tensors, &spans, work));
+                    continue;
+                }
+            },
         };
         if parts.len() + open.len() + 2 > MAX_DISPATCHES {
             return Err(too_many(limit));
@@ -200,7 +235,7 @@ mod tests {
         }
 
         fn split(&self, binding: u64) -> Result<Vec<Part>> {
-            split(self, &Limits { max_storage_buffer_binding_size: binding, ..Limits::default() }, 64)
+            split(self, &Limits { max_storage_buffer_binding_size: binding, ..Limits::default() }, 64, u64::MAX)
         }
     }
 
