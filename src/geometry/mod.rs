@@ -11,6 +11,7 @@
 //! resolved on the host into a [`Geometry`]; shaders and references see nothing else.
 
 pub(crate) mod color;
+mod pairs;
 
 use std::ops::Range;
 use std::str::FromStr;
@@ -219,9 +220,8 @@ impl<const R: usize> Geometry<R> {
 
     /// Products of an input sample and a weight that are summed, not counting taps that fall into the padding.
     pub fn multiply_adds(&self) -> u128 {
-        let pairs = |axis: &Axis| (0..axis.kernel).map(|tap| axis.narrow_range(tap).len() as u128).sum::<u128>();
         let channels = self.batch as u128 * self.narrow_channels as u128 * self.wide_per_group() as u128;
-        self.axes.iter().fold(channels, |n, axis| n.saturating_mul(pairs(axis)))
+        self.axes.iter().fold(channels, |n, axis| n.saturating_mul(axis.pairs()))
     }
 
     /// Refuses channel counts that groups do not divide and sizes past a limit.

@@ -53,9 +53,6 @@ const HARDWARE: Rates = Rates {
     cooperative: [4000.0, 200.0, 20.0, 0.005],
 };
 
-/// For a kernel of more taps than this on an axis, taps in the padding are not subtracted.
-const MAX_COUNTED_TAPS: usize = 4096;
-
 /// Sorts the candidates, the one predicted to be the fastest first.
 pub(crate) fn rank(layer: &Layer, candidates: &mut [Candidate], device_type: DeviceType) {
     candidates.sort_by_cached_key(|candidate| predict(layer, candidate, device_type));
@@ -96,19 +93,11 @@ impl Rates {
 
     /// The time of a thread for each output, which skips taps in the padding.
     fn per_output(&self, layer: &Layer) -> f64 {
-        // Pairs of a narrow index and a tap whose wide index is not in the padding.
-        let pairs = |axis: &Axis| {
-            if axis.kernel > MAX_COUNTED_TAPS {
-                axis.narrow as f64 * axis.kernel as f64
-            } else {
-                (0..axis.kernel).map(|tap| axis.narrow_range(tap).len() as f64).sum::<f64>()
-            }
-        };
         let outputs_of = |axis: &Axis| match layer.direction {
             Direction::WideToNarrow => axis.narrow as f64,
             Direction::NarrowToWide => axis.wide as f64,
         };
-        let taps = layer.axes.iter().map(|axis| pairs(axis) / outputs_of(axis)).product::<f64>();
+        let taps = layer.axes.iter().map(|axis| axis.pairs() as f64 / outputs_of(axis)).product::<f64>();
         let [fixed, product] = self.direct;
         // If a plane is smaller than a workgroup, the workgroup's threads read the weights of several channels.
         let plane: f64 = layer.axes.iter().map(outputs_of).product();
