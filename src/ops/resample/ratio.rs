@@ -33,16 +33,28 @@ impl Ratio {
     }
 
     pub(crate) fn floor(self) -> i128 {
-        self.numerator.div_euclid(self.denominator)
+        match self.in_64_bits() {
+            Some([numerator, denominator]) => numerator.div_euclid(denominator).into(),
+            None => self.numerator.div_euclid(self.denominator),
+        }
     }
 
     pub(crate) fn ceil(self) -> i128 {
-        -(-self.numerator).div_euclid(self.denominator)
+        -Self::new(-self.numerator, self.denominator).floor()
     }
 
     /// The fraction minus its floor, in [0, 1), rounded to an f64.
     pub(crate) fn fraction(self) -> f64 {
-        self.numerator.rem_euclid(self.denominator) as f64 / self.denominator as f64
+        match self.in_64_bits() {
+            Some([numerator, denominator]) => numerator.rem_euclid(denominator) as f64 / denominator as f64,
+            None => self.numerator.rem_euclid(self.denominator) as f64 / self.denominator as f64,
+        }
+    }
+
+    /// Numerator and denominator where 64 bits hold them: tables divide them for each output, and wider numbers take
+    /// several times as long.
+    fn in_64_bits(self) -> Option<[i64; 2]> {
+        Some([self.numerator.try_into().ok()?, self.denominator.try_into().ok()?])
     }
 
     pub(crate) fn plus_half(self) -> Self {
