@@ -1,7 +1,7 @@
 // Max pooling: one thread per output element looks through its window.
 //
-// Samples are handled as bits and compared as integers, which is exact on every device: a NaN stays one, and subnormals
-// are not flushed.
+// Samples are copied as they are stored, and compared as integers, by the bits of an f32: a NaN stays one. Of f32 these
+// are the sample's own bits, so that no device flushes subnormals; of f16 the device converts the sample.
 
 struct Axis {
     count_in: i32, // samples of the input
@@ -47,8 +47,8 @@ override has_indices: bool = false;
 override last_nan: bool = false; // whether the last of several NaN is chosen, and not the first
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<u32>; // the bits of f32
-@group(0) @binding(2) var<storage, read_write> y: array<u32>;
+@group(0) @binding(1) var<storage, read> x: array<Number>;
+@group(0) @binding(2) var<storage, read_write> y: array<Number>;
 @group(0) @binding(3) var<storage, read_write> indices: array<u32>;
 
 // The index of a maximum that has not been found yet. Indices are below 2^31.
@@ -106,11 +106,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
 
     // Of a window without a sample so far, -infinity is the maximum and NO_INDEX its index.
     var best_rank = -0x7fffffff;
-    var best = 0xff800000u;
+    var best = number_of(0xff800000u);
     var best_index = NO_INDEX;
     if (params.accumulate != 0u) {
         best = y[y_at];
-        best_rank = rank_of(best);
+        best_rank = rank_of(bits_of(best));
         if (has_indices) {
             best_index = indices[i_at];
             best_rank = select(best_rank, -0x7fffffff, best_index == NO_INDEX);
@@ -122,11 +122,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
             let h = u32(taps_h.first + j * params.h.dilation);
             for (var k = 0; k < taps_w.count; k++) {
                 let w = u32(taps_w.first + k * params.w.dilation);
-                let bits = x[plane + d * params.d.x_stride + h * params.h.x_stride + w * params.w.x_stride];
-                let rank = rank_of(bits);
+                let number = x[plane + d * params.d.x_stride + h * params.h.x_stride + w * params.w.x_stride];
+                let rank = rank_of(bits_of(number));
                 if (rank > best_rank || (last_nan && rank == NAN_RANK)) {
                     best_rank = rank;
-                    best = bits;
+                    best = number;
                     best_index = first_number + d * params.d.number + h * params.h.number + w * params.w.number;
                 }
             }

@@ -43,9 +43,9 @@ struct Params {
 override workgroup_size: u32 = 64;
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<In>;
 @group(0) @binding(2) var<storage, read> indices: array<u32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<Out>;
 
 struct Windows {
     first: i32,
@@ -93,7 +93,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         + row * params.h.y_stride + column * params.w.y_stride;
     var sum = 0.0;
     if (params.accumulate != 0u) {
-        sum = y[y_at];
+        sum = f32(y[y_at]);
     }
     for (var d = windows_d.first; d < windows_d.end; d++) {
         for (var h = windows_h.first; h < windows_h.end; h++) {
@@ -103,11 +103,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
                     + window.z * params.w.i_stride];
                 let inside = holds(d, slice, params.d) && holds(h, row, params.h) && holds(w, column, params.w);
                 if (inside && chosen == number) {
-                    sum += x[x_plane + window.x * params.d.x_stride + window.y * params.h.x_stride
-                        + window.z * params.w.x_stride];
+                    sum += f32(x[x_plane + window.x * params.d.x_stride + window.y * params.h.x_stride
+                        + window.z * params.w.x_stride]);
                 }
             }
         }
     }
-    y[y_at] = sum;
+    y[y_at] = Out(sum);
 }

@@ -41,9 +41,9 @@ struct Params {
 override workgroup_size: u32 = 64;
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<u32>;       // the bits of f32
+@group(0) @binding(1) var<storage, read> x: array<Number>;
 @group(0) @binding(2) var<storage, read> indices: array<u32>; // the bits of i32
-@group(0) @binding(3) var<storage, read_write> y: array<u32>;
+@group(0) @binding(3) var<storage, read_write> y: array<Number>;
 
 @compute @workgroup_size(workgroup_size)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -69,6 +69,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         y[y_at] = x[params.x_base + image * params.x_batch + channel * params.x_channel
             + place.at.x * params.d.x_stride + place.at.y * params.h.x_stride + place.at.z * params.w.x_stride];
     } else if (params.accumulate == 0u) {
-        y[y_at] = 0u;
+        y[y_at] = Number(0);
     }
 }

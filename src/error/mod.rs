@@ -339,7 +339,7 @@ pub enum Error {
         /// The feature's name in wgpu.
         feature: &'static str,
     },
-    /// The op has no shader for this storage type.
+    /// The op has no shader for this storage type. In this version every op has shaders for f32 and f16.
     #[error("{op} takes no tensors stored as {storage:?}")]
     StorageUnsupported {
         /// The op.

@@ -19,7 +19,7 @@ use crate::ops::resample::filters::Filter;
 use crate::ops::resample::mode::{Border, UpsampleMode};
 use crate::ops::resample::upsample::Upsample;
 
-/// Lowers an op by every recipe, for tensors of f32 and f16, as far as they are supported, and checks every dispatch.
+/// Lowers an op by every recipe, for tensors of f32 and f16, and checks every dispatch.
 fn check<O: GpuOp>(op: &O) -> std::result::Result<(), TestCaseError> {
     // No tensor is cut because of its size, so that the rounds alone decide.
     let binding = u64::MAX >> 8;
@@ -48,7 +48,6 @@ fn check<O: GpuOp>(op: &O) -> std::result::Result<(), TestCaseError> {
             let name = recipe.to_string();
             let options = PlanOptions { recipe: Some(recipe), ..options.clone() };
             let program = match op.lower(&LowerContext::new(&capabilities, &options)) {
-                Err(Error::StorageUnsupported { .. }) if storage == FloatType::F16 => continue,
                 // A binding, a grid, a plan and a number of 32 bits have an end; a loop must not reach its own.
                 Err(Error::BindingTooSmall { .. } | Error::TooManyDispatches { .. }) => continue,
                 Err(Error::TooLarge { what, .. }) if what != ROUNDS => continue,

@@ -2,9 +2,9 @@
 
 use std::str::FromStr;
 
-use super::program::convert;
 use super::program::recipe::Recipe;
 use super::program::shader::Shader;
+use super::program::{convert, split_k};
 use super::{conv, pixel_shuffle, pool, resample};
 use crate::error::{Error, Result};
 
@@ -21,7 +21,7 @@ pub(crate) static SHADERS: [&Shader; 29] = [
     &conv::gemm::COOPERATIVE_8,
     &conv::gemm::COOPERATIVE_16,
     &conv::row_blocks::ROW_BLOCKS,
-    &conv::split_k::SUM,
+    &split_k::SUM,
     &pool::max_pool::DIRECT,
     &pool::max_pool::GRAD,
     &pool::zero_fill::ZERO,

@@ -17,6 +17,7 @@ use crate::ops::conv::conv::{Conv2d, Conv3d};
 use crate::ops::conv::conv_transpose::ConvTranspose2d;
 use crate::ops::op::Op;
 use crate::ops::pool::avg_pool::AvgPool1d;
+use crate::ops::pool::max_pool::MaxPool1d;
 use crate::ops::resample::coordinates::Coordinates;
 use crate::ops::resample::filters::Filter;
 use crate::ops::resample::mode::{Border, UpsampleMode};
@@ -402,6 +403,18 @@ fn sums_are_cut_where_the_problem_says() {
     assert_eq!((whole.recipe.shape.split_k(), whole.workspaces.clone()), (true, split.workspaces.clone()));
     assert!(dispatches(&split).len() > dispatches(&whole).len());
     assert_eq!(whole.workspaces, [9 * 148 * 4]);
+}
+
+/// A max pooling's gradient in f16 adds in a workspace of f32 if it takes several dispatches.
+#[test]
+fn long_sums_of_f16_have_a_workspace() {
+    let halves = PlanOptions::stored_as(FloatType::F16);
+    let grad = |size| MaxPool1d { input_size: [2 * size], kernel_size: [size], ..Default::default() }.grad_input();
+    let [short, long] = [grad(30_000), grad(40_000)].map(|op| lowered(&op, &Limits::default(), &halves));
+    assert_eq!((short.recipe.shape, &short.workspaces[..]), (Shape::PLAIN, &[][..]));
+    assert_eq!((long.recipe.shape.split_k(), &long.workspaces[..]), (true, &[80_000 * 4][..]));
+    let singles = lowered(&grad(40_000), &Limits::default(), &PlanOptions::default());
+    assert_eq!((singles.recipe.shape, dispatches(&singles).len() + 1), (Shape::PLAIN, dispatches(&long).len()));
 }
 
 #[test]

@@ -26,14 +26,18 @@ pub fn inputs<O: Op>(op: &O, seed: &str, data: Data) -> Result<Vec<ArrayD<f32>>,
     Ok(operands.iter().map(|operand| random.tensor(&operand.shape, data)).collect())
 }
 
-/// [`inputs`], rounded to the storage type.
-fn stored<O: Op>(op: &O, seed: &str, data: Data, storage: FloatType) -> Result<Vec<Tensor>, String> {
-    let tensor = |tensor: ArrayD<f32>| match storage {
+/// A tensor, rounded to the storage type.
+pub fn stored_as(tensor: ArrayD<f32>, storage: FloatType) -> Tensor {
+    match storage {
         FloatType::F32 => Tensor::F32(tensor),
         FloatType::F16 => Tensor::F16(tensor.mapv(f16::from_f32)),
         other => unreachable!("{other:?} is new to the tests"),
-    };
-    Ok(inputs(op, seed, data)?.into_iter().map(tensor).collect())
+    }
+}
+
+/// [`inputs`], rounded to the storage type.
+fn stored<O: Op>(op: &O, seed: &str, data: Data, storage: FloatType) -> Result<Vec<Tensor>, String> {
+    Ok(inputs(op, seed, data)?.into_iter().map(|tensor| stored_as(tensor, storage)).collect())
 }
 
 /// A layout for each operand; no two have the same offset.
@@ -153,8 +157,8 @@ pub fn compare_all<O: Op>(op: &O, inputs: &[Tensor], outputs: &[Tensor], data: D
 }
 
 /// Checks an op whose sums of integers are exact under every condition: in four layouts, on integers and reals, stored
-/// as f16 where the device and the op have it, by every kind of recipe, twice, and split into several dispatches, which
-/// must give the same bits.
+/// as f16 where the device has it, by every kind of recipe, twice, and split into several dispatches, which must give
+/// the same bits.
 pub async fn check<O: GpuOp>(gpu: &Gpu, op: &O, name: &str) -> Outcome {
     let conditions = [
         (Order::Nchw, Data::Integers),
@@ -209,12 +213,11 @@ pub async fn run_and_compare<O: GpuOp>(
     compare_all(op, inputs, &run_all(gpu, op, &plan, options, inputs).await?, data)
 }
 
-/// Runs the op on f16 tensors in an interleaved layout. A device or an op without f16 must refuse the plan.
+/// Runs the op on f16 tensors in an interleaved layout. A device without f16 must refuse the plan.
 async fn check_halves<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>) -> Outcome {
     let options = PlanOptions { storage: FloatType::F16, ..options(&operands(op)?, Order::Interleaved) };
     let supports_f16 = gpu.device().features().contains(wgpu::Features::SHADER_F16);
     match gpu.planner().plan_with(op, &options) {
-        Err(Error::StorageUnsupported { .. }) => Ok(()),
         Err(Error::MissingFeature { feature: "SHADER_F16", .. }) if !supports_f16 => Ok(()),
         Err(error) => Err(error.to_string()),
         Ok(_) if !supports_f16 => Err("planned without the feature".into()),
@@ -247,7 +250,7 @@ async fn check_cooperative<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, options:
     Ok(())
 }
 
-/// Runs the op by one recipe of each shader and shape, for f32, and for f16 if op and device have it.
+/// Runs the op by one recipe of each shader and shape, for f32, and for f16 if the device has it.
 pub async fn check_recipes<O: GpuOp>(
     gpu: &Gpu,
     op: &O,
@@ -257,7 +260,7 @@ pub async fn check_recipes<O: GpuOp>(
     for storage in [FloatType::F32, FloatType::F16] {
         let options = PlanOptions { storage, ..options(&operands(op)?, Order::Nhwc) };
         match gpu.planner().plan_with(op, &options) {
-            Err(Error::StorageUnsupported { .. } | Error::MissingFeature { .. }) => continue,
+            Err(Error::MissingFeature { .. }) => continue,
             outcome => outcome.map_err(|error| error.to_string())?,
         };
         let inputs = make(storage)?;

@@ -3,14 +3,13 @@
 
 use ndarray::{ArrayD, IxDyn};
 use upconv::gpu::GpuOp;
-use upconv::half::f16;
 use upconv::{
     AvgPool2d, Border, Conv2d, Coordinates, Filter, FloatType, Gpu, MaxPool, MaxPool1d, MaxPool2d, Op, Padding,
     ResizeConv, Rounding, Tensor, Upsample, Upsample1d, Upsample2d, UpsampleMode,
 };
 
 use crate::Row;
-use crate::harness::{Data, Outcome, Random, check_recipes};
+use crate::harness::{Data, Outcome, Random, check_recipes, stored_as};
 use crate::pool::pool::gradient_and_indices;
 use crate::problems::Fields;
 
@@ -21,7 +20,7 @@ fn positive<O: GpuOp>(op: &O, storage: FloatType) -> Result<Vec<Tensor>, String>
     let operands = op.inputs().map_err(|error| error.to_string())?;
     let tensors = operands.iter().map(|operand| {
         let tensor = ArrayD::from_shape_simple_fn(IxDyn(&operand.shape), || (random.next() % 9 + 4) as f32 / 16.0);
-        if storage == FloatType::F16 { Tensor::F16(tensor.mapv(f16::from_f32)) } else { Tensor::F32(tensor) }
+        stored_as(tensor, storage)
     });
     Ok(tensors.collect())
 }
@@ -66,15 +65,16 @@ fn resample<const R: usize>(name: &str, up: Upsample<R>) -> Row {
 
 /// A max pooling of ascending samples, so that the largest comes last, without and with indices; and its gradient.
 async fn maxima<const R: usize>(gpu: &Gpu, pool: &MaxPool<R>) -> Outcome {
-    let ascending = |_| {
+    let ascending = |storage| {
         let shape = pool.inputs().map_err(|error| error.to_string())?.swap_remove(0).shape;
         let samples = (0..shape.iter().product::<usize>()).map(|number| number as f32 / 64.0).collect();
-        Ok(vec![Tensor::F32(ArrayD::from_shape_vec(IxDyn(&shape), samples).map_err(|error| error.to_string())?)])
+        let samples = ArrayD::from_shape_vec(IxDyn(&shape), samples).map_err(|error| error.to_string())?;
+        Ok(vec![stored_as(samples, storage)])
     };
     check_recipes(gpu, pool, Data::Integers, ascending).await?;
     let pool = MaxPool { indices: Some(Default::default()), ..pool.clone() };
     check_recipes(gpu, &pool, Data::Integers, ascending).await?;
-    let make = |_| gradient_and_indices(&pool, Data::Integers);
+    let make = |storage| gradient_and_indices(&pool, storage);
     check_recipes(gpu, &pool.grad_input(), Data::Integers, make).await.map_err(|error| format!("gradient: {error}"))
 }
 

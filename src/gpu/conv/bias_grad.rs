@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use super::split_k::{Epilogue, PartSlices, Slices, SplitK, add_empty_sum};
 use crate::dtype::FloatType;
 use crate::error::Result;
 use crate::geometry::{at_most, pad_to_three_axes};
@@ -16,6 +15,7 @@ use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, recipes};
 use crate::gpu::program::region::{Region, flat_box};
 use crate::gpu::program::rounds::ENTRY;
 use crate::gpu::program::shader::Shader;
+use crate::gpu::program::split_k::{Epilogue, PartSlices, Slices, SplitK, add_empty_sum};
 use crate::gpu::program::texts::with_storage;
 use crate::gpu::program::uniform::{mod_2_32, uniform};
 use crate::ops::conv::bias_grad::ConvBiasGrad;

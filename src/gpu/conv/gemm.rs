@@ -6,12 +6,12 @@ use wgpu::{CooperativeMatrixProperties, CooperativeScalarType};
 use super::gemm_params::GemmParams;
 use super::gemm_tiles;
 use super::layer::{Direction, Layer};
-use super::split_k::Slices;
 use crate::dtype::FloatType;
 use crate::geometry::Axis;
 use crate::gpu::program::operand::Stored;
 use crate::gpu::program::recipe::{Candidate, Capabilities, Shape};
 use crate::gpu::program::shader::Shader;
+use crate::gpu::program::split_k::Slices;
 use crate::gpu::program::texts::{with_matrices, with_storage};
 use crate::gpu::program::uniform::to_u32;
 

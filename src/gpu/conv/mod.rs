@@ -13,7 +13,6 @@ pub(crate) mod lower;
 pub(crate) mod operands;
 pub(crate) mod resize_conv;
 pub(crate) mod row_blocks;
-pub(crate) mod split_k;
 pub(crate) mod texture;
 pub(crate) mod weight_grad;
 pub(crate) mod weight_grad_problem;

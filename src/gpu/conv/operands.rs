@@ -3,13 +3,13 @@
 use std::ops::Range;
 
 use super::layer::{Channels, Direction, Layer};
-use super::split_k::Epilogue;
 use crate::geometry::gcd;
 use crate::gpu::program::constants::{Constant, activation_constants};
 use crate::gpu::program::operand::LaidOutTensor;
 use crate::gpu::program::pass::{Part, Pass, Work};
 use crate::gpu::program::region::Region;
 use crate::gpu::program::rounds::nested;
+use crate::gpu::program::split_k::Epilogue;
 use crate::gpu::program::uniform::{mod_2_32, to_i32, uniform};
 
 uniform! {

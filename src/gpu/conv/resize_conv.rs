@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use super::layer::{Channels, Direction, Layer};
-use super::split_k::{Epilogue, SplitK, add_bias_fill, with_f32_sums};
 use crate::dtype::FloatType;
 use crate::error::Result;
 use crate::geometry::Axis;
@@ -20,6 +19,7 @@ use crate::gpu::program::region::Region;
 use crate::gpu::program::rounds::{MAX_ROUNDS, ROUNDS, nested};
 use crate::gpu::program::shader::Shader;
 use crate::gpu::program::split::{MAX_DISPATCHES, too_many};
+use crate::gpu::program::split_k::{Epilogue, SplitK, add_bias_fill, with_f32_sums};
 use crate::gpu::program::texts::with_storage;
 use crate::gpu::program::uniform::{mod_2_32, to_i32, uniform};
 use crate::gpu::resample::table::{LaidOutTables, Tables, boxes_by_tables, row_length, touched};

@@ -2,11 +2,11 @@
 
 use super::layer::{Channels, Direction, Layer};
 use super::operands::{AxisParams, ConvOperands};
-use super::split_k::Epilogue;
 use crate::gpu::program::builder::ProgramBuilder;
 use crate::gpu::program::constants::activation_constants;
 use crate::gpu::program::rounds::nested;
 use crate::gpu::program::shader::{Shader, Texts};
+use crate::gpu::program::split_k::Epilogue;
 use crate::gpu::program::texture::TexelWork;
 use crate::gpu::program::uniform::{mod_2_32, uniform};
 use crate::ops::activation::Activation;

@@ -4,7 +4,6 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::gemm_tiles;
-use super::split_k::{Epilogue, PartSlices, Slices, SplitK, add_empty_sum};
 use super::weight_grad_problem::WeightGradProblem;
 use crate::dtype::FloatType;
 use crate::error::Result;
@@ -20,6 +19,7 @@ use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, Shape, recipe
 use crate::gpu::program::region::{Region, flat_box};
 use crate::gpu::program::rounds::ENTRY;
 use crate::gpu::program::shader::Shader;
+use crate::gpu::program::split_k::{Epilogue, PartSlices, Slices, SplitK, add_empty_sum};
 use crate::gpu::program::texts::with_storage;
 use crate::gpu::program::uniform::{mod_2_32, to_i32, uniform};
 use crate::ops::conv::weight_grad::{ConvWeightGrad, ForwardInput};

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::cost_model::{Rates, nanoseconds};
 use super::gemm_tiles;
-use super::split_k::Slices;
 use crate::dtype::FloatType;
 use crate::gpu::program::recipe::{Candidate, Capabilities, Shape};
 use crate::gpu::program::shader::Shader;
+use crate::gpu::program::split_k::Slices;
 use crate::ops::conv::weight_grad::ConvWeightGrad;
 
 /// For each group, a matrix of narrow channels by wide channels and taps, each element a sum over images and narrow

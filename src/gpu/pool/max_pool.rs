@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::dtype::FloatType;
 use crate::error::Result;
 use crate::geometry::Axis;
 use crate::gpu::program::builder::ProgramBuilder;
@@ -12,11 +13,12 @@ use crate::gpu::program::operand::LaidOutTensor;
 use crate::gpu::program::options::PlanOptions;
 use crate::gpu::program::pass::{Part, Pass};
 use crate::gpu::program::program::Program;
-use crate::gpu::program::recipe::{Capabilities, Recipe, recipes};
+use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, recipes};
 use crate::gpu::program::region::Region;
-use crate::gpu::program::rounds::nested;
+use crate::gpu::program::rounds::{MAX_ROUNDS, nested};
 use crate::gpu::program::shader::Shader;
-use crate::gpu::program::texts::single;
+use crate::gpu::program::split_k::{Epilogue, SplitK, with_f32_sums};
+use crate::gpu::program::texts::{copied, with_storage};
 use crate::gpu::program::uniform::{mod_2_32, to_i32, uniform};
 use crate::ops::op::Op;
 use crate::ops::pool::indices::Numbering;
@@ -72,7 +74,7 @@ uniform! {
 /// One thread per output element looks through its window.
 pub(crate) static DIRECT: Shader = Shader {
     name: "pool_max_direct",
-    texts: single!("pool/max_direct.wgsl"),
+    texts: copied!("pool/max_direct.wgsl"),
     reads: 1,
     writes: 2,
     uniform: PoolParams::LAYOUT,
@@ -83,7 +85,7 @@ pub(crate) static DIRECT: Shader = Shader {
 /// One thread per sample of the pooling's input adds the gradients of the windows that chose it.
 pub(crate) static GRAD: Shader = Shader {
     name: "pool_max_grad_gather",
-    texts: single!("pool/max_grad_gather.wgsl"),
+    texts: with_storage!("pool/max_grad_gather.wgsl"),
     reads: 2,
     writes: 1,
     overrides: &["workgroup_size"],
@@ -109,7 +111,7 @@ impl<const R: usize> GpuOp for MaxPool<R> {
             input: builder.operand(0),
             output: builder.output(),
             // Without indices, a word that the shader neither reads nor writes fills their binding.
-            indices: indices.map_or_else(|| builder.add_workspace(&[1]), Ok)?,
+            indices: indices.map_or_else(|| builder.add_integers(&[1]), Ok)?,
             direction: Direction::Forward,
         };
         for part in pass.parts()? {
@@ -120,26 +122,40 @@ impl<const R: usize> GpuOp for MaxPool<R> {
     }
 }
 
+/// The ways to run a gradient. With f16 storage, a sum of several dispatches needs partial sums in f32.
+fn grad_candidates<const R: usize>(op: &MaxPoolGrad<R>, storage: FloatType) -> Result<Vec<Candidate>> {
+    let mut candidates = with_f32_sums(vec![(&GRAD).into()], storage);
+    if storage == FloatType::F16 {
+        let (windows, _) = op.windows()?;
+        let is_long = Direction::Gradient.rounds(windows.axes3()) > MAX_ROUNDS;
+        candidates.retain(|candidate| candidate.shape.split_k() || !is_long);
+    }
+    Ok(candidates)
+}
+
 impl<const R: usize> GpuOp for MaxPoolGrad<R> {
-    fn recipes(&self, capabilities: &Capabilities, _options: &PlanOptions) -> Vec<Recipe> {
-        recipes(&[(&GRAD).into()], capabilities)
+    fn recipes(&self, capabilities: &Capabilities, options: &PlanOptions) -> Vec<Recipe> {
+        let candidates = grad_candidates(self, options.storage).unwrap_or_default();
+        recipes(&candidates, capabilities)
     }
 
     fn lower(&self, context: &LowerContext<'_>) -> Result<Program> {
-        let (_, recipe) = context.choose(Self::NAME, &[(&GRAD).into()])?;
+        let (_, recipe) = context.choose(Self::NAME, &grad_candidates(self, context.options.storage)?)?;
         let mut builder = ProgramBuilder::new(context, self, &recipe)?;
+        let split_k = SplitK::new(&mut builder, 1)?;
         let (windows, numbering) = self.windows()?;
         let pass = MaxPoolPass {
             part: KernelPart::whole(windows.axes3()),
             numbering,
             input: builder.operand(0),
             indices: builder.operand(1),
-            output: builder.output(),
+            output: split_k.target.clone(),
             direction: Direction::Gradient,
         };
         for part in pass.parts()? {
             builder.add_pass(&GRAD, [], &MaxPoolPass { part, ..pass.clone() })?;
         }
+        split_k.add_sum(&mut builder, Epilogue::default())?;
         builder.finish()
     }
 }
@@ -148,6 +164,16 @@ impl<const R: usize> GpuOp for MaxPoolGrad<R> {
 enum Direction {
     Forward,
     Gradient,
+}
+
+impl Direction {
+    /// The rounds of an invocation: samples of a window, or windows that hold a sample.
+    fn rounds(self, axes: [Axis; 3]) -> u64 {
+        nested(axes.map(|axis| match self {
+            Self::Forward => axis.kernel.min(axis.wide.div_ceil(axis.dilation)),
+            Self::Gradient => axis.narrow.min((axis.kernel - 1) * axis.dilation / axis.stride + 1),
+        }))
+    }
 }
 
 /// A problem with its tensors laid out.
@@ -165,15 +191,7 @@ struct MaxPoolPass {
 impl MaxPoolPass {
     /// The parts that large windows are cut into. The first of equal maxima is in the first part that has one.
     fn parts(&self) -> Result<Vec<KernelPart>> {
-        kernel_parts(self.part.axes, [1; 3], |axes| self.rounds_of(axes))
-    }
-
-    /// The rounds of an invocation: samples of a window, or windows that hold a sample.
-    fn rounds_of(&self, axes: [Axis; 3]) -> u64 {
-        nested(axes.map(|axis| match self.direction {
-            Direction::Forward => axis.kernel.min(axis.wide.div_ceil(axis.dilation)),
-            Direction::Gradient => axis.narrow.min((axis.kernel - 1) * axis.dilation / axis.stride + 1),
-        }))
+        kernel_parts(self.part.axes, [1; 3], |axes| self.direction.rounds(axes))
     }
 
     /// Whether there are indices, and not just a word that fills their binding.
@@ -249,7 +267,7 @@ impl Pass for MaxPoolPass {
     }
 
     fn rounds(&self, _: &Region) -> u64 {
-        self.rounds_of(self.part.axes)
+        self.direction.rounds(self.part.axes)
     }
 
     fn uniform(&self, part: &Part) -> PoolParams {

@@ -27,7 +27,7 @@ impl<const R: usize> GpuOp for MaxUnpool<R> {
         let mut builder = ProgramBuilder::new(context, self, &recipe)?;
         let unpool = Unpool::new(self)?;
         let [input, indices, output, invalid] = std::array::from_fn(|number| builder.operand(number));
-        let marks = builder.add_workspace(&[&unpool.outer[..], &unpool.output].concat())?;
+        let marks = builder.add_integers(&[&unpool.outer[..], &unpool.output].concat())?;
         builder.add_pass(&ZERO, [], &ZeroFill(&marks))?;
         builder.add_pass(&ZERO, [], &ZeroFill(&invalid))?;
         let mark = UnpoolMark { unpool: &unpool, indices: &indices, marks: &marks, invalid: &invalid };

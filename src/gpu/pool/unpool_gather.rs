@@ -7,7 +7,7 @@ use crate::gpu::program::operand::LaidOutTensor;
 use crate::gpu::program::pass::{Part, Pass};
 use crate::gpu::program::region::{Region, flat_box};
 use crate::gpu::program::shader::Shader;
-use crate::gpu::program::texts::single;
+use crate::gpu::program::texts::copied;
 use crate::gpu::program::uniform::{mod_2_32, uniform};
 
 uniform! {
@@ -53,7 +53,7 @@ uniform! {
 /// One thread per output element copies the sample that its mark names.
 pub(crate) static GATHER: Shader = Shader {
     name: "pool_unpool_gather",
-    texts: single!("pool/unpool_gather.wgsl"),
+    texts: copied!("pool/unpool_gather.wgsl"),
     reads: 2,
     writes: 1,
     uniform: UnpoolParams::LAYOUT,
@@ -90,6 +90,10 @@ impl Pass for UnpoolGather<'_> {
             self.marks.span(outer.clone(), places.clone()),
             self.output.span(outer.clone(), places.clone()),
         ]
+    }
+
+    fn sums(&self) -> bool {
+        false
     }
 
     /// The shader has no loops.

@@ -104,6 +104,11 @@ impl<'a> ProgramBuilder<'a> {
         self.add_laid_out(TensorLayout::contiguous(shape), Stored::Float(FloatType::F32))
     }
 
+    /// Adds a workspace of integers of 32 bits, as [`Self::add_workspace`] does of f32.
+    pub(crate) fn add_integers(&mut self, shape: &[usize]) -> Result<LaidOutTensor> {
+        self.add_laid_out(TensorLayout::contiguous(shape), Stored::I32)
+    }
+
     fn add_laid_out(&mut self, layout: TensorLayout, stored: Stored) -> Result<LaidOutTensor> {
         layout.checked_end()?;
         let source = Source::Workspace(self.program.workspaces.len());

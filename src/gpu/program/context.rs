@@ -9,7 +9,6 @@ use super::operand::{LaidOutTensor, Source, Stored};
 use super::options::PlanOptions;
 use super::program::Program;
 use super::recipe::{Candidate, Capabilities, Recipe, Shape, largest_workgroup, recipes, refused};
-use super::shader::Shader;
 use super::texture::check_texture_operand;
 use crate::dtype::{DataType, FloatType};
 use crate::error::recipe::RecipeError;
@@ -112,7 +111,7 @@ impl<'a> LowerContext<'a> {
             return Err(Error::Recipe(RecipeError::Unknown { op, recipe: forced.to_string(), offered }));
         };
         candidate.check(self.capabilities)?;
-        self.check_storage(op, candidate.shader)?;
+        self.check_storage()?;
         let (wanted, largest) = (forced.workgroup_size, largest_workgroup(self.limits()));
         if !(1..=largest).contains(&wanted) {
             let what = "max_compute_invocations_per_workgroup";
@@ -141,15 +140,8 @@ impl<'a> LowerContext<'a> {
         }
     }
 
-    fn check_storage(&self, op: &'static str, shader: &Shader) -> Result<()> {
-        let storage = self.options.storage;
-        if storage == FloatType::F32 {
-            return Ok(());
-        }
-        if !shader.has_f16() {
-            return Err(Error::StorageUnsupported { op, storage });
-        }
-        if !self.capabilities.features.contains(Features::SHADER_F16) {
+    fn check_storage(&self) -> Result<()> {
+        if self.options.storage == FloatType::F16 && !self.capabilities.features.contains(Features::SHADER_F16) {
             return Err(Error::MissingFeature { what: "f16 storage", feature: "SHADER_F16" });
         }
         Ok(())

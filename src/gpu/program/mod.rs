@@ -15,6 +15,7 @@ pub(crate) mod region;
 pub(crate) mod rounds;
 pub(crate) mod shader;
 pub(crate) mod split;
+pub(crate) mod split_k;
 pub(crate) mod texts;
 pub(crate) mod texture;
 pub(crate) mod uniform;

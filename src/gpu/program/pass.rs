@@ -28,6 +28,12 @@ pub(crate) trait Pass {
     /// [`MAX_ROUNDS`](super::rounds::MAX_ROUNDS) is cut along the reduction.
     fn rounds(&self, region: &Region) -> u64;
 
+    /// Whether an output is a sum over the reduction, of which a part leaves a partial sum in the output; by default it
+    /// is. If not, a part leaves what it copies there.
+    fn sums(&self) -> bool {
+        true
+    }
+
     /// Where the region may be cut; by default anywhere.
     fn split_alignment(&self) -> SplitAlignment {
         [1; AXES]

@@ -28,8 +28,10 @@ pub(crate) struct Shader {
 /// The texts of one shader: one for each combination of types that it reads and writes.
 #[derive(Debug)]
 pub(crate) enum Texts {
-    /// Tensors of f32 and of integers.
+    /// Tensors of integers.
     Single(&'static str),
+    /// Tensors of f32, or of f16, whose numbers are copied; and of integers.
+    Copied([&'static str; 2]),
     /// Tensors of f32 or f16: f32 to f32, f32 to f16, f16 to f32, f16 to f16.
     Tensors([&'static str; 4]),
     /// The same four, with cooperative matrices.
@@ -49,7 +51,7 @@ impl Texts {
             Self::Single(text) => std::slice::from_ref(text),
             Self::Tensors(texts) | Self::Cooperative(texts) => texts,
             Self::Textures(texts) => *texts,
-            Self::FromTexture(texts) => texts,
+            Self::FromTexture(texts) | Self::Copied(texts) => texts,
             Self::ToTexture(texts) => texts.as_flattened(),
         }
     }
@@ -101,11 +103,6 @@ impl Shader {
         matches!(self.texts, Texts::Textures(_) | Texts::ToTexture(_))
     }
 
-    /// Whether there is a text whose input and output are both tensors of f16.
-    pub(crate) fn has_f16(&self) -> bool {
-        matches!(self.texts, Texts::Tensors(_) | Texts::Cooperative(_))
-    }
-
     /// The text for these types, if the shader has one.
     pub(crate) fn text(&self, storage: Storage) -> Option<&'static str> {
         let half = |storage| usize::from(storage == FloatType::F16);
@@ -113,6 +110,7 @@ impl Shader {
         let written = storage.output_texture.map(|format| OUTPUTS.iter().position(|output| *output == format));
         match (&self.texts, storage.input_texture, written) {
             (Texts::Single(text), false, None) if storage == Storage::default() => Some(text),
+            (Texts::Copied(texts), false, None) if input == output => Some(texts[input]),
             (Texts::Tensors(texts) | Texts::Cooperative(texts), false, None) => Some(texts[2 * input + output]),
             (Texts::Textures(texts), true, Some(format)) => Some(texts[format?]),
             (Texts::FromTexture(texts), true, None) => Some(texts[output]),
@@ -122,8 +120,8 @@ impl Shader {
     }
 }
 
-/// What a shader's first input and its last output are stored as; a text has one type for all its inputs, and one for
-/// all its outputs.
+/// What a shader's inputs and its outputs of floats are stored as; a text has one type for all its inputs, and one for
+/// all its outputs. Without floats they count as f32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Storage {
     input: FloatType,
@@ -135,12 +133,14 @@ pub(crate) struct Storage {
 }
 
 impl Storage {
-    /// The types of a pass's tensors.
+    /// The types of a pass's tensors: of the first and the last that hold floats or texels.
     pub(crate) fn of(tensors: &[&LaidOutTensor]) -> Self {
-        let stored = |tensor: Option<&&LaidOutTensor>| tensor.map(|tensor| tensor.stored);
         let float = |stored| if let Some(Stored::Float(storage)) = stored { storage } else { FloatType::F32 };
         let pixels = |stored| if let Some(Stored::Texels(pixels)) = stored { Some(pixels) } else { None };
-        let [first, last] = [stored(tensors.first()), stored(tensors.last())];
+        let stored = tensors.iter().map(|tensor| tensor.stored);
+        let mut numbers = stored.filter(|stored| matches!(stored, Stored::Float(_) | Stored::Texels(_)));
+        let first = numbers.next();
+        let last = numbers.next_back().or(first);
         Self {
             input: float(first),
             output: float(last),

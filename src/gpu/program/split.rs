@@ -37,7 +37,7 @@ struct Bounds {
     workgroup_size: u32,
     work: u64,
     /// Axes of a region that may be cut, counted from the first. The reduction, the last, is not cut if the output is
-    /// f16: partial sums in the output would be rounded.
+    /// a sum in f16: partial sums in the output would be rounded.
     axes: usize,
     split_alignment: SplitAlignment,
 }
@@ -137,14 +137,14 @@ impl Bounds {
 /// Cutting the reduction leaves the order of a sum as it is: for each output, the parts come with ascending terms.
 pub(crate) fn split<P: Pass>(pass: &P, limits: &Limits, workgroup_size: u32, max_work: u64) -> Result<Vec<Part>> {
     let tensors = pass.tensors();
-    let sums_in_f32 = tensors.last().is_none_or(|output| output.stored != Stored::Float(FloatType::F16));
+    let in_f16 = tensors.last().is_some_and(|output| output.stored == Stored::Float(FloatType::F16));
     let bounds = Bounds {
         binding: limits.max_storage_buffer_binding_size / WORD * WORD,
         alignment: u64::from(limits.min_storage_buffer_offset_alignment).max(WORD),
         workgroups: limits.max_compute_workgroups_per_dimension,
         workgroup_size,
         work: max_work,
-        axes: if sums_in_f32 { AXES } else { REDUCTION },
+        axes: if in_f16 && pass.sums() { REDUCTION } else { AXES },
         split_alignment: pass.split_alignment(),
     };
     let mut parts = Vec::new();

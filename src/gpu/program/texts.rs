@@ -36,6 +36,24 @@ macro_rules! with_storage {
 }
 pub(crate) use with_storage;
 
+/// The texts of a shader that copies numbers and does not compute any, for tensors of f32 and of f16: its files after a
+/// prelude that names the type.
+macro_rules! copied {
+    ($($file:literal),+) => {
+        $crate::gpu::program::shader::Texts::Copied([
+            copied!(@text "f32", $($file),+),
+            copied!(@text "f16", $($file),+),
+        ])
+    };
+    (@text $storage:literal, $($file:literal),+) => {
+        concat!(
+            $crate::gpu::program::texts::wgsl!("prelude/copied_", $storage, ".wgsl"),
+            $($crate::gpu::program::texts::wgsl!($file)),+
+        )
+    };
+}
+pub(crate) use copied;
+
 /// The texts of `with_storage`, with cooperative matrices of `$side` by `$side`, whose `enable` directive comes first.
 macro_rules! with_matrices {
     ($side:literal, $($file:literal),+) => {

@@ -20,9 +20,10 @@ use crate::tensor::operand::{Operand, Role, split_shape};
 /// [`indices`](Self::indices) another output, `indices`, of the same shape and of `i32`.
 ///
 /// The output is the first of the largest samples of its window in row-major order, and a NaN is larger than every
-/// number: samples are compared and copied as bits, so that this holds on every device. Of several NaN the last is
-/// chosen, as in PyTorch, or the first if [`indices`](Self::indices) has another framework's convention. Padding
-/// never wins; a window of padding alone is refused ([`Error::EmptyWindow`]).
+/// number: samples are compared and copied as bits, so that this holds on every device. (Samples of f16 are compared as
+/// the f32 that the device converts them to; it may take subnormals for 0.) Of several NaN the last is chosen, as in
+/// PyTorch, or the first if [`indices`](Self::indices) has another framework's convention. Padding never wins; a window
+/// of padding alone is refused ([`Error::EmptyWindow`]).
 ///
 /// ```
 /// use upconv::{IndexConvention, MaxPool2d, Op};

@@ -4,12 +4,12 @@ use ndarray::{ArrayD, IxDyn};
 use upconv::gpu::GpuOp;
 use upconv::{
     AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, BedOfNails, Error, FloatType, Gpu, IndexConvention, MaxPool, MaxPool1d,
-    MaxPool2d, MaxPool3d, MaxUnpool, MaxUnpool2d, Op, Padding, Tensor, wgpu,
+    MaxPool2d, MaxPool3d, MaxUnpool, MaxUnpool2d, Op, Padding, PlanOptions, Tensor, wgpu,
 };
 
 use crate::Row;
 use crate::harness::{
-    Data, Order, Outcome, Random, check, check_made, check_reals, compare_all, operands, options, run_all,
+    Data, Order, Outcome, Random, check, check_made, check_reals, compare_all, operands, options, run_all, stored_as,
 };
 
 const CONVENTIONS: [IndexConvention; 5] = [
@@ -41,14 +41,16 @@ async fn maxima<const R: usize>(gpu: &Gpu, pool: &MaxPool<R>) -> Outcome {
         let pool = MaxPool { indices: Some(convention), ..pool.clone() };
         check(gpu, &pool, "maximum").await.map_err(named("forward"))?;
         let grad = pool.grad_input();
-        check_made(gpu, &grad, &|data, _| gradient_and_indices(&pool, data)).await.map_err(named("gradient"))?;
+        check_made(gpu, &grad, &|_, storage| gradient_and_indices(&pool, storage)).await.map_err(named("gradient"))?;
         let unpool = pool.unpool().map_err(text)?;
-        check_made(gpu, &unpool, &|data, _| gradient_and_indices(&pool, data)).await.map_err(named("unpooling"))?;
+        check_made(gpu, &unpool, &|_, storage| gradient_and_indices(&pool, storage))
+            .await
+            .map_err(named("unpooling"))?;
         let back = unpool.grad_input();
-        let make = |data, _: FloatType| {
-            let indices = gradient_and_indices(&pool, data)?.swap_remove(1);
+        let make = |_, storage| {
+            let indices = gradient_and_indices(&pool, storage)?.swap_remove(1);
             let shape = unpool.output().map_err(text)?.shape;
-            Ok(vec![Tensor::F32(Random::new("back").tensor(&shape, Data::Integers)), indices])
+            Ok(vec![stored_as(Random::new("back").tensor(&shape, Data::Integers), storage), indices])
         };
         check_made(gpu, &back, &make).await.map_err(named("unpooling's gradient"))?;
     }
@@ -56,16 +58,16 @@ async fn maxima<const R: usize>(gpu: &Gpu, pool: &MaxPool<R>) -> Outcome {
 }
 
 /// A tensor of the pooling's output shape, and the indices of a real pooling.
-pub fn gradient_and_indices<const R: usize>(pool: &MaxPool<R>, _: Data) -> Result<Vec<Tensor>, String> {
+pub fn gradient_and_indices<const R: usize>(pool: &MaxPool<R>, storage: FloatType) -> Result<Vec<Tensor>, String> {
     let mut random = Random::new("gradients");
     let input = random.tensor(&pool.inputs().map_err(text)?[0].shape, Data::Integers);
     let indices = pool.reference_integers(&[input.view()]).map_err(text)?.swap_remove(0);
     let gradient = random.tensor(&pool.output().map_err(text)?.shape, Data::Integers);
-    Ok(vec![Tensor::F32(gradient), Tensor::I32(indices)])
+    Ok(vec![stored_as(gradient, storage), Tensor::I32(indices)])
 }
 
 /// Random integers as floats, and indices: many repeat, some lie outside the plane or are the extremes of an i32.
-fn random_indices(numbers: &[usize], indices: &[usize], most: u64) -> Vec<Tensor> {
+fn random_indices(numbers: &[usize], indices: &[usize], most: u64, storage: FloatType) -> Vec<Tensor> {
     let mut random = Random::new("random indices");
     let numbers = random.tensor(numbers, Data::Integers);
     let indices = ArrayD::from_shape_simple_fn(IxDyn(indices), || match random.next() % 12 {
@@ -74,7 +76,7 @@ fn random_indices(numbers: &[usize], indices: &[usize], most: u64) -> Vec<Tensor
         2 => -1 - (random.next() % 50) as i32,
         _ => (random.next() % most) as i32,
     });
-    vec![Tensor::F32(numbers), Tensor::I32(indices)]
+    vec![stored_as(numbers, storage), Tensor::I32(indices)]
 }
 
 /// An index outside its plane writes nothing and is counted; the gradient reads nothing for it.
@@ -89,9 +91,13 @@ async fn indices_out_of_order(gpu: &Gpu) -> Outcome {
             let named = |error| format!("{unpool:?}: {error}");
             let [small, large] = [unpool.inputs(), unpool.outputs()].map(|of| of.map(|of| of[0].shape.clone()));
             let (small, large) = (small.map_err(text)?, large.map_err(text)?);
-            check_made(gpu, &unpool, &|_, _| Ok(random_indices(&small, &small, 250))).await.map_err(named)?;
+            check_made(gpu, &unpool, &|_, storage| Ok(random_indices(&small, &small, 250, storage)))
+                .await
+                .map_err(named)?;
             let grad = unpool.grad_input();
-            check_made(gpu, &grad, &|_, _| Ok(random_indices(&large, &small, 250))).await.map_err(named)?;
+            check_made(gpu, &grad, &|_, storage| Ok(random_indices(&large, &small, 250, storage)))
+                .await
+                .map_err(named)?;
         }
     }
     Ok(())
@@ -110,26 +116,36 @@ async fn indices_of_other_windows(gpu: &Gpu) -> Outcome {
         ..Default::default()
     };
     let shape = pool.output().map_err(text)?.shape;
-    check_made(gpu, &pool.grad_input(), &|_, _| Ok(random_indices(&shape, &shape, 72))).await?;
+    check_made(gpu, &pool.grad_input(), &|_, storage| Ok(random_indices(&shape, &shape, 72, storage))).await?;
     // Every window has the index of the same sample, which only a few windows hold.
     for claimed in [0, 27, 35, 44, 71] {
-        let gradient = Tensor::F32(Random::new("claimed").tensor(&shape, Data::Integers));
+        let gradient = Random::new("claimed").tensor(&shape, Data::Integers);
         let indices = Tensor::I32(ArrayD::from_elem(IxDyn(&shape), claimed));
-        check_made(gpu, &pool.grad_input(), &|_, _| Ok(vec![gradient.clone(), indices.clone()])).await?;
+        let make = |_, storage| Ok(vec![stored_as(gradient.clone(), storage), indices.clone()]);
+        check_made(gpu, &pool.grad_input(), &make).await?;
     }
     Ok(())
 }
 
-/// One plane larger than a binding: places are marked, and samples gathered, part by part.
+/// One plane larger than a binding: places are marked, and samples gathered, part by part, of f32 and of f16.
 async fn planes_past_a_binding(gpu: &Gpu) -> Outcome {
     let unpool = MaxUnpool2d { input_size: [40, 50], output_size: [80, 70], ..Default::default() };
     let (small, large) = ([1, 1, 40, 50], [1, 1, 80, 70]);
-    split_planes(gpu, &unpool, &random_indices(&small, &small, 5600)).await?;
-    split_planes(gpu, &unpool.grad_input(), &random_indices(&large, &small, 5600)).await
+    for storage in storages(gpu) {
+        split_planes(gpu, &unpool, &random_indices(&small, &small, 5600, storage), storage).await?;
+        split_planes(gpu, &unpool.grad_input(), &random_indices(&large, &small, 5600, storage), storage).await?;
+    }
+    Ok(())
 }
 
-async fn split_planes<O: GpuOp>(gpu: &Gpu, op: &O, inputs: &[Tensor]) -> Outcome {
-    let options = options(&operands(op)?, Order::Nchw);
+/// The storage types that the device has.
+fn storages(gpu: &Gpu) -> impl Iterator<Item = FloatType> {
+    let halves = gpu.device().features().contains(wgpu::Features::SHADER_F16);
+    std::iter::once(FloatType::F32).chain(halves.then_some(FloatType::F16))
+}
+
+async fn split_planes<O: GpuOp>(gpu: &Gpu, op: &O, inputs: &[Tensor], storage: FloatType) -> Outcome {
+    let options = PlanOptions { storage, ..options(&operands(op)?, Order::Nchw) };
     let limits = wgpu::Limits { max_storage_buffer_binding_size: 2048, ..gpu.device().limits() };
     let plan = gpu.planner().limited_to(&limits).plan_with(op, &options).map_err(text)?;
     if plan.dispatches().len() < 20 {

@@ -4,8 +4,8 @@
 use ndarray::{Array4, ArrayD};
 use upconv::gpu::{Bindings, GpuOp, PixelFormat, Resource, Shape};
 use upconv::{
-    AvgPool2d, ColorEncoding, FloatType, Gpu, MaxPool2d, Op, PixelShuffle2d, PlanOptions, Reference, Role,
-    UpsampleMode, wgpu,
+    AvgPool2d, ColorEncoding, FloatType, Gpu, MaxPool2d, PixelShuffle2d, PlanOptions, Reference, Role, UpsampleMode,
+    wgpu,
 };
 use wgpu::TextureFormat::*;
 use wgpu::{Features, TextureUsages};
@@ -170,20 +170,31 @@ async fn halves(gpu: &Gpu) -> Outcome {
     if !gpu.device().features().contains(Features::SHADER_F16) {
         return Ok(());
     }
-    let op = upsample(3, UpsampleMode::Linear);
+    picture_of_halves(gpu, &upsample(3, UpsampleMode::Linear)).await?;
+    let largest = MaxPool2d { channels: 3, input_size: [8, 7], kernel_size: [2, 3], ..Default::default() };
+    picture_of_halves(gpu, &largest).await?;
+    let shuffle = PixelShuffle2d { channels: 1, size: [5, 7], factor: [2, 2], ..PixelShuffle2d::default() };
+    picture_of_halves(gpu, &shuffle).await
+}
+
+async fn picture_of_halves<O: GpuOp>(gpu: &Gpu, op: &O) -> Outcome {
     let options = PlanOptions { storage: FloatType::F16, ..PlanOptions::textures(Rgba8Unorm, Rgba32Float) };
-    let (source, numbers) = input(gpu, &[1, 3, 5, 7], &options).await;
+    let (source, numbers) = input(gpu, &op.inputs().map_err(text)?[0].shape, &options).await;
     let Input::Texture(canvas) = source else { return Err("no texture".into()) };
-    let plan = gpu.planner().plan_with(&op, &options).map_err(text)?;
-    let target = destination(gpu, Rgba32Float.into(), [13, 11]);
+    let plan = gpu.planner().plan_with(op, &options).map_err(text)?;
+    let shape = op.output().map_err(text)?.shape;
+    let target = destination(gpu, Rgba32Float.into(), [shape[3], shape[2]]);
     let bindings = Bindings::new().input(canvas.picture()).output(target.picture());
     submit(gpu, &plan.bind(&bindings).map_err(text)?);
     let reference = op.reference(&[numbers.view()]).map_err(text)?;
     for (number, texel) in target.read(gpu).await?.into_iter().enumerate() {
-        for (channel, actual) in texel[..3].iter().enumerate() {
-            let value = reference.values[[0, channel, number / 13, number % 13].as_slice()];
+        for (channel, actual) in texel[..shape[1]].iter().enumerate() {
+            let value = reference.values[[0, channel, number / shape[3], number % shape[3]].as_slice()];
             if (actual - value).abs() > value.abs() / 500.0 + 1e-6 {
-                return Err(format!("texel {number}, channel {channel}: {actual} where {value} was expected"));
+                return Err(format!(
+                    "{}: texel {number}, channel {channel}: {actual} where {value} was expected",
+                    O::NAME
+                ));
             }
         }
     }

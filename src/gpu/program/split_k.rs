@@ -3,18 +3,18 @@
 
 use std::ops::Range;
 
+use super::builder::ProgramBuilder;
+use super::constants::{Constant, activation_constants, flag};
+use super::operand::LaidOutTensor;
+use super::pass::{Part, Pass};
+use super::recipe::{Candidate, Recipe};
+use super::region::Region;
+use super::rounds::nested;
+use super::shader::Shader;
+use super::texts::with_storage;
+use super::uniform::{mod_2_32, uniform};
 use crate::dtype::FloatType;
 use crate::error::Result;
-use crate::gpu::program::builder::ProgramBuilder;
-use crate::gpu::program::constants::{Constant, activation_constants, flag};
-use crate::gpu::program::operand::LaidOutTensor;
-use crate::gpu::program::pass::{Part, Pass};
-use crate::gpu::program::recipe::{Candidate, Recipe};
-use crate::gpu::program::region::Region;
-use crate::gpu::program::rounds::nested;
-use crate::gpu::program::shader::Shader;
-use crate::gpu::program::texts::with_storage;
-use crate::gpu::program::uniform::{mod_2_32, uniform};
 use crate::ops::activation::Activation;
 use crate::tensor::layout::TensorLayout;
 
@@ -50,8 +50,8 @@ uniform! {
 
 /// One thread per output element adds its partial sums.
 pub(crate) static SUM: Shader = Shader {
-    name: "conv_split_k_sum",
-    texts: with_storage!("conv/split_k_sum.wgsl", "shared/activation.wgsl"),
+    name: "split_k_sum",
+    texts: with_storage!("split_k_sum.wgsl", "shared/activation.wgsl"),
     reads: 2,
     writes: 1,
     uniform: SplitKSumParams::LAYOUT,
