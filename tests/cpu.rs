@@ -157,3 +157,67 @@ fn sizes_past_a_slab() {
     let up = upconv::Upsample2d { input_size: [20_000, 1], output_size: [1, 20_000], ..Default::default() };
     check(&up, true).unwrap();
 }
+
+/// Layers without input channels, without output channels and without samples, and ops without channels.
+#[test]
+fn nothing_to_sum() {
+    let fine = Conv::<2> {
+        batch: 2,
+        in_channels: 10,
+        out_channels: 6,
+        groups: 2,
+        input_size: [4, 5],
+        kernel_size: [3, 2],
+        padding: [[2, 1]; 2].into(),
+        bias: true,
+        activation: Activation::LeakyRelu { slope: 0.5 },
+        ..Default::default()
+    };
+    for conv in [
+        Conv { in_channels: 0, ..fine.clone() },
+        Conv { out_channels: 0, ..fine.clone() },
+        Conv { in_channels: 0, out_channels: 0, ..fine.clone() },
+        Conv { input_size: [0, 5], ..fine.clone() },
+        Conv { in_channels: 0, batch: 0, ..fine.clone() },
+        Conv { in_channels: 0, out_channels: 9, groups: 9, ..fine.clone() },
+    ] {
+        let named = |error| format!("{conv:?}: {error}");
+        let transpose = ConvTranspose { bias: true, ..conv.grad_input().unwrap() };
+        check(&conv, true).map_err(named).unwrap();
+        check(&transpose, true).map_err(named).unwrap();
+        check(&transpose.grad_input().unwrap(), true).map_err(named).unwrap();
+        for gradient in [conv.grad_weight(), transpose.grad_weight()] {
+            check(&gradient.unwrap(), true).map_err(named).unwrap();
+        }
+        for gradient in [conv.grad_bias(), transpose.grad_bias()] {
+            check(&gradient.unwrap(), true).map_err(named).unwrap();
+        }
+    }
+    let base = upconv::Upsample2d { channels: 0, input_size: [3, 4], output_size: [5, 2], ..Default::default() };
+    check(&base, true).unwrap();
+    check(&base.grad_input(), true).unwrap();
+    let adaptive = upconv::UpsampleMode::AdaptiveArea;
+    for output_size in [[0, 2], [3, 0], [0, 0]] {
+        check(&upconv::Upsample2d { channels: 2, output_size, mode: adaptive, ..base.clone() }, true).unwrap();
+    }
+    check(&upconv::AvgPool2d { channels: 0, input_size: [3, 4], ..Default::default() }, true).unwrap();
+    check(&upconv::MaxPool2d { channels: 0, input_size: [3, 4], ..Default::default() }, true).unwrap();
+    check(&upconv::PixelShuffle2d { channels: 0, size: [3, 4], factor: [2, 2], ..Default::default() }, true).unwrap();
+    check(&upconv::PixelShuffle2d { size: [0, 4], factor: [2, 2], ..Default::default() }, true).unwrap();
+    check(&upconv::BedOfNails::<2> { channels: 0, input_size: [3, 4], ..Default::default() }, true).unwrap();
+}
+
+/// A kernel as long as the axis, with a stride that is never taken.
+#[test]
+fn a_stride_that_is_never_taken() {
+    let long = Conv::<1> { input_size: [70_000], kernel_size: [70_000], stride: [70_000], ..Default::default() };
+    for conv in [long.clone(), Conv { in_channels: 2, out_channels: 5, padding: [[1, 0]].into(), ..long }] {
+        check(&conv, true).unwrap();
+        check(&conv.grad_input().unwrap(), true).unwrap();
+        check(&conv.grad_weight().unwrap(), true).unwrap();
+    }
+    let window = upconv::AvgPool1d::from_shape(&[1, 2, 70_000], [70_000]).unwrap();
+    check(&window, false).unwrap();
+    check(&window.grad_input(), false).unwrap();
+    check(&upconv::MaxPool1d::from_shape(&[1, 2, 70_000], [70_000]).unwrap(), true).unwrap();
+}

@@ -20,6 +20,9 @@ impl<const R: usize> CpuOp for ConvWeightGrad<R> {
     fn compute(&self, inputs: &[ArrayViewD<f32>]) -> Result<ArrayD<f32>> {
         let shape = self.output()?.shape;
         let mut output = zeros(&shape)?;
+        if inputs.iter().any(|input| input.is_empty()) {
+            return shaped(shape, output);
+        }
         let tensors = [row_major(&inputs[0]), row_major(&inputs[1])];
         let [input, gradient] = tensors.each_ref().map(|tensor| tensor.as_slice().unwrap_or_default());
         let (narrow, wide) =

@@ -39,7 +39,8 @@ impl Layer {
     }
 }
 
-/// Runs a layer: `sum` adds the products of input and weight to an output of zeros; bias and activation follow.
+/// Runs a layer: `sum` adds the products of input and weight, if there are any, to an output of zeros; bias and
+/// activation follow.
 pub(super) fn run<O: Op>(
     op: &O,
     activation: Activation,
@@ -53,7 +54,9 @@ pub(super) fn run<O: Op>(
     }
     let tensors: Vec<_> = inputs.iter().map(row_major).collect();
     let slices: Vec<&[f32]> = tensors.iter().map(|tensor| tensor.as_slice().unwrap_or_default()).collect();
-    sum(slices[0], slices[1], &mut output)?;
+    if !slices[0].is_empty() && !slices[1].is_empty() {
+        sum(slices[0], slices[1], &mut output)?;
+    }
     apply_epilogue(&mut output, shape[2..].iter().product(), shape[1], slices.get(2).copied(), activation);
     shaped(shape, output)
 }

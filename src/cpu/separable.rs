@@ -2,17 +2,21 @@
 
 use crate::ops::op::Op;
 use crate::ops::resample::separable::Separable;
-use ndarray::{ArrayD, ArrayViewD, IxDyn};
+use ndarray::{ArrayD, ArrayViewD};
 use rayon::prelude::*;
 
 use super::simd::{add_scaled, vectorized};
-use super::{CpuOp, by_reference, least_rows, row_major, zeros};
-use crate::error::{Error, Result};
+use super::{CpuOp, by_reference, least_rows, row_major, shaped, zeros};
+use crate::error::Result;
 use crate::ops::resample::tap_table::TapTable;
 use crate::ops::resample::upsample::Upsample;
 
 impl<const R: usize> CpuOp for Upsample<R> {
     fn compute(&self, inputs: &[ArrayViewD<f32>]) -> Result<ArrayD<f32>> {
+        let expected = self.output()?.shape;
+        if expected.contains(&0) {
+            return shaped(expected, Vec::new());
+        }
         let tables = (0..R).map(|axis| self.taps(axis)).collect::<Result<Vec<_>>>()?;
         if tables.iter().any(TapTable::has_outside) {
             return by_reference(self, inputs);
@@ -36,13 +40,7 @@ impl<const R: usize> CpuOp for Upsample<R> {
             }
             (values, shape) = (resampled.into(), next);
         }
-        let actual = shape.clone();
-        let expected = self.output()?.shape;
-        ArrayD::from_shape_vec(IxDyn(&shape), values.into_owned()).map_err(|_| Error::Shape {
-            operand: "output",
-            expected,
-            actual,
-        })
+        shaped(expected, values.into_owned())
     }
 }
 

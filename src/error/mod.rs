@@ -29,7 +29,7 @@ pub enum Error {
         /// The spatial axis, from 0.
         axis: usize,
     },
-    /// A channel or group count that must be at least 1 is 0.
+    /// A count that must be at least 1 is 0.
     #[error("{what} is 0; it must be at least 1")]
     ZeroCount {
         /// The field.
@@ -73,7 +73,7 @@ pub enum Error {
         /// The window's number on this axis: the index of its output.
         output: usize,
     },
-    /// The sizes leave no output.
+    /// The sizes leave no output, or a negative number of samples.
     #[error("the output would have {size} samples on spatial axis {axis}")]
     EmptyOutput {
         /// The spatial axis, from 0.

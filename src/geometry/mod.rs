@@ -23,7 +23,8 @@ use crate::error::{Error, Result};
 /// one step of [`MAX_STEP`].
 pub const MAX_COORDINATE: usize = i32::MAX as usize - MAX_STEP - 1;
 
-/// Largest stride and largest dilation: the shaders multiply two residues modulo a stride in 32 bits.
+/// Largest stride and largest dilation: the shaders multiply two residues modulo a stride in 32 bits. A stride on an
+/// axis of one narrow sample, and a dilation of one tap, may be larger: they are never taken.
 pub const MAX_STEP: usize = u16::MAX as usize;
 
 /// Largest number of elements of a tensor: a `usize` must count its bytes, four for each element.
@@ -96,7 +97,7 @@ impl<const R: usize> From<Pads<R>> for Padding<R> {
     }
 }
 
-/// The relation `wide = narrow * stride + tap * dilation - pad` on one spatial axis. Sizes, kernel, stride and dilation
+/// The relation `wide = narrow * stride + tap * dilation - pad` on one spatial axis. All numbers but `wide` and `pad`
 /// are at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Axis {
@@ -106,9 +107,11 @@ pub struct Axis {
     pub narrow: usize,
     /// Kernel taps.
     pub kernel: usize,
-    /// Wide samples from one narrow index to the next.
+    /// Wide samples from one narrow index to the next, at most [`MAX_STEP`]. With one narrow sample it has no effect,
+    /// and a descriptor's larger stride is [`MAX_STEP`] here.
     pub stride: usize,
-    /// Wide samples from one tap to the next; 1 is an ordinary kernel.
+    /// Wide samples from one tap to the next, at most [`MAX_STEP`]; 1 is an ordinary kernel. With one tap it has no
+    /// effect, and a descriptor's larger dilation is [`MAX_STEP`] here.
     pub dilation: usize,
     /// Samples of padding before the wide side; negative crops.
     pub pad: i64,
@@ -162,6 +165,20 @@ impl Axis {
     fn clip_narrow(&self, first: i64, last: i64) -> Range<usize> {
         let (first, last) = (first.max(0), last.min(self.narrow as i64 - 1));
         if last < first { 0..0 } else { first as usize..last as usize + 1 }
+    }
+
+    /// The axis with a stride and a dilation of at most [`MAX_STEP`]. Refuses a larger one that is taken, from one
+    /// narrow sample or tap to the next.
+    pub(crate) fn with_short_steps(self) -> Result<Self> {
+        let short = |what, step: usize, indices: usize| {
+            if indices > 1 {
+                at_most(what, step as u128, MAX_STEP as u128)?;
+            }
+            Ok(step.min(MAX_STEP))
+        };
+        let (stride, dilation) =
+            (short("stride", self.stride, self.narrow)?, short("dilation", self.dilation, self.kernel)?);
+        Ok(Self { stride, dilation, ..self })
     }
 
     /// Refuses what 32-bit coordinates cannot hold.
@@ -226,11 +243,11 @@ impl<const R: usize> Geometry<R> {
 
     /// Refuses channel counts that groups do not divide and sizes past a limit.
     pub(crate) fn check(&self, wide_name: &'static str, narrow_name: &'static str) -> Result<()> {
+        if self.groups == 0 {
+            return Err(Error::ZeroCount { what: "groups" });
+        }
         let counts = [("groups", self.groups), (wide_name, self.wide_channels), (narrow_name, self.narrow_channels)];
         for (what, channels) in counts {
-            if channels == 0 {
-                return Err(Error::ZeroCount { what });
-            }
             at_most(what, channels as u128, MAX_COORDINATE as u128)?;
             if channels % self.groups != 0 {
                 return Err(Error::Groups { groups: self.groups, what, channels });
@@ -282,22 +299,37 @@ pub(crate) fn check_fields<const R: usize>(fields: &[(&'static str, [usize; R], 
     Ok(())
 }
 
-/// Checks the fields that a convolution and its transpose share.
+/// Refuses a size past its limit on any axis; 0 is legal.
+pub(crate) fn check_sizes(what: &'static str, sizes: &[usize]) -> Result<()> {
+    sizes.iter().try_for_each(|&size| at_most(what, size as u128, MAX_COORDINATE as u128))
+}
+
+/// Checks the fields that a transposed convolution and the poolings share. Strides and dilations are also limited by
+/// [`Axis::with_short_steps`].
 pub(crate) fn check_layer<const R: usize>(
     input_size: [usize; R],
     kernel_size: [usize; R],
     stride: [usize; R],
     dilation: [usize; R],
 ) -> Result<()> {
+    check_fields(&[("input_size", input_size, MAX_COORDINATE)])?;
+    check_kernel(kernel_size, stride, dilation)
+}
+
+/// [`check_layer`] without the input's size.
+pub(crate) fn check_kernel<const R: usize>(
+    kernel_size: [usize; R],
+    stride: [usize; R],
+    dilation: [usize; R],
+) -> Result<()> {
     check_fields(&[
-        ("input_size", input_size, MAX_COORDINATE),
         ("kernel_size", kernel_size, MAX_COORDINATE),
-        ("stride", stride, MAX_STEP),
-        ("dilation", dilation, MAX_STEP),
+        ("stride", stride, MAX_COORDINATE),
+        ("dilation", dilation, MAX_COORDINATE),
     ])
 }
 
-/// Refuses a tensor whose bytes this machine cannot count. An empty batch counts as one image.
+/// Refuses a tensor whose bytes this machine cannot count. An axis of size 0, such as an empty batch, counts as 1.
 pub(crate) fn check_elements(shape: &[usize]) -> Result<()> {
     let elements = shape.iter().try_fold(1u128, |n, &axis| n.checked_mul(axis.max(1) as u128));
     at_most("a tensor's element count", elements.unwrap_or(u128::MAX), MAX_ELEMENTS as u128)

@@ -214,7 +214,20 @@ fn ends_that_cannot_be_textures_are_refused() {
 #[test]
 fn an_empty_batch_has_no_dispatch() {
     let up = Upsample2d { batch: 0, input_size: [2, 2], output_size: [4, 4], ..Default::default() };
-    assert!(lowered(&up, &Limits::default(), &PlanOptions::default()).steps[0].dispatches.is_empty());
+    assert!(dispatches(&lowered(&up, &Limits::default(), &PlanOptions::default())).is_empty());
+}
+
+#[test]
+fn a_picture_has_pixels_and_channels() {
+    let texture = PixelFormat::from(wgpu::TextureFormat::Rgba8Unorm);
+    let padding = [[1, 0], [0, 0]].into();
+    for broken in [Conv2d { in_channels: 0, ..conv_4() }, Conv2d { input_size: [0, 5], padding, ..conv_4() }] {
+        let shape = broken.inputs().unwrap().swap_remove(0).shape;
+        let error = Error::Texture { operand: "input", error: TextureError::NoPicture { shape } };
+        let options = PlanOptions { input_texture: Some(texture), ..Default::default() };
+        let refused = broken.lower(&LowerContext::new(&software(), &options));
+        assert_eq!(refused.err(), Some(error), "{broken:?}");
+    }
 }
 
 /// A tensor of more than 2³² elements is split, and each window's addresses fit 32 bits.

@@ -7,7 +7,7 @@ use ndarray::{ArrayD, ArrayView, Axis, Dimension, IxDyn};
 use super::op::Op;
 use super::reference::Reference;
 use crate::error::{Error, Result};
-use crate::geometry::{MAX_COORDINATE, at_most, check_elements, check_fields};
+use crate::geometry::{MAX_COORDINATE, at_most, check_elements, check_fields, check_sizes};
 use crate::tensor::element::TensorView;
 use crate::tensor::operand::{Operand, Role, split_shape};
 
@@ -46,9 +46,9 @@ pub enum ChannelOrder {
 pub struct PixelShuffle<const R: usize> {
     /// Images; 0 is legal and moves nothing.
     pub batch: usize,
-    /// Channels of the spacious side.
+    /// Channels of the spacious side; 0 is legal and moves nothing.
     pub channels: usize,
-    /// Spatial size of the deep side, in samples.
+    /// Spatial size of the deep side, in samples; 0 is legal and moves nothing.
     pub size: [usize; R],
     /// Samples of a block along each axis.
     pub factor: [usize; R],
@@ -148,10 +148,8 @@ impl<const R: usize> PixelShuffle<R> {
     }
 
     fn check(&self) -> Result<()> {
-        check_fields(&[("size", self.size, MAX_COORDINATE), ("factor", self.factor, MAX_COORDINATE)])?;
-        if self.channels == 0 {
-            return Err(Error::ZeroCount { what: "channels" });
-        }
+        check_sizes("size", &self.size)?;
+        check_fields(&[("factor", self.factor, MAX_COORDINATE)])?;
         let limit = MAX_COORDINATE as u128;
         for (size, factor) in self.size.iter().zip(self.factor) {
             at_most("a spatial size", *size as u128 * factor as u128, limit)?;
@@ -311,6 +309,20 @@ mod tests {
                 assert_eq!(*value, ((at[1] + 1) * (at[2] / 2 * 4 + at[3] / 3)) as f64);
             }
             assert!(matches!(shuffle.icnr(deep.view()), Err(Error::Shape { .. })));
+        }
+    }
+
+    #[test]
+    fn nothing_is_shuffled_to_nothing() {
+        for (input, direction, output) in [
+            ([2, 0, 3, 4], ShuffleDirection::ToSpace, [2, 0, 6, 8]),
+            ([2, 0, 2, 4], ShuffleDirection::ToDepth, [2, 0, 1, 2]),
+            ([2, 4, 0, 3], ShuffleDirection::ToSpace, [2, 1, 0, 6]),
+            ([2, 1, 0, 4], ShuffleDirection::ToDepth, [2, 4, 0, 2]),
+        ] {
+            let shuffle = PixelShuffle2d::from_shape(&input, [2, 2], direction).unwrap();
+            let none = ArrayD::<f32>::zeros(IxDyn(&input));
+            assert_eq!(shuffle.reference(&[none.view()]).unwrap().values.shape(), output);
         }
     }
 

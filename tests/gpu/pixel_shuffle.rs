@@ -28,6 +28,8 @@ pub fn rows() -> Vec<Row> {
     rows.extend(every_way(1, 7, [3, 2], [1, 1]));
     rows.extend(every_way(1, 1, [1, 1], [5, 4]));
     rows.extend(every_way(0, 2, [3, 2], [2, 2]));
+    rows.extend(every_way(2, 0, [3, 2], [2, 2]));
+    rows.extend(every_way(2, 3, [0, 2], [2, 2]));
     rows.extend(every_way(2, 2, [2, 3, 2], [3, 1, 2]));
     rows
 }

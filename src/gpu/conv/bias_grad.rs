@@ -95,7 +95,7 @@ impl<const R: usize> GpuOp for ConvBiasGrad<R> {
         let samples = self.samples();
         let terms = samples.iter().product();
         if terms == 0 {
-            add_empty_sum(&mut builder)?;
+            add_empty_sum(&mut builder, Epilogue::default())?;
             return builder.finish();
         }
         at_most("samples in a plane", (terms / samples[0]) as u128, 1 << 31)?;

@@ -39,6 +39,13 @@ impl Layer {
         Self { batch: geometry.batch, direction, axes: geometry.axes3(), channels }
     }
 
+    /// Whether channels or samples are missing, so that no output is the sum of a product. An empty batch is not looked
+    /// at.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Channels { in_per_group, out_per_group, .. } = self.channels;
+        in_per_group == 0 || out_per_group == 0 || self.axes.iter().any(|axis| axis.wide == 0)
+    }
+
     /// The whole problem as one region.
     pub(crate) fn region(&self) -> Region {
         let Channels { in_per_group, out_per_group, groups } = self.channels;

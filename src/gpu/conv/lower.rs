@@ -20,7 +20,7 @@ use crate::gpu::program::program::Program;
 use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, Shape};
 use crate::gpu::program::rounds::MAX_ROUNDS;
 use crate::gpu::program::shader::Shader;
-use crate::gpu::program::split_k::{Epilogue, SplitK, with_f32_sums};
+use crate::gpu::program::split_k::{Epilogue, SplitK, add_empty_sum, is_empty_sum, with_f32_sums};
 use crate::ops::activation::Activation;
 use crate::ops::op::Op;
 use crate::tensor::operand::Role;
@@ -34,7 +34,8 @@ pub(crate) struct PlainShaders {
     pub(crate) texels: Option<&'static Shader>,
 }
 
-/// The ways to run a problem on such a device, best first.
+/// The ways to run a problem on such a device, best first. Where there is nothing to sum, the recipe makes no
+/// difference, and there is one.
 pub(crate) fn candidates(
     layer: &Layer,
     shaders: PlainShaders,
@@ -42,6 +43,9 @@ pub(crate) fn candidates(
     options: &PlanOptions,
 ) -> Vec<Candidate> {
     let storage = options.storage;
+    if layer.is_empty() {
+        return with_f32_sums(vec![shaders.direct.into()], storage);
+    }
     let mut candidates = gemm::candidates(layer, capabilities, storage);
     candidates.extend(row_blocks::candidate(layer));
     candidates.push(shaders.direct.into());
@@ -94,10 +98,14 @@ fn lower_by<O: Op>(
         builder.add_texels(candidate.shader, work)?;
         return builder.finish();
     }
+    let whole = Epilogue { bias: builder.operand_as(Role::Bias), activation };
+    if is_empty_sum(&builder) {
+        add_empty_sum(&mut builder, whole)?;
+        return builder.finish();
+    }
     let slice = slice(&layer, candidate);
     let split_k = SplitK::new(&mut builder, slice.map_or(1, |slice| layer.channels.in_per_group.div_ceil(slice)))?;
     // A sum in slices is complete only in the second pass, which then applies the epilogue.
-    let whole = Epilogue { bias: builder.operand_as(Role::Bias), activation };
     let [first, second] = if slice.is_some() { [Epilogue::default(), whole] } else { [whole, Epilogue::default()] };
     let output = split_k.first_slice()?;
     for part in parts(&layer, candidate, slice)? {

@@ -19,7 +19,7 @@ use crate::gpu::program::region::Region;
 use crate::gpu::program::rounds::{MAX_ROUNDS, ROUNDS, nested};
 use crate::gpu::program::shader::Shader;
 use crate::gpu::program::split::{MAX_DISPATCHES, too_many};
-use crate::gpu::program::split_k::{Epilogue, SplitK, add_bias_fill, with_f32_sums};
+use crate::gpu::program::split_k::{Epilogue, SplitK, add_bias_fill, add_empty_sum, is_empty_sum, with_f32_sums};
 use crate::gpu::program::texts::with_storage;
 use crate::gpu::program::uniform::{mod_2_32, to_i32, uniform};
 use crate::gpu::resample::table::{LaidOutTables, Tables, boxes_by_tables, row_length, touched};
@@ -117,12 +117,16 @@ impl<const R: usize> GpuOp for ResizeConv<R> {
 }
 
 fn lower_by<const R: usize>(op: &ResizeConv<R>, mut builder: ProgramBuilder<'_>) -> Result<Program> {
+    let bias = builder.operand_as(Role::Bias);
+    if is_empty_sum(&builder) {
+        add_empty_sum(&mut builder, Epilogue { bias, activation: op.conv.activation })?;
+        return builder.finish();
+    }
     let split_k = SplitK::new(&mut builder, 1)?;
     let geometry = op.geometry()?;
     let tables = op.upsample.tables_on_three_axes()?;
     let layer = Layer::new(&geometry, Direction::WideToNarrow);
     let target = split_k.target.clone();
-    let bias = builder.operand_as(Role::Bias);
     if let Some(bias) = &bias {
         add_bias_fill(&mut builder, bias, &target)?;
     }

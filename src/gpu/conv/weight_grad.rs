@@ -19,7 +19,7 @@ use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, Shape, recipe
 use crate::gpu::program::region::{Region, flat_box};
 use crate::gpu::program::rounds::ENTRY;
 use crate::gpu::program::shader::Shader;
-use crate::gpu::program::split_k::{Epilogue, PartSlices, Slices, SplitK, add_empty_sum};
+use crate::gpu::program::split_k::{Epilogue, PartSlices, Slices, SplitK, add_empty_sum, is_empty_sum};
 use crate::gpu::program::texts::with_storage;
 use crate::gpu::program::uniform::{mod_2_32, to_i32, uniform};
 use crate::ops::conv::weight_grad::{ConvWeightGrad, ForwardInput};
@@ -149,8 +149,8 @@ fn lower_by<const R: usize>(
     mut builder: ProgramBuilder<'_>,
 ) -> Result<Program> {
     let (geometry, terms) = (op.geometry(), problem.terms());
-    if terms == 0 {
-        add_empty_sum(&mut builder)?;
+    if is_empty_sum(&builder) {
+        add_empty_sum(&mut builder, Epilogue::default())?;
         return builder.finish();
     }
     at_most("positions in an image", (terms / problem.positions[0]) as u128, 1 << 31)?;

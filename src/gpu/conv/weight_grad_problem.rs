@@ -49,8 +49,8 @@ impl WeightGradProblem {
         if candidate.shape.split_k() { self.cut(candidate.shape) } else { Slices::whole(self.terms()) }
     }
 
-    /// The candidates on such a device, best first. `direct` accepts every problem; of the two products the first
-    /// shares within subgroups, the second within workgroups.
+    /// The candidates on such a device, best first. `direct` accepts every problem. Of the two products, which need
+    /// outputs, the first shares within subgroups, the second within workgroups.
     pub(crate) fn candidates(
         &self,
         direct: &'static Shader,
@@ -58,7 +58,10 @@ impl WeightGradProblem {
         capabilities: &Capabilities,
         storage: FloatType,
     ) -> Vec<Candidate> {
-        let mut whole = gemm_tiles::candidates(products, self.rows, capabilities);
+        let mut whole = Vec::new();
+        if self.outputs() > 0 {
+            whole = gemm_tiles::candidates(products, self.rows, capabilities);
+        }
         whole.push(Candidate::new(direct));
         let with_slices = |whole: Candidate| self.cut(whole.shape).candidates(whole, storage);
         let mut candidates: Vec<_> = whole.into_iter().flat_map(with_slices).collect();

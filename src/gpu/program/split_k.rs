@@ -159,10 +159,6 @@ impl SplitK {
         if !builder.recipe().shape.split_k() {
             return Ok(Self { target: builder.output(), stride: 0, slices, has_workspace: false });
         }
-        Self::in_workspace(builder, slices)
-    }
-
-    fn in_workspace(builder: &mut ProgramBuilder<'_>, slices: usize) -> Result<Self> {
         let last: &[usize] = if slices > 1 { &[slices] } else { &[] };
         let target = builder.add_workspace(&[builder.output().layout.shape(), last].concat())?;
         Ok(Self { target, stride: 1, slices, has_workspace: true })
@@ -202,10 +198,20 @@ pub(crate) fn add_bias_fill(
     builder.add_pass(&SUM, fill.epilogue.constants(), &fill)
 }
 
-/// Adds the step that writes the sum of no terms: the second pass alone, with no partial sums. Inputs without elements
-/// are not bound.
-pub(crate) fn add_empty_sum(builder: &mut ProgramBuilder<'_>) -> Result<()> {
-    SplitK::in_workspace(builder, 0)?.add_sum(builder, Epilogue::default())
+/// Whether the op multiplies nothing: one of its first two inputs or its output has no elements, which cannot be bound.
+pub(crate) fn is_empty_sum(builder: &ProgramBuilder<'_>) -> bool {
+    [builder.operand(0), builder.operand(1), builder.output()].iter().any(|tensor| tensor.layout.is_empty())
+}
+
+/// Adds the step that writes the sum of no terms: the second pass alone, with no partial sums. A word that the shader
+/// does not read fills their binding.
+pub(crate) fn add_empty_sum(builder: &mut ProgramBuilder<'_>, epilogue: Epilogue) -> Result<()> {
+    let (word, output) = (builder.add_workspace(&[1])?, builder.output());
+    let shape = output.layout.shape();
+    let layout = TensorLayout::new(shape, &vec![0; shape.len()], 0)?;
+    let partial = LaidOutTensor { layout, ..word };
+    let sum = SplitKSum { partial: &partial, slices: 0, output, epilogue };
+    builder.add_pass(&SUM, sum.epilogue.constants(), &sum)
 }
 
 /// The second pass: each output is the sum of its slices' partial sums.

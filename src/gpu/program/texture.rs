@@ -27,7 +27,11 @@ pub(crate) fn check_texture_operand(
     let role = operand.role.name();
     let refused = |error| Err(Error::Texture { operand: role, error });
     let shape = &operand.shape;
-    let picture = shape.len() == 4 && shape[0] == 1 && !operand.is_weight && operand.data_type == DataType::Float;
+    let picture = shape.len() == 4
+        && shape[0] == 1
+        && !shape.contains(&0)
+        && !operand.is_weight
+        && operand.data_type == DataType::Float;
     if !picture {
         return refused(TextureError::NoPicture { shape: shape.clone() });
     }

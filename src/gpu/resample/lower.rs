@@ -88,6 +88,9 @@ impl Resample {
             builder.add_texels(candidate.shader, work)?;
             return builder.finish();
         }
+        if builder.output().layout.is_empty() {
+            return builder.finish();
+        }
         let passes = self.passes(candidate.shape)?;
         let limits = builder.context.limits();
         let identity = self.identity(&passes)?;

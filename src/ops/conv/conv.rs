@@ -2,7 +2,7 @@
 
 use super::runs::for_each_run;
 use crate::error::{Error, Result};
-use crate::geometry::{Axis, Geometry, MAX_COORDINATE, Padding, Pads, check_layer, conv_size, span};
+use crate::geometry::{Axis, Geometry, MAX_COORDINATE, Padding, Pads, check_kernel, check_sizes, conv_size, span};
 use crate::ops::activation::Activation;
 use crate::ops::op::Op;
 use crate::ops::problem::ProblemText;
@@ -32,15 +32,17 @@ use crate::tensor::operand::{Operand, Role, split_shape};
 pub struct Conv<const R: usize> {
     /// Images; 0 is legal and computes nothing.
     pub batch: usize,
-    /// Channels of the input.
+    /// Channels of the input. 0 is legal: nothing is summed, and outputs are the bias, or 0. (PyTorch's output then has
+    /// no channels.)
     pub in_channels: usize,
-    /// Channels of the output.
+    /// Channels of the output; 0 is legal and computes nothing.
     pub out_channels: usize,
-    /// Spatial size of the input, in samples.
+    /// Spatial size of the input, in samples. 0 is legal where the padding holds the kernel.
     pub input_size: [usize; R],
     /// Taps of the kernel on each axis.
     pub kernel_size: [usize; R],
-    /// Input samples from one output sample to the next.
+    /// Input samples from one output sample to the next, at most [`MAX_STEP`](crate::geometry::MAX_STEP) where there
+    /// are several output samples.
     pub stride: [usize; R],
     /// Zeros around the input, explicitly or by rule.
     pub padding: Padding<R>,
@@ -97,7 +99,8 @@ impl<const R: usize> Conv<R> {
 
     /// The canonical form: sizes and the padding before each axis. Refuses whatever breaks a rule.
     pub fn geometry(&self) -> Result<Geometry<R>> {
-        check_layer(self.input_size, self.kernel_size, self.stride, self.dilation)?;
+        check_sizes("input_size", &self.input_size)?;
+        check_kernel(self.kernel_size, self.stride, self.dilation)?;
         self.activation.check()?;
         let pads = self.pads()?;
         let mut axes = [Axis::UNIT; R];
@@ -139,7 +142,7 @@ impl<const R: usize> Conv<R> {
         if size as u128 > limit {
             return Err(Error::TooLarge { what: "the output size", value: size as u128, limit });
         }
-        Ok(Axis { wide, narrow: size as usize, kernel, stride, dilation, pad: pads[0] })
+        Axis { wide, narrow: size as usize, kernel, stride, dilation, pad: pads[0] }.with_short_steps()
     }
 }
 

@@ -40,15 +40,16 @@ use crate::tensor::operand::{Operand, Role, split_shape};
 pub struct ConvTranspose<const R: usize> {
     /// Images; 0 is legal and computes nothing.
     pub batch: usize,
-    /// Channels of the input.
+    /// Channels of the input. 0 is legal: nothing is summed, and outputs are the bias, or 0.
     pub in_channels: usize,
-    /// Channels of the output.
+    /// Channels of the output; 0 is legal and computes nothing.
     pub out_channels: usize,
-    /// Spatial size of the input, in samples.
+    /// Spatial size of the input, in samples, at least 1. The output's may be 0.
     pub input_size: [usize; R],
     /// Taps of the kernel on each axis.
     pub kernel_size: [usize; R],
-    /// Output samples from one input sample to the next.
+    /// Output samples from one input sample to the next, at most [`MAX_STEP`](crate::geometry::MAX_STEP) where there
+    /// are several input samples.
     pub stride: [usize; R],
     /// Output samples cut off before and after each axis. SAME cuts as many as leave `output_size` samples or, without
     /// an `output_size`, `input * stride`, as ONNX's `auto_pad` does.
@@ -228,7 +229,7 @@ impl<const R: usize> ConvTranspose<R> {
             // With SAME, the padding was chosen so that this is the size wanted.
             _ => natural + self.output_padding[axis] as i128,
         };
-        if size < 1 {
+        if size < 0 {
             return Err(Error::EmptyOutput { axis, size });
         }
         if size > MAX_COORDINATE as i128 {
@@ -236,7 +237,7 @@ impl<const R: usize> ConvTranspose<R> {
             return Err(Error::TooLarge { what: "the output size", value: size as u128, limit });
         }
         let (narrow, kernel) = (self.input_size[axis], self.kernel_size[axis]);
-        Ok(Axis { wide: size as usize, narrow, kernel, stride, dilation, pad: pads[0] })
+        Axis { wide: size as usize, narrow, kernel, stride, dilation, pad: pads[0] }.with_short_steps()
     }
 }
 

@@ -88,7 +88,11 @@ impl<const R: usize> ConvTranspose<R> {
             let steps = (input - 1).checked_mul(stride);
             let whole = kept.zip(steps).and_then(|(kept, steps)| kept.checked_add(steps)).unwrap_or(usize::MAX);
             let cut = if let Padding::Explicit(pads) = padding { pads[i].map(i128::from).iter().sum() } else { 0 };
-            *size = usize::try_from(whole as i128 - cut).unwrap_or(if cut > 0 { 0 } else { usize::MAX });
+            let wanted = whole as i128 - cut;
+            if wanted < 0 {
+                return Err(Error::EmptyOutput { axis: i, size: wanted });
+            }
+            *size = usize::try_from(wanted).unwrap_or(usize::MAX);
         }
         Self::tensorflow(base, padding, output_size)
     }

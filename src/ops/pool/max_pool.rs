@@ -36,7 +36,7 @@ use crate::tensor::operand::{Operand, Role, split_shape};
 pub struct MaxPool<const R: usize> {
     /// Images; 0 is legal and computes nothing.
     pub batch: usize,
-    /// Channels.
+    /// Channels; 0 is legal and computes nothing.
     pub channels: usize,
     /// Spatial size of the input, in samples.
     pub input_size: [usize; R],

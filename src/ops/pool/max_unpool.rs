@@ -26,7 +26,7 @@ use crate::tensor::operand::{Operand, Role, split_shape};
 pub struct MaxUnpool<const R: usize> {
     /// Images; 0 is legal and computes nothing.
     pub batch: usize,
-    /// Channels.
+    /// Channels; 0 is legal and computes nothing.
     pub channels: usize,
     /// Spatial size of the input, in samples.
     pub input_size: [usize; R],
@@ -150,9 +150,6 @@ impl<const R: usize> MaxUnpool<R> {
             ("output_size", self.output_size, MAX_COORDINATE),
             ("index_size", index_size, MAX_COORDINATE),
         ])?;
-        if self.channels == 0 {
-            return Err(Error::ZeroCount { what: "channels" });
-        }
         at_most("channels", self.channels as u128, MAX_COORDINATE as u128)?;
         for size in [&self.input_size, &self.output_size, &index_size] {
             check_elements(&self.shape(size))?;
@@ -326,6 +323,8 @@ mod tests {
         assert_eq!((onnx.output_size, onnx.index_size), ([5, 5], Some([4, 4])));
         let pool = MaxPool2d::from_shape(&[1, 1, 5, 4], [2, 2]).unwrap();
         assert_eq!(pool.unpool().unwrap().output().unwrap().shape, [1, 1, 5, 4]);
+        let whole = MaxUnpool1d::pytorch(MaxUnpool1d::default(), [70_000], [70_000], [0], None).unwrap();
+        assert_eq!(whole.output_size, [70_000]);
         let huge = MaxUnpool2d { output_size: [1 << 20; 2], ..Default::default() };
         assert!(matches!(huge.output(), Err(Error::TooLarge { .. })));
     }

@@ -31,9 +31,6 @@ pub(crate) struct Sizes<const R: usize> {
 impl<const R: usize> Windows<R> {
     pub(crate) fn new(sizes: &Sizes<R>) -> Result<Self> {
         check_layer(sizes.input_size, sizes.kernel_size, sizes.stride, sizes.dilation)?;
-        if sizes.channels == 0 {
-            return Err(Error::ZeroCount { what: "channels" });
-        }
         at_most("channels", sizes.channels as u128, MAX_COORDINATE as u128)?;
         let (mut axes, mut pads) = ([Axis::UNIT; R], [[0; 2]; R]);
         for i in 0..R {
@@ -88,7 +85,7 @@ impl<const R: usize> Sizes<R> {
             return Err(Error::KernelTooLarge { axis, span, padded });
         }
         at_most("the output size", size as u128, MAX_COORDINATE as u128)?;
-        let axis = Axis { wide, narrow: size as usize, kernel, stride, dilation, pad: pads[0] };
+        let axis = Axis { wide, narrow: size as usize, kernel, stride, dilation, pad: pads[0] }.with_short_steps()?;
         axis.check()?;
         Ok(axis)
     }
@@ -140,6 +137,25 @@ mod tests {
         assert_eq!(size(3, 1, 2, [0, 1], true), 2);
         assert_eq!(size(2, 1, 3, [0, 1], true), 1);
         assert_eq!(size(6, 3, 4, [1, 1], true), 3 - 1);
+    }
+
+    /// A pooling's stride is its window's size unless it is given, also where there is one window.
+    #[test]
+    fn one_window_has_any_stride() {
+        assert_eq!([size(70_000, 70_000, 70_000, [0, 0], false), size(5, 2, 70_000, [1, 1], true)], [1, 1]);
+        let sizes = |input| Sizes {
+            batch: 2,
+            channels: 0,
+            input_size: [input],
+            kernel_size: [70_000],
+            stride: [70_000],
+            dilation: [1],
+            padding: Padding::Valid,
+            ceil_mode: false,
+        };
+        assert_eq!(Windows::new(&sizes(70_000)).unwrap().output_shape(), [2, 0, 1]);
+        let refused = Windows::new(&sizes(140_000)).err();
+        assert_eq!(refused, Some(Error::TooLarge { what: "stride", value: 70_000, limit: 65_535 }));
     }
 
     #[test]

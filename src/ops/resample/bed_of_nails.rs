@@ -2,7 +2,7 @@
 
 use super::separable::{self, Separable, SeparableGrad};
 use super::tap_table::{Tap, TapTable};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::geometry::{MAX_COORDINATE, MAX_STEP, at_most, check_elements, check_fields};
 use crate::ops::op::Op;
 use crate::ops::problem::ProblemText;
@@ -26,7 +26,7 @@ use crate::tensor::operand::{Operand, Role, split_shape};
 pub struct BedOfNails<const R: usize> {
     /// Images; 0 is legal and computes nothing.
     pub batch: usize,
-    /// Channels.
+    /// Channels; 0 is legal and computes nothing.
     pub channels: usize,
     /// Spatial size of the input, in samples.
     pub input_size: [usize; R],
@@ -51,7 +51,7 @@ impl<const R: usize> Default for BedOfNails<R> {
 
 impl<const R: usize> BedOfNails<R> {
     /// Samples at the first position of their cells, for an `input` of shape (N, C, spatial...). Refuses another number
-    /// of axes ([`Error::Rank`]).
+    /// of axes ([`Error::Rank`](crate::Error::Rank)).
     pub fn from_shape(input: &[usize], stride: [usize; R]) -> Result<Self> {
         let ([batch, channels], input_size) = split_shape("input", input)?;
         Ok(Self { batch, channels, input_size, stride, ..Default::default() })
@@ -64,9 +64,6 @@ impl<const R: usize> BedOfNails<R> {
 
     fn check(&self) -> Result<()> {
         check_fields(&[("input_size", self.input_size, MAX_COORDINATE), ("stride", self.stride, MAX_STEP)])?;
-        if self.channels == 0 {
-            return Err(Error::ZeroCount { what: "channels" });
-        }
         at_most("channels", self.channels as u128, MAX_COORDINATE as u128)?;
         for axis in 0..R {
             at_most("the position in a cell", self.position[axis] as u128, self.stride[axis] as u128 - 1)?;
@@ -142,6 +139,7 @@ mod tests {
     use ndarray::ArrayD;
 
     use super::*;
+    use crate::error::Error;
     use crate::ops::conv::conv_transpose::ConvTranspose2d;
     use crate::ops::resample::bed_of_nails::BedOfNails1d;
 

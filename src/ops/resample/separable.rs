@@ -4,7 +4,7 @@ use crate::ops::problem::of_gradient;
 use ndarray::{ArrayD, Axis};
 
 use super::tap_table::TapTable;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ops::op::Op;
 use crate::ops::reference::{Reference, flush_factor, smallest_normal};
 use crate::tensor::element::TensorView;
@@ -47,21 +47,34 @@ pub trait Separable: Op + std::fmt::Debug {
 /// The gradient of a [`Separable`] op with respect to its input: the transpose of the same tap tables.
 ///
 /// Tensors: `input`, the gradient of the forward output, of the forward output's shape; output, of the forward input's
-/// shape. Outputs that took the extrapolation value add nothing.
+/// shape. Outputs that took the extrapolation value add nothing. A forward op without output samples has no gradient
+/// ([`Error::ZeroOnAxis`]).
 #[derive(Clone, Debug, PartialEq)]
 pub struct SeparableGrad<T> {
     /// The op whose gradient it is.
     pub forward: T,
 }
 
+impl<T: Separable> SeparableGrad<T> {
+    /// The forward output's shape. Refuses one without samples: no sample of the input would have a gradient.
+    fn forward_shape(&self) -> Result<Vec<usize>> {
+        let shape = self.forward.output()?.shape;
+        match shape[2..].iter().position(|&size| size == 0) {
+            Some(axis) => Err(Error::ZeroOnAxis { what: "output_size", axis }),
+            None => Ok(shape),
+        }
+    }
+}
+
 impl<T: Separable> Op for SeparableGrad<T> {
     const NAME: &'static str = T::GRAD_NAME;
 
     fn inputs(&self) -> Result<Vec<Operand>> {
-        Ok(vec![Operand::new(Role::Input, self.forward.output()?.shape)])
+        Ok(vec![Operand::new(Role::Input, self.forward_shape()?)])
     }
 
     fn output(&self) -> Result<Operand> {
+        self.forward_shape()?;
         let forward = self.forward.inputs()?.swap_remove(0);
         Ok(Operand::new(Role::Output, forward.shape))
     }

@@ -7,8 +7,8 @@ use super::ratio::Ratio;
 use super::scale::Scale;
 use super::separable::{self, Separable, SeparableGrad};
 use super::tap_table::{Tap, TapTable};
-use crate::error::{Error, Result};
-use crate::geometry::{MAX_COORDINATE, at_most, check_elements, check_fields};
+use crate::error::Result;
+use crate::geometry::{MAX_COORDINATE, at_most, check_elements, check_fields, check_sizes};
 use crate::ops::op::Op;
 use crate::ops::problem::ProblemText;
 use crate::ops::reference::Reference;
@@ -37,11 +37,12 @@ const CUBIC_STEPS: f64 = 1024.0;
 pub struct Upsample<const R: usize> {
     /// Images; 0 is legal and computes nothing.
     pub batch: usize,
-    /// Channels.
+    /// Channels; 0 is legal and computes nothing.
     pub channels: usize,
     /// Spatial size of the input, in samples.
     pub input_size: [usize; R],
-    /// Spatial size of the output, in samples.
+    /// Spatial size of the output, in samples; 0 is legal for [`UpsampleMode::AdaptiveArea`], as in PyTorch's adaptive
+    /// poolings, which then have no gradient.
     pub output_size: [usize; R],
     /// How an output sample is made.
     pub mode: UpsampleMode,
@@ -84,7 +85,7 @@ impl<const R: usize> Default for Upsample<R> {
 
 impl<const R: usize> Upsample<R> {
     /// PyTorch's `nearest` for an `input` of shape (N, C, spatial...). Refuses another number of axes
-    /// ([`Error::Rank`]).
+    /// ([`Error::Rank`](crate::Error::Rank)).
     pub fn from_shape(input: &[usize], output_size: [usize; R]) -> Result<Self> {
         let ([batch, channels], input_size) = split_shape("input", input)?;
         Ok(Self { batch, channels, input_size, output_size, ..Default::default() })
@@ -126,12 +127,11 @@ impl<const R: usize> Upsample<R> {
     }
 
     fn check(&self) -> Result<()> {
-        check_fields(&[
-            ("input_size", self.input_size, MAX_COORDINATE),
-            ("output_size", self.output_size, MAX_COORDINATE),
-        ])?;
-        if self.channels == 0 {
-            return Err(Error::ZeroCount { what: "channels" });
+        check_fields(&[("input_size", self.input_size, MAX_COORDINATE)])?;
+        if self.mode == UpsampleMode::AdaptiveArea {
+            check_sizes("output_size", &self.output_size)?;
+        } else {
+            check_fields(&[("output_size", self.output_size, MAX_COORDINATE)])?;
         }
         at_most("channels", self.channels as u128, MAX_COORDINATE as u128)?;
         match self.mode {

@@ -15,6 +15,8 @@ const ONE_AXIS: &[(&str, &str)] = &[
     ("dilation larger than the input", "ic1_oc2_i3_k2_d5_p4"),
     ("one output", "ic3_oc2_i7_k7"),
     ("an empty batch", "n0_ic2_oc3_i5_k3"),
+    ("zero samples, only padding", "n2_ic2_oc3_i0_k3_p3_b1"),
+    ("a stride that is never taken", "ic2_oc3_i5_k3_s70000_p0:1_b1"),
     ("long", "ic1_oc1_i5000_k9_s2_p4"),
 ];
 
@@ -30,12 +32,17 @@ const TWO_AXES: &[(&str, &str)] = &[
     ("a split-K sum", "n2_ic70_oc5_i4x3_k3x3_p1x1_b1"),
     ("split-K sums of groups", "ic140_oc6_i4x3_k3x3_s2x1_g2_b1"),
     ("an empty batch", "n0_ic2_oc3_i5x4_k3x3_b1"),
+    ("zero channels in", "n2_ic0_oc6_i5x4_k3x3_p1x1_b1"),
+    ("zero channels in, without a bias", "n2_ic0_oc6_i5x4_k3x3_s2x1_g3"),
+    ("zero channels out", "n2_ic6_oc0_i5x4_k3x3_p1x1_g2_b1"),
+    ("zero channels in and out", "n2_ic0_oc0_i5x4_k3x3"),
 ];
 
 const THREE_AXES: &[(&str, &str)] = &[
     ("every number different", "n2_ic4_oc6_i5x6x9_k2x3x1_s2x1x3_p1x2x0_d1x2x1_g2_b1"),
     ("depthwise", "ic3_oc3_i4x5x6_k2x2x3_s2x3x1_p1x0x1_g3"),
     ("asymmetric padding", "ic2_oc3_i5x4x6_k3x2x2_s2x2x2_p1:0x0:1x2:0"),
+    ("zero channels in", "n2_ic0_oc3_i3x4x5_k2x2x2_b1"),
 ];
 
 fn table<const R: usize>(rows: &'static [(&'static str, &'static str)]) -> impl Iterator<Item = Row> {

@@ -19,6 +19,8 @@ const ONE_AXIS: &[(&str, &str)] = &[
     ("stride and dilation whose products pass 32 bits", "ic1_oc1_i2_k2_s65535_d65534_p60000"),
     ("one sample", "ic3_oc2_i1_k7_s3"),
     ("an empty batch", "n0_ic2_oc3_i5_k3"),
+    ("zero samples out", "n2_ic2_oc3_i6_p3_b1"),
+    ("a stride that is never taken", "ic3_oc2_i1_k7_s70000_op3_p1_b1"),
     ("long", "ic1_oc1_i3000_k5_s2_p2"),
 ];
 
@@ -38,12 +40,19 @@ const TWO_AXES: &[(&str, &str)] = &[
     ("split-K sums of groups", "ic280_oc4_i3x2_k4x3_s2x1_g2_b1"),
     ("outputs that no sample reaches", "ic1_oc1_i2x2_k1x1_s9x9_op8x8_b1"),
     ("an empty batch", "n0_ic2_oc3_i5x4_k3x3_b1"),
+    ("zero channels in", "n2_ic0_oc6_i5x4_k3x3_s2x3_p1x1_b1"),
+    ("zero channels in, without a bias", "n2_ic0_oc6_i5x4_k3x3_s2x1_g3"),
+    ("zero channels out", "n2_ic3_oc0_i4x4_k3x3"),
+    ("zero channels out of groups", "n2_ic6_oc0_i4x4_k3x3_s2x2_g2_b1"),
+    ("zero channels in and out", "n2_ic0_oc0_i5x4_k3x3"),
+    ("zero samples out of one axis", "n2_ic2_oc3_i6x5_p3x0_b1"),
 ];
 
 const THREE_AXES: &[(&str, &str)] = &[
     ("every number different", "n2_ic4_oc2_i3x4x5_k2x3x1_s2x1x3_p0x1x0_d1x2x1_op1x0x2_g2_b1"),
     ("depthwise", "ic3_oc3_i2x3x4_k2x2x3_s2x3x1_p1x0x1_g3"),
     ("asymmetric padding", "ic2_oc3_i3x2x4_k3x2x2_s2x2x2_p1:0x0:1x2:0"),
+    ("zero channels in", "n2_ic0_oc3_i3x4x5_k2x2x2_b1"),
 ];
 
 fn table<const R: usize>(rows: &'static [(&'static str, &'static str)]) -> impl Iterator<Item = Row> {

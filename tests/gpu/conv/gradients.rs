@@ -13,6 +13,9 @@ const ONE_AXIS: &[(&str, &str)] = &[
     ("negative padding crops", "ic2_oc2_i9_k3_p-2:-1"),
     ("dilation larger than the input", "ic1_oc2_i3_k2_d5_p4"),
     ("an empty batch", "n0_ic2_oc3_i5_k3"),
+    ("zero samples in a convolution", "n2_ic2_oc3_i0_k3_p3"),
+    ("zero samples out of a transposed convolution", "n2_ic2_oc3_i6_p3"),
+    ("a stride that is never taken", "ic2_oc3_i1_k3_s70000_p1:1"),
     ("a split-K sum", "ic1_oc1_i5000_k9_s2_p4"),
 ];
 
@@ -27,6 +30,8 @@ const TWO_AXES: &[(&str, &str)] = &[
     ("several tiles of a product", "ic9_oc70_i5x6_k3x3_p1x1"),
     ("several tiles of a product in groups", "n2_ic18_oc76_i6x5_k3x3_s2x1_p1x1_g2"),
     ("an empty batch", "n0_ic2_oc3_i5x4_k3x3"),
+    ("zero channels in", "n2_ic0_oc6_i5x4_k3x3_g3"),
+    ("zero channels out", "n2_ic6_oc0_i5x4_k3x3_g2"),
 ];
 
 const THREE_AXES: &[(&str, &str)] = &[

@@ -48,6 +48,8 @@ pub fn rows() -> Vec<Row> {
     rows.extend(rows_of("downwards", "ic3_oc2_i4x3_k2x2", [7, 8]));
     rows.extend(rows_of("padding past the kernel", "ic2_oc2_i5_k3_p6_b1", [3]));
     rows.extend(rows_of("an empty batch", "n0_ic2_oc3_i6x6_k3x3", [3, 3]));
+    rows.extend(rows_of("zero channels in", "n2_ic0_oc3_i6x6_k3x3_b1", [3, 3]));
+    rows.extend(rows_of("zero channels out", "n2_ic2_oc0_i6x6_k3x3_b1", [3, 3]));
     rows.extend(rows_of("a volume", "ic2_oc3_i4x6x5_k2x3x2_s1x2x1_p1x0x1", [2, 3, 4]));
     rows.push(Row::new("2d a crop with an extrapolation value and an activation", async move |gpu| {
         let conv = Conv {

@@ -185,6 +185,17 @@ async fn out_of_range(gpu: &Gpu) -> Outcome {
     }
 }
 
+/// A window as long as the axis, whose stride is past the limit of those that are taken.
+async fn whole_axis(gpu: &Gpu) -> Outcome {
+    let average = AvgPool1d::from_shape(&[1, 1, 70_000], [70_000]).map_err(text)?;
+    check_reals(gpu, &average, "average").await?;
+    check_reals(gpu, &average.grad_input(), "average").await.map_err(|error| format!("gradient: {error}"))?;
+    let indices = Some(IndexConvention::Plane);
+    let maximum = MaxPool1d { indices, ..MaxPool1d::from_shape(&[1, 1, 70_000], [70_000]).map_err(text)? };
+    check(gpu, &maximum, "maximum").await?;
+    check_made(gpu, &maximum.grad_input(), &|_, storage| gradient_and_indices(&maximum, storage)).await
+}
+
 async fn nails<const R: usize>(gpu: &Gpu, nails: &BedOfNails<R>) -> Outcome {
     check(gpu, nails, "nails").await?;
     check(gpu, &nails.grad_input(), "nails").await.map_err(|error| format!("gradient: {error}"))
@@ -225,9 +236,16 @@ pub fn rows() -> Vec<Row> {
     rows.push(Row::new("3d maximum", async move |gpu| {
         maxima(gpu, &MaxPool3d { batch: 2, channels: 2, ..block.clone() }).await
     }));
+    let none = maximum.clone();
     rows.push(Row::new("2d an empty batch", async move |gpu| {
-        maxima(gpu, &MaxPool2d { batch: 0, ..maximum.clone() }).await
+        maxima(gpu, &MaxPool2d { batch: 0, ..none.clone() }).await
     }));
+    rows.push(Row::new("2d zero channels", async move |gpu| {
+        averages(gpu, &AvgPool2d { channels: 0, ..average.clone() }).await?;
+        nails(gpu, &BedOfNails { batch: 2, channels: 0, input_size: [5, 4], stride: [2, 3], position: [0, 2] }).await?;
+        maxima(gpu, &MaxPool2d { channels: 0, ..maximum.clone() }).await
+    }));
+    rows.push(Row::new("1d a window as long as the axis, with its default stride", whole_axis));
     rows.push(Row::new("NaN, subnormals and zeros", special_values));
     rows.push(Row::new("indices in any order, some outside", indices_out_of_order));
     rows.push(Row::new("indices of other windows", indices_of_other_windows));

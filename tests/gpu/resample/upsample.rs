@@ -120,6 +120,15 @@ pub fn rows() -> Vec<Row> {
     rows.extend(every_mode(Upsample1d { channels: 2, input_size: [7], output_size: [16], ..Default::default() }));
     rows.extend(every_mode(Upsample3d { input_size: [2, 3, 4], output_size: [3, 5, 2], ..Default::default() }));
     rows.extend(other_modes());
+    let none = Upsample2d { channels: 0, input_size: [3, 4], output_size: [5, 2], ..planes.clone() };
+    rows.extend(every_mode(none).map(|row| Row { name: format!("{} without channels", row.name), ..row }));
+    let adaptive = Upsample2d { input_size: [3, 4], mode: UpsampleMode::AdaptiveArea, ..planes.clone() };
+    rows.push(Row::new("2d adaptive area to zero samples", async move |gpu| {
+        for output_size in [[0, 2], [3, 0], [0, 0]] {
+            check_reals(gpu, &Upsample2d { output_size, ..adaptive.clone() }, "none").await?;
+        }
+        Ok(())
+    }));
     rows.push(Row::new("1d a side past 2048", async move |gpu| {
         let base = Upsample1d { input_size: [2500], output_size: [5003], ..Default::default() };
         check_reals(

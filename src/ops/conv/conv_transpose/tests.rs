@@ -83,7 +83,7 @@ fn the_field_takes_the_rules_of_onnx() {
     let same = |wanted| ConvTranspose { padding: Padding::SAME, output_size: Some([wanted]), ..layer(3, 3, 2, 1) };
     assert_eq!(size(Ok(same(5))), (5, 1));
     assert_eq!(same(8).pads(), Ok([[-1, 0]]));
-    assert_eq!(same(0).output(), Err(Error::EmptyOutput { axis: 0, size: 0 }));
+    assert_eq!(same(0).output().unwrap().shape, [1, 1, 0]);
     let padded = ConvTranspose { output_padding: [2], ..same(5) };
     assert_eq!(padded.output(), Err(Error::OutputPadding { axis: 0, output_padding: 2, limit: 2 }));
     let huge = ConvTranspose { output_size: Some([usize::MAX]), ..same(5) };
@@ -153,6 +153,9 @@ fn keras_derives_its_size() {
     }
     // Keras derives 6 samples; an input of 4 at stride 2 has a SAME output of 7 or 8.
     assert!(matches!(ConvTranspose::keras(layer(4, 4, 2, 1), SAME, Some([0])), Err(Error::OutputSize { .. })));
+    let cropped = |after| ConvTranspose::keras(layer(4, 3, 2, 1), [[5, after]].into(), None);
+    assert_eq!(size(cropped(4)).0, 0);
+    assert_eq!(cropped(5), Err(Error::EmptyOutput { axis: 0, size: -1 }));
 }
 
 #[test]
@@ -208,7 +211,6 @@ fn broken_descriptors_are_refused_with_their_numbers() {
     assert_eq!(error(ConvTranspose { dilation: [0], ..fine() }), Error::ZeroOnAxis { what: "dilation", axis: 0 });
     assert_eq!(error(ConvTranspose { input_size: [0], ..fine() }), Error::ZeroOnAxis { what: "input_size", axis: 0 });
     assert_eq!(error(ConvTranspose { groups: 0, ..fine() }), Error::ZeroCount { what: "groups" });
-    assert_eq!(error(ConvTranspose { out_channels: 0, ..fine() }), Error::ZeroCount { what: "out_channels" });
     let ungrouped = ConvTranspose { groups: 2, in_channels: 4, out_channels: 3, ..fine() };
     assert_eq!(error(ungrouped), Error::Groups { groups: 2, what: "out_channels", channels: 3 });
     assert_eq!(error(ConvTranspose { padding: [[6, 6]].into(), ..fine() }), Error::EmptyOutput { axis: 0, size: -1 });
@@ -314,4 +316,52 @@ fn multiply(matrix: &ArrayView<f32, IxDyn>, transposed: bool, vector: &ArrayView
     let ours = if transposed { ours.transpose() } else { ours };
     let vector: Vec<f64> = vector.iter().map(|value| f64::from(*value)).collect();
     Array1::from(ours.multiply(&vector).unwrap()).into_dyn()
+}
+
+/// Without input channels nothing is multiplied: outputs are the bias, or 0.
+#[test]
+fn zero_channels_and_zero_samples() {
+    let fine = ConvTranspose1d { batch: 2, out_channels: 2, bias: true, ..layer(2, 1, 2, 1) };
+    let tensor = |shape: &[usize]| ArrayD::from_shape_fn(IxDyn(shape), |at| at[0] as f32 + 1.0);
+    let run = |up: &ConvTranspose1d| {
+        let tensors: Vec<_> = up.inputs().unwrap().iter().map(|input| tensor(&input.shape)).collect();
+        let values = up.reference(&tensors.iter().map(|tensor| tensor.view()).collect::<Vec<_>>()).unwrap().values;
+        assert_eq!(values.shape(), up.output().unwrap().shape);
+        values.iter().copied().collect::<Vec<_>>()
+    };
+    let no_inputs = ConvTranspose { in_channels: 0, ..fine.clone() };
+    assert_eq!(run(&no_inputs), [1.0, 1.0, 1.0, 2.0, 2.0, 2.0].repeat(2));
+    assert_eq!(run(&ConvTranspose { groups: 2, bias: false, ..no_inputs.clone() }), [0.0; 12]);
+    let no_filters = ConvTranspose { out_channels: 0, bias: false, in_channels: 3, ..fine.clone() };
+    assert_eq!(run(&no_filters), [0.0; 0]);
+    assert_eq!(
+        no_filters,
+        ConvTranspose { stride: [2], ..ConvTranspose::from_shapes(&[2, 3, 2], &[3, 0, 1], 1).unwrap() }
+    );
+    let no_samples = ConvTranspose { padding: [[2, 1]].into(), ..fine.clone() };
+    assert_eq!(run(&no_samples), [0.0; 0]);
+    for layer in [no_inputs, ConvTranspose { bias: true, ..no_filters }, no_samples] {
+        let back = layer.grad_input().unwrap();
+        assert_eq!(back.geometry(), layer.geometry());
+        let [w, b] = [layer.grad_weight().unwrap().output(), layer.grad_bias().unwrap().output()];
+        let inputs = layer.inputs().unwrap();
+        let shapes = [back.output(), w, b].map(|of| of.unwrap().shape);
+        assert_eq!(shapes, [0, 1, 2].map(|number| inputs[number].shape.clone()));
+    }
+}
+
+/// A stride is taken from one sample to the next, so that one sample's has no limit.
+#[test]
+fn the_stride_of_one_sample_has_no_limit() {
+    let one = layer(1, 3, 70_000, 1);
+    let padded = ConvTranspose { output_padding: [69_000], ..one.clone() };
+    assert_eq!(padded.output().unwrap().shape, [1, 1, 69_003]);
+    assert_eq!(padded.grad_input().unwrap().geometry(), padded.geometry());
+    let same = ConvTranspose { padding: Padding::SAME, ..one.clone() };
+    assert_eq!(same.output().unwrap().shape, [1, 1, 70_000]);
+    let kernel = ArrayD::from_shape_fn(IxDyn(&[1, 1, 3]), |at| at[2] as f32 + 1.0);
+    let values = one.reference(&[ArrayD::from_elem(IxDyn(&[1, 1, 1]), 2.0).view(), kernel.view()]).unwrap().values;
+    assert_eq!(values.iter().copied().collect::<Vec<_>>(), [2.0, 4.0, 6.0]);
+    let refused = Error::TooLarge { what: "stride", value: 70_000, limit: 65_535 };
+    assert_eq!(layer(2, 3, 70_000, 1).output(), Err(refused));
 }

@@ -4,6 +4,7 @@ use ndarray::{ArrayD, IxDyn};
 
 use super::*;
 use super::{Upsample1d, Upsample2d};
+use crate::error::Error;
 use crate::ops::resample::frameworks::{
     AspectRatio, PillowResample, PytorchInterpolate, TensorflowResize, TensorflowV1Resize,
 };
@@ -280,7 +281,14 @@ fn broken_descriptors_are_refused_with_their_numbers() {
         Upsample { output_size: [0], ..fine.clone() }.output(),
         Err(Error::ZeroOnAxis { what: "output_size", axis: 0 })
     );
-    assert_eq!(Upsample { channels: 0, ..fine.clone() }.output(), Err(Error::ZeroCount { what: "channels" }));
+    // PyTorch's adaptive pooling of no outputs, which has no gradient there.
+    let none = Upsample { output_size: [0], mode: UpsampleMode::AdaptiveArea, ..fine.clone() };
+    assert_eq!(none.output().unwrap().shape, [1, 1, 0]);
+    assert_eq!(none.taps(0).unwrap().len(), 0);
+    let gradient = none.grad_input();
+    let refused = Error::ZeroOnAxis { what: "output_size", axis: 0 };
+    assert_eq!([gradient.inputs().err(), gradient.output().err()], [Some(refused.clone()), Some(refused)]);
+    assert_eq!(Upsample { channels: 0, ..fine.clone() }.output().unwrap().shape, [1, 0, 5]);
     let huge = Upsample { output_size: [1 << 31], ..fine.clone() };
     assert!(matches!(huge.output(), Err(Error::TooLarge { .. })));
     for broken in [
