@@ -45,6 +45,7 @@ pub(crate) struct TimeFactor(Mutex<Factor>);
 struct Factor {
     value: f64,
     /// The time that was measured for it; zero for a factor that the caller set.
+    #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "nothing is measured in a browser"))]
     measured: Duration,
 }
 
