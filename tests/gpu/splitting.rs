@@ -225,6 +225,12 @@ async fn parts_of_an_op<O: GpuOp>(gpu: &Gpu, op: &O) -> Outcome {
 }
 
 async fn parts(gpu: &Gpu) -> Outcome {
+    // More workgroups than a plan may have dispatches.
+    let hurried = Gpu::from_device(gpu.device(), gpu.queue()).with_time_budget(Duration::ZERO);
+    let wide = Upsample2d { input_size: [3, 5], output_size: [700, 900], ..Default::default() };
+    let x = Random::new("hurried").tensor(&[1, 1, 3, 5], Data::Integers);
+    let output = hurried.run_async(&wide, &[x.view()]).await.map_err(text)?;
+    compare(&wide, &[x], &output, Data::Integers)?;
     let up = Upsample2d { channels: 3, input_size: [13, 15], output_size: [40, 50], ..Default::default() };
     let bicubic = Upsample2d::pytorch(up, PytorchInterpolate::Cubic { align_corners: false }).map_err(text)?;
     parts_of_an_op(gpu, &Fields::<2>::parse("n2_ic6_oc5_i33x29_k3x3_p1x1_b1").conv()).await?;

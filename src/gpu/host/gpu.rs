@@ -175,7 +175,8 @@ impl Gpu {
     }
 
     /// Sets how long one submission may be predicted to take; at first 50 ms. Longer work is submitted in parts, as
-    /// [`Bound::parts`](crate::Bound::parts) cuts it, with the same bits in the result.
+    /// [`Bound::parts`](crate::Bound::parts) cuts it, with the same bits in the result. Work that would need more than
+    /// 4096 dispatches to be so short has longer ones.
     pub fn with_time_budget(mut self, budget: Duration) -> Self {
         self.time_budget = budget;
         self

@@ -6,6 +6,7 @@ use wgpu::Buffer;
 use super::gpu::Gpu;
 use crate::dtype::{DataType, FloatType};
 use crate::error::{Error, Result};
+use crate::gpu::plan::plan::Plan;
 use crate::gpu::program::context::GpuOp;
 use crate::gpu::program::options::PlanOptions;
 use crate::tensor::element::{Element, Tensor, TensorView};
@@ -52,6 +53,16 @@ impl Gpu {
         checked(op, tensors)
     }
 
+    /// A plan whose dispatches are predicted to take no longer than the options or else the time budget say. Work of
+    /// more dispatches than a plan may have is cut only where it must be.
+    pub(super) fn plan_in_budget<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Plan> {
+        let max_dispatch_time = options.max_dispatch_time.or(Some(self.time_budget()));
+        match self.planner().plan_with(op, &PlanOptions { max_dispatch_time, ..options.clone() }) {
+            Err(Error::TooManyDispatches { .. }) => self.planner().plan_with(op, options),
+            plan => plan,
+        }
+    }
+
     /// Uploads the inputs and submits the op. The outputs are still on the device.
     async fn dispatch<O: GpuOp>(&self, op: &O, inputs: &[TensorView<'_>]) -> Result<Vec<Output>> {
         op.check_inputs(inputs)?;
@@ -59,9 +70,7 @@ impl Gpu {
         let roles: Vec<Role> = op.inputs()?.iter().map(|operand| operand.role).collect();
         let operands = op.outputs()?;
         let (outputs, failure) = self.scoped(|| {
-            let max_dispatch_time = Some(self.time_budget());
-            let options = PlanOptions { max_dispatch_time, ..PlanOptions::stored_as(storage) };
-            let plan = self.planner().plan_with(op, &options)?;
+            let plan = self.plan_in_budget(op, &PlanOptions::stored_as(storage))?;
             let buffers = inputs.iter().map(|view| self.fill(view)).collect::<Result<Vec<_>>>()?;
             let output = |operand| Output::new(self, operand, storage);
             let outputs = operands.into_iter().map(output).collect::<Result<Vec<_>>>()?;

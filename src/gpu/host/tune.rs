@@ -55,8 +55,6 @@ impl Gpu {
     pub fn measure<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Vec<Measured>> {
         let mut recipes = self.planner().recipes(op, options);
         recipes.dedup_by_key(|recipe| (recipe.shader, recipe.shape));
-        let max_dispatch_time = Some(options.max_dispatch_time.unwrap_or(self.time_budget()));
-        let options = PlanOptions { max_dispatch_time, ..options.clone() };
         let run = |recipe| self.measure_one(op, &PlanOptions { recipe: Some(recipe), ..options.clone() });
         let (measured, failed): (Vec<_>, Vec<_>) = recipes.into_iter().map(run).partition(Result::is_ok);
         match failed.into_iter().find_map(Result::err) {
@@ -86,7 +84,7 @@ impl Gpu {
     fn measure_one<O: GpuOp>(&self, op: &O, options: &PlanOptions) -> Result<Measured> {
         let pictures = op.inputs()?.into_iter().chain(op.outputs()?).collect::<Vec<_>>();
         let (bound, failure) = self.scoped(|| {
-            let plan = self.planner().plan_with(op, options)?;
+            let plan = self.plan_in_budget(op, options)?;
             let mut bindings = Bindings::new();
             let (mut buffers, mut textures) = (Vec::new(), Vec::new());
             for (role, bytes) in plan.operand_bytes() {
