@@ -1,12 +1,11 @@
 //! The host `Gpu`: uploads of any strides, errors as values, and a new device after a lost one.
 
 use ndarray::{Array4, ArrayD, Ix4, IxDyn, s};
-use upconv::gpu::GpuOp;
-use upconv::{Conv2d, ConvTranspose2d, Error, Gpu, PlanOptions, PytorchInterpolate, Recipe, Upsample2d};
+use upconv::{Conv2d, ConvTranspose2d, Error, Gpu};
 
 use crate::Row;
 use crate::embedding::Fresh;
-use crate::harness::{Data, Outcome, Random, compare, run_plan};
+use crate::harness::{Data, Outcome, Random, compare};
 
 fn text(error: Error) -> String {
     error.to_string()
@@ -52,57 +51,6 @@ async fn empty_batch(gpu: &Gpu) -> Outcome {
     if y.dim() == (0, 3, 4, 5) { Ok(()) } else { Err(format!("{:?}", y.dim())) }
 }
 
-/// A NaN and an infinity reach only the outputs in whose sums they take part: in a convolution by the plain recipe,
-/// which never multiplies padding, and in a resize by every recipe.
-async fn non_finite(gpu: &Gpu) -> Outcome {
-    let w = Array4::<f32>::from_elem((1, 1, 3, 3), 1.0);
-    let mut x = Array4::<f32>::from_elem((1, 1, 7, 9), 2.0);
-    x[[0, 0, 0, 0]] = f32::NAN;
-    x[[0, 0, 6, 8]] = f32::INFINITY;
-    let conv = Conv2d { padding: [1, 1].into(), ..Conv2d::from_shapes(x.shape(), w.shape(), 1).map_err(text)? };
-    let options = PlanOptions { recipe: Some(Recipe::plain("conv_direct", 64)), ..Default::default() };
-    let plan = gpu.planner().plan_with(&conv, &options).map_err(text)?;
-    let y = run_plan(gpu, &conv, &plan, &options, &[x.clone().into_dyn(), w.into_dyn()]).await?;
-    let y = y.into_dimensionality::<Ix4>().map_err(|error| error.to_string())?;
-    let touched = |r: usize, c: usize| (r <= 1 && c <= 1) || (r >= 5 && c >= 7);
-    for ((_, _, r, c), &value) in y.indexed_iter() {
-        let edge = |at: usize, last: usize| if at == 0 || at == last { 2.0 } else { 3.0 };
-        if !touched(r, c) && value != 2.0 * edge(r, 6) * edge(c, 8) {
-            return Err(format!("({r}, {c}) is {value}, though no NaN or infinity takes part"));
-        }
-    }
-    let base = || Upsample2d::from_shape(x.shape(), [14, 18]).map_err(text);
-    // Nearest copies samples, and so keeps a NaN and an infinity.
-    let up = Upsample2d::pytorch(base()?, PytorchInterpolate::Nearest).map_err(text)?;
-    for (recipe, copied) in by_each_recipe(gpu, &up, &x).await? {
-        if !copied[[0, 0, 1, 1]].is_nan() || copied[[0, 0, 13, 17]] != f32::INFINITY {
-            return Err(format!("{recipe}: a copy changed a NaN or an infinity"));
-        }
-    }
-    // Twice the size: the first sample takes part in the first three outputs of each axis, the last in the last three.
-    let up = Upsample2d::pytorch(base()?, PytorchInterpolate::Linear { align_corners: false }).map_err(text)?;
-    for (recipe, linear) in by_each_recipe(gpu, &up, &x).await? {
-        let touched = |r: usize, c: usize| (r <= 2 && c <= 2) || (r >= 11 && c >= 15);
-        let wrong = linear.indexed_iter().find(|&((_, _, r, c), &value)| !touched(r, c) && value != 2.0);
-        if let Some(((_, _, r, c), value)) = wrong {
-            return Err(format!("{recipe}: ({r}, {c}) is {value}, though no NaN or infinity takes part"));
-        }
-    }
-    Ok(())
-}
-
-async fn by_each_recipe(gpu: &Gpu, up: &Upsample2d, x: &Array4<f32>) -> Result<Vec<(Recipe, Array4<f32>)>, String> {
-    let recipes = up.recipes(gpu.planner().capabilities(), &PlanOptions::default()).into_iter();
-    let mut outputs = Vec::new();
-    for recipe in recipes.filter(|recipe| recipe.workgroup_size == 64) {
-        let options = PlanOptions { recipe: Some(recipe.clone()), ..Default::default() };
-        let plan = gpu.planner().plan_with(up, &options).map_err(text)?;
-        let y = run_plan(gpu, up, &plan, &options, &[x.clone().into_dyn()]).await?;
-        outputs.push((recipe, y.into_dimensionality::<Ix4>().map_err(|error| error.to_string())?));
-    }
-    Ok(outputs)
-}
-
 async fn lost_device(gpu: &Gpu) -> Outcome {
     let own = Fresh::new(gpu).await?.0;
     sample(&own).await.map_err(text)?;
@@ -127,7 +75,6 @@ pub fn rows() -> Vec<Row> {
         Row::new("a view of any strides is uploaded", non_contiguous),
         Row::new("wrong shapes are refused", shapes),
         Row::new("an empty batch gives an empty tensor", empty_batch),
-        Row::new("a NaN stays where it is", non_finite),
         Row::new("a lost device is an error and the next one works", lost_device),
     ];
     #[cfg(not(target_arch = "wasm32"))]

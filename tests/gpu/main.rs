@@ -22,6 +22,7 @@ macro_rules! with_modules {
             properties = properties,
             splitting = splitting,
             long_sums = long_sums,
+            non_finite = non_finite,
             texture_bindings = textures::texture_bindings,
             textures = textures::textures,
             mixed = textures::mixed,
@@ -48,6 +49,7 @@ mod long_sums;
 mod named;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
+mod non_finite;
 mod pixel_shuffle;
 mod pool;
 mod properties;
