@@ -78,6 +78,6 @@ pub fn rows() -> Vec<Row> {
         Row::new("a lost device is an error and the next one works", lost_device),
     ];
     #[cfg(not(target_arch = "wasm32"))]
-    let rows = rows.into_iter().chain(crate::blocking::rows()).collect();
+    let rows = rows.into_iter().chain(crate::blocking::rows()).chain(crate::faults::rows()).collect();
     rows
 }

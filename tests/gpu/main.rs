@@ -39,6 +39,8 @@ mod browser;
 mod conformance;
 mod conv;
 mod embedding;
+#[cfg(not(target_arch = "wasm32"))]
+mod faults;
 mod halves;
 mod harness;
 mod host;

@@ -50,6 +50,9 @@ pub struct Gpu {
 /// predictions for a device that was not tuned may be wrong by several times.
 const TIME_BUDGET: Duration = Duration::from_millis(50);
 
+/// How long a failed call waits for work under way, after which wgpu reports that the device is lost.
+const LOSS_REPORTED: Duration = Duration::from_secs(1);
+
 /// The experimental features that are asked for where the adapter has them.
 #[cfg(feature = "cooperative-matrix")]
 const EXPERIMENTAL: Features = Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
@@ -328,8 +331,8 @@ impl Gpu {
 
     /// [`Error::DeviceLost`] if the device is lost, which explains any other error; else `error`.
     pub(super) fn lost_or(&self, error: Error) -> Error {
-        // The loss is reported while polling; if the poll itself fails, that adds nothing to `error`.
-        let _ = self.device.poll(wgpu::PollType::Poll);
+        // The loss is reported by a poll that finds no work left; if the poll itself fails, that adds nothing to `error`.
+        let _ = self.device.poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(LOSS_REPORTED) });
         let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
         lost.clone().map_or(error, Error::DeviceLost)
     }
