@@ -331,7 +331,7 @@ impl Gpu {
 
     /// [`Error::DeviceLost`] if the device is lost, which explains any other error; else `error`.
     pub(super) fn lost_or(&self, error: Error) -> Error {
-        // The loss is reported by a poll that finds no work left; if the poll itself fails, that adds nothing to `error`.
+        // A poll that finds no work left reports the loss; if the poll itself fails, that adds nothing to `error`.
         let _ = self.device.poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(LOSS_REPORTED) });
         let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
         lost.clone().map_or(error, Error::DeviceLost)
