@@ -14,7 +14,7 @@ use crate::gpu::program::program::Program;
 use crate::gpu::program::recipe::{Capabilities, Recipe, recipes};
 use crate::gpu::program::region::Region;
 use crate::gpu::program::shader::Shader;
-use crate::gpu::program::texts::copied;
+use crate::gpu::program::texts::{Texts, files};
 use crate::gpu::program::uniform::{mod_2_32, uniform};
 use crate::ops::op::Op;
 use crate::ops::pixel_shuffle::{ChannelOrder, PixelShuffle, ShuffleDirection};
@@ -56,7 +56,7 @@ uniform! {
 /// One thread per sample copies it.
 pub(crate) static COPY: Shader = Shader {
     name: "pixel_shuffle_copy",
-    texts: copied!("pixel_shuffle_copy.wgsl"),
+    texts: Texts::Copied(files!("pixel_shuffle_copy.wgsl")),
     reads: 1,
     writes: 1,
     uniform: ShuffleParams::LAYOUT,

@@ -7,13 +7,14 @@ use wgpu::naga::{self, AddressSpace, ScalarKind, StorageAccess, TypeInner, valid
 
 use super::shaders::SHADERS;
 use super::source_tests::files;
-use crate::gpu::program::shader::{OUTPUTS, Shader};
+use crate::gpu::program::shader::Shader;
+use crate::gpu::program::texts::OUTPUTS;
 use crate::gpu::program::uniform::{Field, Kind};
 
 /// Parses one of a shader's texts, and validates it with the features that it needs.
 pub(super) fn parse(shader: &Shader, text: usize) -> (naga::Module, valid::ModuleInfo) {
-    let source = shader.texts.all()[text];
-    let module = naga::front::wgsl::parse_str(source).unwrap_or_else(|e| panic!("{}", e.emit_to_string(source)));
+    let source = shader.texts.text(text);
+    let module = naga::front::wgsl::parse_str(&source).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&source)));
     let mut needed = valid::Capabilities::empty();
     needed.set(valid::Capabilities::SHADER_FLOAT16, source.contains("enable f16;"));
     let norm = OUTPUTS[text % OUTPUTS.len()].required_features().contains(Features::TEXTURE_FORMAT_16BIT_NORM);
@@ -54,7 +55,7 @@ fn check_fields(shader: &str, module: &naga::Module, inner: &TypeInner, fields: 
 #[test]
 fn uniforms_bindings_and_overrides_are_the_hosts() {
     for shader in SHADERS {
-        (0..shader.texts.all().len()).for_each(|text| check_shader(shader, &parse(shader, text).0));
+        (0..shader.texts.count()).for_each(|text| check_shader(shader, &parse(shader, text).0));
     }
 }
 
@@ -113,7 +114,7 @@ fn every_shader_file_is_registered_by_its_path() {
 #[test]
 fn texts_write_the_formats_that_they_are_for() {
     for shader in SHADERS.into_iter().filter(|shader| shader.writes_texture()) {
-        for number in 0..shader.texts.all().len() {
+        for number in 0..shader.texts.count() {
             let format = OUTPUTS[number % OUTPUTS.len()];
             let (module, _) = parse(shader, number);
             let (_, output) = module.global_variables.iter().find(|(_, v)| v.name.as_deref() == Some("y")).unwrap();

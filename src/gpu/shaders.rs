@@ -62,11 +62,11 @@ impl FromStr for Recipe {
 /// let texts = upconv::gpu::shader_texts();
 /// assert!(texts.iter().any(|(name, text)| name.starts_with("conv_direct") && text.contains("@compute")));
 /// ```
-pub fn shader_texts() -> Vec<(String, &'static str)> {
+pub fn shader_texts() -> Vec<(String, String)> {
     let shaders = SHADERS.iter().enumerate();
     let named = shaders.flat_map(|(number, shader)| {
-        let texts = shader.texts.all().iter().enumerate();
-        texts.map(move |(text, source)| (format!("{}_{number}_{text}", shader.name), *source))
+        let name = move |text| format!("{}_{number}_{text}", shader.name);
+        (0..shader.texts.count()).map(move |text| (name(text), shader.texts.text(text)))
     });
     named.collect()
 }

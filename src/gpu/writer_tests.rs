@@ -16,7 +16,8 @@ use super::shader_tests::parse;
 use super::shaders::SHADERS;
 use crate::gpu::plan::pipeline::ZERO_WORKGROUP_MEMORY;
 use crate::gpu::program::constants::Constant;
-use crate::gpu::program::shader::{OUTPUTS, Shader};
+use crate::gpu::program::shader::Shader;
+use crate::gpu::program::texts::OUTPUTS;
 use crate::gpu::program::texture::needed_to_write;
 
 /// What a binding of a shader is to a back end that numbers kinds of bindings separately.
@@ -43,7 +44,7 @@ impl Resolved<'_> {
     /// The features that a device must have to be given the text.
     fn needed(&self) -> Features {
         let mut needed = Features::empty();
-        needed.set(Features::SHADER_F16, self.shader.texts.all()[self.numbers[1]].contains("enable f16;"));
+        needed.set(Features::SHADER_F16, self.shader.texts.text(self.numbers[1]).contains("enable f16;"));
         needed.set(Features::SUBGROUP, self.shader.subgroups);
         needed.set(MATRICES, self.shader.cooperative());
         if self.shader.writes_texture() {
@@ -259,13 +260,15 @@ fn entry_point_written<E: std::fmt::Display>(names: Vec<Result<String, E>>) -> R
     }
 }
 
-/// The sets of constants that planners give each text, by the text's address.
-type Sets = HashMap<*const u8, BTreeMap<String, Vec<Constant>>>;
+/// The sets of constants that planners give each text, by the shader's address and the text's number.
+type Sets = HashMap<(*const Shader, usize), BTreeMap<String, Vec<Constant>>>;
 
 fn sets_by_text() -> Sets {
     let mut sets = Sets::new();
     for step in every_program().into_iter().flat_map(|program| program.steps) {
-        sets.entry(step.text.as_ptr()).or_default().insert(format!("{:?}", step.constants), step.constants);
+        sets.entry((std::ptr::from_ref(step.shader), step.text))
+            .or_default()
+            .insert(format!("{:?}", step.constants), step.constants);
     }
     sets
 }
@@ -273,16 +276,15 @@ fn sets_by_text() -> Sets {
 /// The sets with which a text is written: those of all texts of its shader. A text that writes a texture has its own
 /// sets alone, because there are many, and the texts differ only in a format and a few numbers.
 fn sets_of<'a>(sets: &'a Sets, shader: &Shader, text: usize) -> BTreeMap<&'a String, &'a Vec<Constant>> {
-    let texts = shader.texts.all();
-    let texts = if shader.writes_texture() { &texts[text..=text] } else { texts };
-    texts.iter().filter_map(|text| sets.get(&text.as_ptr())).flatten().collect()
+    let texts = if shader.writes_texture() { text..text + 1 } else { 0..shader.texts.count() };
+    texts.filter_map(|text| sets.get(&(std::ptr::from_ref(shader), text))).flatten().collect()
 }
 
 /// Calls `check` with every text and every set of constants of it.
 fn for_each_text(mut check: impl FnMut(&Resolved<'_>)) {
     let sets = sets_by_text();
     for (number, shader) in SHADERS.into_iter().enumerate() {
-        for text in 0..shader.texts.all().len() {
+        for text in 0..shader.texts.count() {
             let (module, info) = parse(shader, text);
             let sets = sets_of(&sets, shader, text);
             assert!(!sets.is_empty(), "{}: no program has text {text}", shader.name);
@@ -326,7 +328,7 @@ fn every_back_end_can_be_given_every_text() {
 #[test]
 fn local_vectors_are_written_at_constant_indices() {
     for shader in SHADERS {
-        for text in 0..shader.texts.all().len() {
+        for text in 0..shader.texts.count() {
             let (module, _) = parse(shader, text);
             let functions = module.functions.iter().map(|(_, function)| function);
             for function in functions.chain(module.entry_points.iter().map(|entry| &entry.function)) {

@@ -16,7 +16,7 @@ use crate::gpu::program::region::{Region, flat_box};
 use crate::gpu::program::rounds::ENTRY;
 use crate::gpu::program::shader::Shader;
 use crate::gpu::program::split_k::{Epilogue, PartSlices, Slices, SplitK, add_empty_sum};
-use crate::gpu::program::texts::with_storage;
+use crate::gpu::program::texts::{Texts, files};
 use crate::gpu::program::uniform::{mod_2_32, uniform};
 use crate::ops::conv::bias_grad::ConvBiasGrad;
 use crate::ops::op::Op;
@@ -59,7 +59,7 @@ uniform! {
 /// One thread per channel and slice of its sum.
 pub(crate) static DIRECT: Shader = Shader {
     name: "conv_bias_grad_direct",
-    texts: with_storage!("conv/bias_grad_direct.wgsl"),
+    texts: Texts::Tensors(files!("conv/bias_grad_direct.wgsl")),
     reads: 1,
     writes: 1,
     uniform: BiasGradParams::LAYOUT,

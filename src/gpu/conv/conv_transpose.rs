@@ -12,19 +12,19 @@ use crate::gpu::program::options::PlanOptions;
 use crate::gpu::program::program::Program;
 use crate::gpu::program::recipe::{Capabilities, Recipe, recipes};
 use crate::gpu::program::shader::Shader;
-use crate::gpu::program::texts::{with_outputs, with_storage};
+use crate::gpu::program::texts::{Texts, files};
 use crate::ops::conv::conv_transpose::ConvTranspose;
 
 /// One thread per output element gathers the taps that meet it.
 pub(crate) static GATHER: Shader = Shader {
     name: "conv_transpose_gather",
-    texts: with_storage!(
+    texts: Texts::Tensors(files!(
         "conv/transpose_gather.wgsl",
         "conv/shared/params.wgsl",
         "conv/shared/axis.wgsl",
         "conv/shared/transpose_taps.wgsl",
         "shared/activation.wgsl"
-    ),
+    )),
     reads: 3,
     writes: 1,
     uniform: ConvParams::LAYOUT,
@@ -33,7 +33,7 @@ pub(crate) static GATHER: Shader = Shader {
 };
 
 /// One thread per texel.
-pub(crate) static TEXTURE: Shader = conv_shader(with_outputs!(
+pub(crate) static TEXTURE: Shader = conv_shader(Texts::Textures(files!(
     "conv/texture.wgsl",
     "conv/shared/texture_params.wgsl",
     "conv/shared/axis.wgsl",
@@ -42,7 +42,7 @@ pub(crate) static TEXTURE: Shader = conv_shader(with_outputs!(
     "shared/texels.wgsl",
     "shared/texel_read.wgsl",
     "shared/texel_write.wgsl"
-));
+)));
 
 fn layer<const R: usize>(op: &ConvTranspose<R>) -> Result<Layer> {
     Ok(Layer::new(&op.geometry()?, Direction::NarrowToWide))

@@ -12,19 +12,19 @@ use crate::gpu::program::operand::Stored;
 use crate::gpu::program::recipe::{Candidate, Capabilities, Shape};
 use crate::gpu::program::shader::Shader;
 use crate::gpu::program::split_k::Slices;
-use crate::gpu::program::texts::{with_matrices, with_storage};
+use crate::gpu::program::texts::{Texts, files};
 use crate::gpu::program::uniform::to_u32;
 
 /// An implicit GEMM in which the threads of a subgroup share weights.
 pub(crate) static SUBGROUP: Shader = Shader {
     name: "conv_gemm_subgroup",
-    texts: with_storage!(
+    texts: Texts::Tensors(files!(
         "conv/gemm_subgroup.wgsl",
         "conv/shared/implicit_gemm.wgsl",
         "conv/shared/gemm_tensors.wgsl",
         "conv/shared/outer_product.wgsl",
         "shared/activation.wgsl"
-    ),
+    )),
     reads: 3,
     writes: 1,
     uniform: GemmParams::LAYOUT,
@@ -35,13 +35,13 @@ pub(crate) static SUBGROUP: Shader = Shader {
 /// An implicit GEMM in which the threads of a workgroup share weights and samples.
 pub(crate) static WORKGROUP: Shader = Shader {
     name: "conv_gemm_workgroup",
-    texts: with_storage!(
+    texts: Texts::Tensors(files!(
         "conv/gemm_workgroup.wgsl",
         "conv/shared/implicit_gemm.wgsl",
         "conv/shared/gemm_tensors.wgsl",
         "conv/shared/outer_product.wgsl",
         "shared/activation.wgsl"
-    ),
+    )),
     reads: 3,
     writes: 1,
     uniform: GemmParams::LAYOUT,
@@ -61,28 +61,32 @@ pub(crate) static WORKGROUP: Shader = Shader {
 /// An implicit GEMM by cooperative matrices of 8 by 8.
 pub(crate) static COOPERATIVE_8: Shader = Shader {
     name: "conv_gemm_cooperative",
-    texts: with_matrices!(
-        "8",
-        "conv/gemm_cooperative.wgsl",
-        "conv/shared/implicit_gemm.wgsl",
-        "conv/shared/gemm_tensors.wgsl",
-        "conv/shared/outer_product.wgsl",
-        "shared/activation.wgsl"
-    ),
+    texts: Texts::Cooperative {
+        matrices: files!("prelude/cooperative_8.wgsl")[0],
+        files: files!(
+            "conv/gemm_cooperative.wgsl",
+            "conv/shared/implicit_gemm.wgsl",
+            "conv/shared/gemm_tensors.wgsl",
+            "conv/shared/outer_product.wgsl",
+            "shared/activation.wgsl"
+        ),
+    },
     overrides: &["workgroup_size", "merged", "has_bias", "activation"],
     ..SUBGROUP
 };
 
 /// An implicit GEMM by cooperative matrices of 16 by 16.
 pub(crate) static COOPERATIVE_16: Shader = Shader {
-    texts: with_matrices!(
-        "16",
-        "conv/gemm_cooperative.wgsl",
-        "conv/shared/implicit_gemm.wgsl",
-        "conv/shared/gemm_tensors.wgsl",
-        "conv/shared/outer_product.wgsl",
-        "shared/activation.wgsl"
-    ),
+    texts: Texts::Cooperative {
+        matrices: files!("prelude/cooperative_16.wgsl")[0],
+        files: files!(
+            "conv/gemm_cooperative.wgsl",
+            "conv/shared/implicit_gemm.wgsl",
+            "conv/shared/gemm_tensors.wgsl",
+            "conv/shared/outer_product.wgsl",
+            "shared/activation.wgsl"
+        ),
+    },
     ..COOPERATIVE_8
 };
 

@@ -20,7 +20,7 @@ use crate::gpu::program::rounds::{MAX_ROUNDS, ROUNDS, nested};
 use crate::gpu::program::shader::Shader;
 use crate::gpu::program::split::{MAX_DISPATCHES, too_many};
 use crate::gpu::program::split_k::{Epilogue, SplitK, add_bias_fill, add_empty_sum, is_empty_sum, with_f32_sums};
-use crate::gpu::program::texts::with_storage;
+use crate::gpu::program::texts::{Texts, files};
 use crate::gpu::program::uniform::{mod_2_32, to_i32, uniform};
 use crate::gpu::resample::table::{LaidOutTables, Tables, boxes_by_tables, row_length, touched};
 use crate::ops::activation::Activation;
@@ -82,7 +82,7 @@ uniform! {
 /// One thread per output element.
 pub(crate) static DIRECT: Shader = Shader {
     name: "conv_resize_direct",
-    texts: with_storage!("conv/resize_direct.wgsl", "shared/tap_marks.wgsl", "shared/activation.wgsl"),
+    texts: Texts::Tensors(files!("conv/resize_direct.wgsl", "shared/tap_marks.wgsl", "shared/activation.wgsl")),
     reads: 3,
     writes: 1,
     uniform: ResizeConvParams::LAYOUT,

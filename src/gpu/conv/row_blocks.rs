@@ -4,18 +4,18 @@ use super::layer::{Direction, Layer};
 use super::operands::ConvParams;
 use crate::gpu::program::recipe::{Candidate, Shape};
 use crate::gpu::program::shader::Shader;
-use crate::gpu::program::texts::with_storage;
+use crate::gpu::program::texts::{Texts, files};
 
 /// One thread sums a block of outputs.
 pub(crate) static ROW_BLOCKS: Shader = Shader {
     name: "conv_row_blocks",
-    texts: with_storage!(
+    texts: Texts::Tensors(files!(
         "conv/row_blocks.wgsl",
         "conv/shared/params.wgsl",
         "conv/shared/axis.wgsl",
         "conv/shared/taps.wgsl",
         "shared/activation.wgsl"
-    ),
+    )),
     reads: 3,
     writes: 1,
     uniform: ConvParams::LAYOUT,

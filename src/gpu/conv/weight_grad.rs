@@ -20,7 +20,7 @@ use crate::gpu::program::region::{Region, flat_box};
 use crate::gpu::program::rounds::ENTRY;
 use crate::gpu::program::shader::Shader;
 use crate::gpu::program::split_k::{Epilogue, PartSlices, Slices, SplitK, add_empty_sum, is_empty_sum};
-use crate::gpu::program::texts::with_storage;
+use crate::gpu::program::texts::{Texts, files};
 use crate::gpu::program::uniform::{mod_2_32, to_i32, uniform};
 use crate::ops::conv::weight_grad::{ConvWeightGrad, ForwardInput};
 use crate::ops::op::Op;
@@ -80,7 +80,7 @@ uniform! {
 /// One thread per weight element and slice of its sum.
 pub(crate) static DIRECT: Shader = Shader {
     name: "conv_weight_grad_direct",
-    texts: with_storage!("conv/weight_grad_direct.wgsl", "conv/shared/weight_grad_params.wgsl"),
+    texts: Texts::Tensors(files!("conv/weight_grad_direct.wgsl", "conv/shared/weight_grad_params.wgsl")),
     reads: 2,
     writes: 1,
     uniform: WeightGradParams::LAYOUT,
@@ -91,12 +91,12 @@ pub(crate) static DIRECT: Shader = Shader {
 /// A matrix product for each group, shared within subgroups.
 pub(crate) static SUBGROUP: Shader = Shader {
     name: "conv_weight_grad_gemm_subgroup",
-    texts: with_storage!(
+    texts: Texts::Tensors(files!(
         "conv/weight_grad_gemm_subgroup.wgsl",
         "conv/shared/weight_grad_tile.wgsl",
         "conv/shared/weight_grad_params.wgsl",
         "conv/shared/outer_product.wgsl"
-    ),
+    )),
     subgroups: true,
     overrides: &["workgroup_size", "quads", "split"],
     ..DIRECT
@@ -105,12 +105,12 @@ pub(crate) static SUBGROUP: Shader = Shader {
 /// A matrix product for each group, shared within workgroups.
 pub(crate) static WORKGROUP: Shader = Shader {
     name: "conv_weight_grad_gemm_workgroup",
-    texts: with_storage!(
+    texts: Texts::Tensors(files!(
         "conv/weight_grad_gemm_workgroup.wgsl",
         "conv/shared/weight_grad_tile.wgsl",
         "conv/shared/weight_grad_params.wgsl",
         "conv/shared/outer_product.wgsl"
-    ),
+    )),
     subgroups: false,
     overrides: &["workgroup_size", "staged_rows", "staged_columns", "quads", "split"],
     ..DIRECT

@@ -26,8 +26,8 @@ pub(crate) struct KernelCache {
 /// Direct3D's compiler FXC several seconds for each shader that has some.
 pub(crate) const ZERO_WORKGROUP_MEMORY: bool = false;
 
-/// The address of the shader's text, and the names and bits of the constants.
-type Key = (usize, Vec<(&'static str, u64)>);
+/// The shader's address, the number of its text, and the names and bits of the constants.
+type Key = (usize, usize, Vec<(&'static str, u64)>);
 
 impl KernelCache {
     pub(crate) fn through(cache: PipelineCache) -> Self {
@@ -37,7 +37,7 @@ impl KernelCache {
     pub(crate) fn get(&self, device: &Device, op: &str, step: &Step) -> Arc<Kernel> {
         let constants = step.constants.iter().map(|&(name, value)| (name, value.to_bits())).collect();
         let make = || Arc::new(Kernel::new(device, op, step, self.cache.as_ref()));
-        self.kernels.get((step.text.as_ptr().addr(), constants), make)
+        self.kernels.get((std::ptr::from_ref(step.shader).addr(), step.text, constants), make)
     }
 }
 
@@ -56,7 +56,7 @@ impl Kernel {
         });
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some(&label("shader")),
-            source: wgpu::ShaderSource::Wgsl(step.text.into()),
+            source: wgpu::ShaderSource::Wgsl(shader.texts.text(step.text).into()),
         });
         let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some(&label("pipeline")),

@@ -18,7 +18,7 @@ use crate::gpu::program::region::Region;
 use crate::gpu::program::rounds::{MAX_ROUNDS, nested};
 use crate::gpu::program::shader::Shader;
 use crate::gpu::program::split_k::{Epilogue, SplitK, with_f32_sums};
-use crate::gpu::program::texts::{copied, with_storage};
+use crate::gpu::program::texts::{Texts, files};
 use crate::gpu::program::uniform::{mod_2_32, to_i32, uniform};
 use crate::ops::op::Op;
 use crate::ops::pool::indices::Numbering;
@@ -74,7 +74,7 @@ uniform! {
 /// One thread per output element looks through its window.
 pub(crate) static DIRECT: Shader = Shader {
     name: "pool_max_direct",
-    texts: copied!("pool/max_direct.wgsl"),
+    texts: Texts::Copied(files!("pool/max_direct.wgsl")),
     reads: 1,
     writes: 2,
     uniform: PoolParams::LAYOUT,
@@ -85,7 +85,7 @@ pub(crate) static DIRECT: Shader = Shader {
 /// One thread per sample of the pooling's input adds the gradients of the windows that chose it.
 pub(crate) static GRAD: Shader = Shader {
     name: "pool_max_grad_gather",
-    texts: with_storage!("pool/max_grad_gather.wgsl"),
+    texts: Texts::Tensors(files!("pool/max_grad_gather.wgsl")),
     reads: 2,
     writes: 1,
     overrides: &["workgroup_size"],

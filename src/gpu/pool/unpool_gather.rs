@@ -7,7 +7,7 @@ use crate::gpu::program::operand::LaidOutTensor;
 use crate::gpu::program::pass::{Part, Pass};
 use crate::gpu::program::region::{Region, flat_box};
 use crate::gpu::program::shader::Shader;
-use crate::gpu::program::texts::copied;
+use crate::gpu::program::texts::{Texts, files};
 use crate::gpu::program::uniform::{mod_2_32, uniform};
 
 uniform! {
@@ -53,7 +53,7 @@ uniform! {
 /// One thread per output element copies the sample that its mark names.
 pub(crate) static GATHER: Shader = Shader {
     name: "pool_unpool_gather",
-    texts: copied!("pool/unpool_gather.wgsl"),
+    texts: Texts::Copied(files!("pool/unpool_gather.wgsl")),
     reads: 2,
     writes: 1,
     uniform: UnpoolParams::LAYOUT,

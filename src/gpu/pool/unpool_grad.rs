@@ -7,7 +7,7 @@ use crate::gpu::program::operand::LaidOutTensor;
 use crate::gpu::program::pass::{Part, Pass};
 use crate::gpu::program::region::{Region, flat_box};
 use crate::gpu::program::shader::Shader;
-use crate::gpu::program::texts::copied;
+use crate::gpu::program::texts::{Texts, files};
 use crate::gpu::program::uniform::{mod_2_32, uniform};
 
 uniform! {
@@ -57,7 +57,7 @@ uniform! {
 /// One thread per index copies the gradient of its place.
 pub(crate) static GRAD: Shader = Shader {
     name: "pool_unpool_grad_gather",
-    texts: copied!("pool/unpool_grad_gather.wgsl", "pool/shared/unpool_place.wgsl"),
+    texts: Texts::Copied(files!("pool/unpool_grad_gather.wgsl", "pool/shared/unpool_place.wgsl")),
     reads: 2,
     writes: 1,
     uniform: UnpoolGradParams::LAYOUT,

@@ -7,7 +7,7 @@ use crate::gpu::program::operand::LaidOutTensor;
 use crate::gpu::program::pass::{Part, Pass};
 use crate::gpu::program::region::Region;
 use crate::gpu::program::shader::Shader;
-use crate::gpu::program::texts::single;
+use crate::gpu::program::texts::{Texts, files};
 use crate::gpu::program::uniform::{mod_2_32, uniform};
 
 uniform! {
@@ -52,7 +52,7 @@ uniform! {
 /// One thread per index marks its place.
 pub(crate) static MARK: Shader = Shader {
     name: "pool_unpool_mark",
-    texts: single!("pool/unpool_mark.wgsl", "pool/shared/unpool_place.wgsl"),
+    texts: Texts::Single(files!("pool/unpool_mark.wgsl", "pool/shared/unpool_place.wgsl")),
     reads: 1,
     writes: 2,
     uniform: MarkParams::LAYOUT,

@@ -6,7 +6,7 @@ use crate::gpu::program::operand::LaidOutTensor;
 use crate::gpu::program::pass::{Part, Pass};
 use crate::gpu::program::region::Region;
 use crate::gpu::program::shader::Shader;
-use crate::gpu::program::texts::single;
+use crate::gpu::program::texts::{Texts, files};
 use crate::gpu::program::uniform::{mod_2_32, uniform};
 
 uniform! {
@@ -21,7 +21,7 @@ uniform! {
 /// One thread per word of four bytes.
 pub(crate) static ZERO: Shader = Shader {
     name: "pool_zero_fill",
-    texts: single!("pool/zero_fill.wgsl"),
+    texts: Texts::Single(files!("pool/zero_fill.wgsl")),
     reads: 0,
     writes: 1,
     uniform: ZeroParams::LAYOUT,

@@ -192,7 +192,7 @@ impl<'a> ProgramBuilder<'a> {
         shader.check_limits(self.context.limits())?;
         let storage = Storage::of(tensors);
         let unsupported = Error::StorageUnsupported { op: self.program.op, storage: self.context.options.storage };
-        let text = shader.text(storage).ok_or(unsupported)?;
+        let text = shader.text_number(storage).ok_or(unsupported)?;
         let bindings = tensors.iter().map(|tensor| tensor.source).collect();
         self.program.steps.push(Step { shader, text, storage, constants, bindings, dispatches });
         Ok(())

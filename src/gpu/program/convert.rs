@@ -8,7 +8,7 @@ use super::pixel_format::PixelFormat;
 use super::region::Region;
 use super::rounds::nested;
 use super::shader::Shader;
-use super::texts::{from_texture, to_texture};
+use super::texts::{Texts, files};
 use super::uniform::{mod_2_32, uniform};
 
 uniform! {
@@ -51,7 +51,7 @@ uniform! {
 /// One thread per texel writes its channels into a tensor.
 pub(crate) static UNPACK: Shader = Shader {
     name: "texture_unpack",
-    texts: from_texture!("texture/unpack.wgsl", "texture/shared/params.wgsl", "shared/texel_read.wgsl"),
+    texts: Texts::FromTexture(files!("texture/unpack.wgsl", "texture/shared/params.wgsl", "shared/texel_read.wgsl")),
     reads: 1,
     writes: 1,
     uniform: ConvertParams::LAYOUT,
@@ -62,7 +62,7 @@ pub(crate) static UNPACK: Shader = Shader {
 /// One thread per texel reads its channels from a tensor.
 pub(crate) static PACK: Shader = Shader {
     name: "texture_pack",
-    texts: to_texture!("texture/pack.wgsl", "texture/shared/params.wgsl", "shared/texel_write.wgsl"),
+    texts: Texts::ToTexture(files!("texture/pack.wgsl", "texture/shared/params.wgsl", "shared/texel_write.wgsl")),
     reads: 1,
     writes: 1,
     uniform: ConvertParams::LAYOUT,

@@ -65,8 +65,8 @@ impl Program {
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     pub(crate) shader: &'static Shader,
-    /// The shader's text for the types in `storage`.
-    pub(crate) text: &'static str,
+    /// The number of the shader's text for the types in `storage`.
+    pub(crate) text: usize,
     pub(crate) storage: Storage,
     pub(crate) constants: Vec<Constant>,
     /// The storage bindings, from binding 1 on.

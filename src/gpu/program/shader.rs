@@ -3,6 +3,7 @@
 use wgpu::{Limits, TextureFormat};
 
 use super::operand::{LaidOutTensor, Stored};
+use super::texts::{OUTPUTS, Texts};
 use super::uniform::UniformLayout;
 use crate::dtype::FloatType;
 use crate::error::{Error, Result};
@@ -25,42 +26,10 @@ pub(crate) struct Shader {
     pub(crate) overrides: &'static [&'static str],
 }
 
-/// The texts of one shader: one for each combination of types that it reads and writes.
-#[derive(Debug)]
-pub(crate) enum Texts {
-    /// Tensors of integers.
-    Single(&'static str),
-    /// Tensors of f32, or of f16, whose numbers are copied; and of integers.
-    Copied([&'static str; 2]),
-    /// Tensors of f32 or f16: f32 to f32, f32 to f16, f16 to f32, f16 to f16.
-    Tensors([&'static str; 4]),
-    /// The same four, with cooperative matrices.
-    Cooperative([&'static str; 4]),
-    /// From texture to texture, in the order of [`OUTPUTS`].
-    Textures(&'static [&'static str; OUTPUTS.len()]),
-    /// From a texture to a tensor of f32, or of f16.
-    FromTexture([&'static str; 2]),
-    /// From a tensor of f32, or of f16, to a texture, in the order of [`OUTPUTS`].
-    ToTexture(&'static [[&'static str; OUTPUTS.len()]; 2]),
-}
-
-impl Texts {
-    /// All texts. The first needs only features that all of them need.
-    pub(crate) fn all(&self) -> &[&'static str] {
-        match self {
-            Self::Single(text) => std::slice::from_ref(text),
-            Self::Tensors(texts) | Self::Cooperative(texts) => texts,
-            Self::Textures(texts) => *texts,
-            Self::FromTexture(texts) | Self::Copied(texts) => texts,
-            Self::ToTexture(texts) => texts.as_flattened(),
-        }
-    }
-}
-
 impl Shader {
     /// Whether it uses cooperative matrices.
     pub(crate) fn cooperative(&self) -> bool {
-        matches!(self.texts, Texts::Cooperative(_))
+        matches!(self.texts, Texts::Cooperative { .. })
     }
 
     /// Refuses a device whose limits leave no room for the shader's bindings.
@@ -103,18 +72,18 @@ impl Shader {
         matches!(self.texts, Texts::Textures(_) | Texts::ToTexture(_))
     }
 
-    /// The text for these types, if the shader has one.
-    pub(crate) fn text(&self, storage: Storage) -> Option<&'static str> {
+    /// The number of the text for these types, if the shader has one.
+    pub(crate) fn text_number(&self, storage: Storage) -> Option<usize> {
         let half = |storage| usize::from(storage == FloatType::F16);
         let [input, output] = [half(storage.input), half(storage.output)];
         let written = storage.output_texture.map(|format| OUTPUTS.iter().position(|output| *output == format));
         match (&self.texts, storage.input_texture, written) {
-            (Texts::Single(text), false, None) if storage == Storage::default() => Some(text),
-            (Texts::Copied(texts), false, None) if input == output => Some(texts[input]),
-            (Texts::Tensors(texts) | Texts::Cooperative(texts), false, None) => Some(texts[2 * input + output]),
-            (Texts::Textures(texts), true, Some(format)) => Some(texts[format?]),
-            (Texts::FromTexture(texts), true, None) => Some(texts[output]),
-            (Texts::ToTexture(texts), false, Some(format)) => Some(texts[input][format?]),
+            (Texts::Single(_), false, None) if storage == Storage::default() => Some(0),
+            (Texts::Copied(_), false, None) if input == output => Some(input),
+            (Texts::Tensors(_) | Texts::Cooperative { .. }, false, None) => Some(2 * input + output),
+            (Texts::Textures(_), true, Some(format)) => format,
+            (Texts::FromTexture(_), true, None) => Some(output),
+            (Texts::ToTexture(_), false, Some(format)) => Some(input * OUTPUTS.len() + format?),
             _ => None,
         }
     }
@@ -149,21 +118,3 @@ impl Storage {
         }
     }
 }
-
-/// The formats of output textures: the float storage formats that WebGPU guarantees, and the 16-bit normalised ones. A
-/// shader that writes a texture has a text for each, in this order.
-pub(crate) const OUTPUTS: [TextureFormat; 13] = [
-    TextureFormat::Rgba8Unorm,
-    TextureFormat::Rgba8Snorm,
-    TextureFormat::Bgra8Unorm,
-    TextureFormat::Rgba16Float,
-    TextureFormat::Rgba32Float,
-    TextureFormat::Rg32Float,
-    TextureFormat::R32Float,
-    TextureFormat::R16Unorm,
-    TextureFormat::Rg16Unorm,
-    TextureFormat::Rgba16Unorm,
-    TextureFormat::R16Snorm,
-    TextureFormat::Rg16Snorm,
-    TextureFormat::Rgba16Snorm,
-];

@@ -11,7 +11,7 @@ use super::recipe::{Candidate, Recipe};
 use super::region::Region;
 use super::rounds::nested;
 use super::shader::Shader;
-use super::texts::with_storage;
+use super::texts::{Texts, files};
 use super::uniform::{mod_2_32, uniform};
 use crate::dtype::FloatType;
 use crate::error::Result;
@@ -51,7 +51,7 @@ uniform! {
 /// One thread per output element adds its partial sums.
 pub(crate) static SUM: Shader = Shader {
     name: "split_k_sum",
-    texts: with_storage!("split_k_sum.wgsl", "shared/activation.wgsl"),
+    texts: Texts::Tensors(files!("split_k_sum.wgsl", "shared/activation.wgsl")),
     reads: 2,
     writes: 1,
     uniform: SplitKSumParams::LAYOUT,

@@ -9,7 +9,7 @@ use super::constants::{Constant, flag};
 use super::operand::{LaidOutTensor, Stored};
 use super::pixel_format::PixelFormat;
 use super::recipe::Capabilities;
-use super::shader::OUTPUTS;
+use super::texts::OUTPUTS;
 use super::uniform::to_u32;
 use crate::dtype::DataType;
 use crate::error::texture::TextureError;

@@ -6,18 +6,18 @@ use crate::gpu::program::recipe::{Candidate, Shape};
 use crate::gpu::program::region::Region;
 use crate::gpu::program::rounds::{MAX_ROUNDS, nested};
 use crate::gpu::program::shader::Shader;
-use crate::gpu::program::texts::with_storage;
+use crate::gpu::program::texts::{Texts, files};
 use crate::ops::resample::tap_table::TapTable;
 
 /// One thread sums the taps of a block of outputs.
 pub(crate) static TAPS_ROWS: Shader = Shader {
     name: "resample_taps_row_blocks",
-    texts: with_storage!(
+    texts: Texts::Tensors(files!(
         "resample/taps_row_blocks.wgsl",
         "resample/shared/block.wgsl",
         "resample/shared/params.wgsl",
         "shared/tap_marks.wgsl"
-    ),
+    )),
     overrides: &["workgroup_size", "channels", "taps"],
     ..NEAREST_ROWS
 };
@@ -25,12 +25,12 @@ pub(crate) static TAPS_ROWS: Shader = Shader {
 /// One thread copies a block of outputs.
 pub(crate) static NEAREST_ROWS: Shader = Shader {
     name: "resample_nearest_row_blocks",
-    texts: with_storage!(
+    texts: Texts::Tensors(files!(
         "resample/nearest_row_blocks.wgsl",
         "resample/shared/block.wgsl",
         "resample/shared/params.wgsl",
         "shared/tap_marks.wgsl"
-    ),
+    )),
     reads: 2,
     writes: 1,
     uniform: ResampleParams::LAYOUT,

@@ -10,14 +10,14 @@ use crate::gpu::program::pass::{Part, Pass, Work};
 use crate::gpu::program::region::Region;
 use crate::gpu::program::rounds::nested;
 use crate::gpu::program::shader::Shader;
-use crate::gpu::program::texts::with_storage;
+use crate::gpu::program::texts::{Texts, files};
 use crate::gpu::program::uniform::mod_2_32;
 use crate::ops::resample::tap_table::TapTable;
 
 /// One thread per output element sums its taps.
 pub(crate) static TAPS: Shader = Shader {
     name: "resample_taps",
-    texts: with_storage!("resample/taps.wgsl", "resample/shared/params.wgsl", "shared/tap_marks.wgsl"),
+    texts: Texts::Tensors(files!("resample/taps.wgsl", "resample/shared/params.wgsl", "shared/tap_marks.wgsl")),
     reads: 2,
     writes: 1,
     uniform: ResampleParams::LAYOUT,

@@ -11,14 +11,14 @@ use crate::gpu::program::options::PlanOptions;
 use crate::gpu::program::program::Program;
 use crate::gpu::program::recipe::{Candidate, Capabilities, Recipe, Shape, recipes};
 use crate::gpu::program::shader::Shader;
-use crate::gpu::program::texts::{with_outputs, with_storage};
+use crate::gpu::program::texts::{Texts, files};
 use crate::ops::resample::separable::Separable;
 use crate::ops::resample::upsample::Upsample;
 
 /// One thread per output element copies a sample.
 pub(crate) static NEAREST: Shader = Shader {
     name: "resample_nearest",
-    texts: with_storage!("resample/nearest.wgsl", "resample/shared/params.wgsl", "shared/tap_marks.wgsl"),
+    texts: Texts::Tensors(files!("resample/nearest.wgsl", "resample/shared/params.wgsl", "shared/tap_marks.wgsl")),
     reads: 2,
     writes: 1,
     uniform: ResampleParams::LAYOUT,
@@ -29,13 +29,13 @@ pub(crate) static NEAREST: Shader = Shader {
 /// One thread per texel.
 pub(crate) static TEXTURE: Shader = Shader {
     name: "resample_texture",
-    texts: with_outputs!(
+    texts: Texts::Textures(files!(
         "resample/texture.wgsl",
         "shared/tap_marks.wgsl",
         "shared/texels.wgsl",
         "shared/texel_read.wgsl",
         "shared/texel_write.wgsl"
-    ),
+    )),
     reads: 3,
     writes: 1,
     uniform: TextureUpsampleParams::LAYOUT,
