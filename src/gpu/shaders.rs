@@ -9,7 +9,7 @@ use super::{conv, pixel_shuffle, pool, resample};
 use crate::error::{Error, Result};
 
 /// Every shader of the crate.
-pub(crate) static SHADERS: [&Shader; 29] = [
+pub(crate) static SHADERS: [&Shader; 34] = [
     &conv::conv::DIRECT,
     &conv::bias_grad::DIRECT,
     &conv::conv_transpose::GATHER,
@@ -17,7 +17,12 @@ pub(crate) static SHADERS: [&Shader; 29] = [
     &conv::weight_grad::SUBGROUP,
     &conv::weight_grad::WORKGROUP,
     &conv::gemm::SUBGROUP,
-    &conv::gemm::WORKGROUP,
+    &conv::gemm::WORKGROUP_128X128,
+    &conv::gemm::WORKGROUP_128X64,
+    &conv::gemm::WORKGROUP_64X128,
+    &conv::gemm::WORKGROUP_64X64,
+    &conv::gemm::WORKGROUP_32X128,
+    &conv::gemm::WORKGROUP_16X64,
     &conv::gemm::COOPERATIVE_8,
     &conv::gemm::COOPERATIVE_16,
     &conv::row_blocks::ROW_BLOCKS,

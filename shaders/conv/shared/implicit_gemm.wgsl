@@ -194,20 +194,50 @@ struct Places {
     w: vec4<i32>,
 }
 
-fn places_of(work: Work, number: u32) -> Places {
-    let rest = work.first_row + number + vec4<u32>(0u, 1u, 2u, 3u);
+// A place, and the one that follows it.
+struct Place {
+    channel: u32,
+    phase: vec3<i32>,
+}
+
+fn next_place(place: Place) -> Place {
     if (!merged) {
-        return Places(rest, vec4(work.phase.x), vec4(work.phase.y), vec4(work.phase.z));
+        return Place(place.channel + 1u, place.phase);
     }
-    // Some drivers divide again for a remainder, so the remainders are computed from the quotients.
+    let w = place.phase.z + 1;
+    let carry_h = w == params.w.phases;
+    let h = place.phase.y + select(0, 1, carry_h);
+    let carry_d = h == params.h.phases;
+    let d = place.phase.x + select(0, 1, carry_d);
+    let carry_channel = d == params.d.phases;
+    return Place(
+        place.channel + select(0u, 1u, carry_channel),
+        select(vec3(d, h, w), vec3(0), vec3(carry_channel, carry_d, carry_h)));
+}
+
+// The tile's row of this number. Some drivers divide again for a remainder, so remainders are computed from quotients.
+fn place_of(work: Work, number: u32) -> Place {
+    let row = work.first_row + number;
+    if (!merged) {
+        return Place(row, work.phase);
+    }
     let phases = vec3<u32>(vec3(params.d.phases, params.h.phases, params.w.phases));
-    let by_w = rest / phases.z;
+    let by_w = row / phases.z;
     let by_h = by_w / phases.y;
     let channel = by_h / phases.x;
-    let phase_w = vec4<i32>(rest - by_w * phases.z);
-    let phase_h = vec4<i32>(by_w - by_h * phases.y);
-    let phase_d = vec4<i32>(by_h - channel * phases.x);
-    return Places(channel, phase_d, phase_h, phase_w);
+    return Place(channel, vec3<i32>(vec3(by_h - channel * phases.x, by_w - by_h * phases.y, row - by_w * phases.z)));
+}
+
+fn places_of(work: Work, number: u32) -> Places {
+    let p0 = place_of(work, number);
+    let p1 = next_place(p0);
+    let p2 = next_place(p1);
+    let p3 = next_place(p2);
+    return Places(
+        vec4(p0.channel, p1.channel, p2.channel, p3.channel),
+        vec4(p0.phase.x, p1.phase.x, p2.phase.x, p3.phase.x),
+        vec4(p0.phase.y, p1.phase.y, p2.phase.y, p3.phase.y),
+        vec4(p0.phase.z, p1.phase.z, p2.phase.z, p3.phase.z));
 }
 
 fn rows_of(work: Work, number: u32) -> Rows {
@@ -262,9 +292,15 @@ fn columns_of(work: Work, number: vec4<u32>) -> Columns {
     let by_w = rest / params.w.blocks;
     let by_h = by_w / params.h.blocks;
     let n = by_h / params.d.blocks;
-    let block_w = vec4<i32>(rest - by_w * params.w.blocks) + params.w.first_block;
-    let block_h = vec4<i32>(by_w - by_h * params.h.blocks) + params.h.first_block;
-    let block_d = vec4<i32>(by_h - n * params.d.blocks) + params.d.first_block;
+    let h = by_w - by_h * params.h.blocks;
+    return columns_at(work, n, by_h - n * params.d.blocks, h, rest - by_w * params.w.blocks);
+}
+
+// The columns of these images and blocks, counted from this dispatch's first.
+fn columns_at(work: Work, n: vec4<u32>, d: vec4<u32>, h: vec4<u32>, w: vec4<u32>) -> Columns {
+    let block_w = vec4<i32>(w) + params.w.first_block;
+    let block_h = vec4<i32>(h) + params.h.first_block;
+    let block_d = vec4<i32>(d) + params.d.first_block;
     let i_d = block_d * params.d.i_step + shift(work.phase.x, work.tap.x, params.d);
     let i_h = block_h * params.h.i_step + shift(work.phase.y, work.tap.y, params.h);
     let i_w = block_w * params.w.i_step + shift(work.phase.z, work.tap.z, params.w);

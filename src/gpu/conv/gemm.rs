@@ -4,7 +4,7 @@
 use wgpu::{CooperativeMatrixProperties, CooperativeScalarType};
 
 use super::gemm_params::GemmParams;
-use super::gemm_tiles;
+use super::gemm_tiles::{self, STAGED, StagedTile};
 use super::layer::{Direction, Layer};
 use crate::dtype::FloatType;
 use crate::geometry::Axis;
@@ -32,30 +32,53 @@ pub(crate) static SUBGROUP: Shader = Shader {
     overrides: &["workgroup_size", "quads", "split", "merged", "has_bias", "activation"],
 };
 
-/// An implicit GEMM in which the threads of a workgroup share weights and samples.
-pub(crate) static WORKGROUP: Shader = Shader {
-    name: "conv_gemm_workgroup",
-    texts: Texts::Tensors(files!(
-        "conv/gemm_workgroup.wgsl",
-        "conv/shared/implicit_gemm.wgsl",
-        "conv/shared/gemm_tensors.wgsl",
-        "conv/shared/outer_product.wgsl",
-        "shared/activation.wgsl"
-    )),
-    reads: 3,
-    writes: 1,
-    uniform: GemmParams::LAYOUT,
-    subgroups: false,
-    overrides: &[
-        "workgroup_size",
-        "staged_rows",
-        "staged_columns",
-        "quads",
-        "split",
-        "merged",
-        "has_bias",
-        "activation",
-    ],
+/// An implicit GEMM in which the threads of a workgroup share weights and samples; the texts' first file has the tile.
+const fn workgroup(texts: Texts) -> Shader {
+    Shader {
+        name: "conv_gemm_workgroup",
+        texts,
+        reads: 3,
+        writes: 1,
+        uniform: GemmParams::LAYOUT,
+        subgroups: false,
+        overrides: &["workgroup_size", "split", "merged", "has_bias", "activation"],
+    }
+}
+
+/// The texts of [`workgroup`] with this tile.
+macro_rules! with_tile {
+    ($tile:literal) => {
+        Texts::Tensors(files!(
+            $tile,
+            "conv/gemm_workgroup.wgsl",
+            "conv/shared/implicit_gemm.wgsl",
+            "conv/shared/gemm_tensors.wgsl",
+            "conv/shared/outer_product.wgsl",
+            "shared/activation.wgsl"
+        ))
+    };
+}
+
+pub(crate) static WORKGROUP_128X128: Shader = workgroup(with_tile!("conv/shared/tile_128x128.wgsl"));
+pub(crate) static WORKGROUP_128X64: Shader = workgroup(with_tile!("conv/shared/tile_128x64.wgsl"));
+pub(crate) static WORKGROUP_64X128: Shader = workgroup(with_tile!("conv/shared/tile_64x128.wgsl"));
+pub(crate) static WORKGROUP_64X64: Shader = workgroup(with_tile!("conv/shared/tile_64x64.wgsl"));
+pub(crate) static WORKGROUP_32X128: Shader = workgroup(with_tile!("conv/shared/tile_32x128.wgsl"));
+pub(crate) static WORKGROUP_16X64: Shader = workgroup(with_tile!("conv/shared/tile_16x64.wgsl"));
+
+/// The tiles of [`workgroup`], the highest first.
+const WORKGROUP_TILES: [StagedTile; 6] = {
+    const fn tile(shader: &'static Shader, tile: [u32; 2], threads: u32) -> StagedTile {
+        StagedTile { shader, tile, threads, staged: STAGED }
+    }
+    [
+        tile(&WORKGROUP_128X128, [128, 128], 256),
+        tile(&WORKGROUP_128X64, [128, 64], 256),
+        tile(&WORKGROUP_64X128, [64, 128], 128),
+        tile(&WORKGROUP_64X64, [64, 64], 64),
+        tile(&WORKGROUP_32X128, [32, 128], 128),
+        tile(&WORKGROUP_16X64, [16, 64], 64),
+    ]
 };
 
 /// An implicit GEMM by cooperative matrices of 8 by 8.
@@ -112,7 +135,7 @@ pub(crate) fn candidates(layer: &Layer, capabilities: &Capabilities, storage: Fl
         if rows > MOST_ROWS {
             continue;
         }
-        let tiles = gemm_tiles::candidates([&SUBGROUP, &WORKGROUP], rows, capabilities);
+        let tiles = gemm_tiles::candidates(&SUBGROUP, &WORKGROUP_TILES, rows, capabilities);
         for tile in tiles.into_iter().chain(cooperative(capabilities, storage)) {
             let whole = Candidate { shape: tile.shape.with_merged(block), ..tile };
             candidates.push(whole);

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::gemm_tiles;
+use super::gemm_tiles::{self, StagedTile};
 use super::weight_grad_problem::WeightGradProblem;
 use crate::dtype::FloatType;
 use crate::error::Result;
@@ -116,8 +116,15 @@ pub(crate) static WORKGROUP: Shader = Shader {
     ..DIRECT
 };
 
+/// The tiles of [`WORKGROUP`], the highest first.
+const WORKGROUP_TILES: [StagedTile; 3] = [
+    StagedTile::adjustable(&WORKGROUP, [64, 64]),
+    StagedTile::adjustable(&WORKGROUP, [32, 128]),
+    StagedTile::adjustable(&WORKGROUP, [16, 64]),
+];
+
 fn candidates(problem: &WeightGradProblem, capabilities: &Capabilities, storage: FloatType) -> Vec<Candidate> {
-    problem.candidates(&DIRECT, [&SUBGROUP, &WORKGROUP], capabilities, storage)
+    problem.candidates(&DIRECT, &SUBGROUP, &WORKGROUP_TILES, capabilities, storage)
 }
 
 impl<const R: usize> GpuOp for ConvWeightGrad<R> {

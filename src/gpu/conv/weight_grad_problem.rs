@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::cost_model::{Rates, nanoseconds};
-use super::gemm_tiles;
+use super::gemm_tiles::{self, StagedTile};
 use crate::dtype::FloatType;
 use crate::gpu::program::recipe::{Candidate, Capabilities, Shape};
 use crate::gpu::program::shader::Shader;
@@ -49,18 +49,19 @@ impl WeightGradProblem {
         if candidate.shape.split_k() { self.cut(candidate.shape) } else { Slices::whole(self.terms()) }
     }
 
-    /// The candidates on such a device, best first. `direct` accepts every problem. Of the two products, which need
-    /// outputs, the first shares within subgroups, the second within workgroups.
+    /// The candidates on such a device, best first. `direct` accepts every problem. The products need outputs:
+    /// `subgroup` shares within subgroups, `staged` within workgroups.
     pub(crate) fn candidates(
         &self,
         direct: &'static Shader,
-        products: [&'static Shader; 2],
+        subgroup: &'static Shader,
+        staged: &[StagedTile],
         capabilities: &Capabilities,
         storage: FloatType,
     ) -> Vec<Candidate> {
         let mut whole = Vec::new();
         if self.outputs() > 0 {
-            whole = gemm_tiles::candidates(products, self.rows, capabilities);
+            whole = gemm_tiles::candidates(subgroup, staged, self.rows, capabilities);
         }
         whole.push(Candidate::new(direct));
         let with_slices = |whole: Candidate| self.cut(whole.shape).candidates(whole, storage);
