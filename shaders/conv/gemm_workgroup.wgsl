@@ -7,6 +7,7 @@
 
 override workgroup_size: u32 = THREADS;
 override split: bool = false; // whether sums continue from one dispatch to the next; if not, their loads are left out
+override has_tail: bool = true; // whether a sum may have a number of channels that STAGED does not divide
 
 const STAGED = 16u; // input channels that are staged at a time; divides CHANNELS
 const ROW_THREADS = ROW_QUADS / ROW_SQUARES;
@@ -82,56 +83,184 @@ fn neighbours_of(work: Work, number: u32) -> Columns {
         vec4(p0.w, p1.w, p2.w, p3.w));
 }
 
-// Where a thread reads its samples of a step: the first one's address, and the step from one to the next. In the
-// padding both are 0, and so is the number of channels.
-struct SampleReads {
-    at: u32,
-    step: u32,
-    channels: u32, // the step's input channels; fewer than STAGED in the last step of a tap
+// What a thread stages: samples of one column, and weights of one quad of rows, each at some of a step's channels.
+struct Own {
+    column: Column,
+    column_number: u32, // in the tile
+    sample_channel: u32, // the first channel of its samples, counted from the step's first
+    rows: Rows,
+    row_quad: u32, // in the tile
+    weight_channel: u32,
 }
 
-fn samples_of(column: Column, m: vec3<i32>, channel: u32, channels: u32) -> SampleReads {
+// A step of the sum: input channels `channel` to `channel + channels - 1` at tap m. The sum goes over all taps for
+// CHANNELS channels, `first` to `end - 1`, before the next channels.
+struct Step {
+    m: vec3<i32>,
+    first: u32,
+    end: u32,
+    channel: u32,
+    channels: u32,
+    x_at: u32, // the address of this thread's first sample; 0 in the padding
+    w_at: vec4<u32>, // the addresses of its first weights
+    x_there: bool, // false in the padding
+    w_there: vec4<bool>, // false for a row that does not exist, or has no weight at this tap
+}
+
+fn step_at(own: Own, m: vec3<i32>, first: u32, end: u32) -> Step {
     let offset = m * vec3(params.d.m_step, params.h.m_step, params.w.m_step);
-    let i = column.i + offset;
-    let there = column.exists & (i.x >= 0) & (i.x < params.d.input) & (i.y >= 0) & (i.y < params.h.input)
-        & (i.z >= 0) & (i.z < params.w.input);
+    let i = own.column.i + offset;
+    // A negative number is large without its sign. After the last step there are no channels, and addresses are 0.
+    let there = own.column.exists & (end > first) & (u32(i.x) < u32(params.d.input))
+        & (u32(i.y) < u32(params.h.input)) & (u32(i.z) < u32(params.w.input));
     let steps = vec3<u32>(offset) * vec3(params.d.x_stride, params.h.x_stride, params.w.x_stride);
-    let at = column.x_at + channel * params.x_channel + steps.x + steps.y + steps.z;
-    return SampleReads(
-        select(0u, at, there), select(0u, SAMPLE_STEP * params.x_channel, there), select(0u, channels, there));
+    let at = own.column.x_at + ((first + own.sample_channel) * params.x_channel + steps.x + steps.y + steps.z);
+    let reads = weights_at(own.rows, m, first + own.weight_channel);
+    return Step(
+        m, first, end, first, end - first, select(0u, at, there), select(vec4(0u), reads.at, vec4(end > first)), there,
+        reads.there);
 }
 
-// Four samples of one column, at one channel of four that are staged by this thread, and at the next three.
-fn four_samples(reads: SampleReads, number: u32) -> vec4<In> {
-    let at = reads.at + number * reads.step + reads.step * vec4(0u, 1u, 2u, 3u);
+// More channels, else the next tap, else the next channels at the first tap.
+fn next_step(own: Own, work: Work, step: Step) -> Step {
+    let channel = step.channel + STAGED;
+    if (channel < step.end) {
+        return Step(
+            step.m, step.first, step.end, channel, step.end - channel, step.x_at + STAGED * params.x_channel,
+            step.w_at + STAGED * params.w_in, step.x_there, step.w_there);
+    }
+    var m = step.m + vec3(0, 0, 1);
+    if (m.z == work.taps.z) {
+        m = vec3(m.x, m.y + 1, 0);
+    }
+    if (m.y == work.taps.y) {
+        m = vec3(m.x + 1, 0, 0);
+    }
+    if (m.x == work.taps.x) {
+        return step_at(own, vec3(0), step.end, min(step.end + CHANNELS, work.count_in));
+    }
+    return step_at(own, m, step.first, step.end);
+}
+
+// The numbers that a thread stages in a step; those that its tile does not need are not read.
+struct Numbers {
+    x0: vec4<In>,
+    x1: vec4<In>,
+    x2: vec4<In>,
+    x3: vec4<In>,
+    w0: vec4<In>,
+    w1: vec4<In>,
+    w2: vec4<In>,
+    w3: vec4<In>,
+}
+
+// Whether channels of a step exist, counted from the step's first.
+fn exist_in(step: Step, channels: vec4<u32>) -> vec4<bool> {
+    return vec4(!has_tail) | (channels < vec4(step.channels));
+}
+
+// The sample of this number among those that a thread stages, and the next three. In the padding others are read, from
+// address 0 on, where there are as many channels as in the step. A channel that does not exist is read at address 0.
+fn four_samples(own: Own, step: Step, number: u32) -> vec4<In> {
+    let channels = SAMPLE_STEP * (number + vec4(0u, 1u, 2u, 3u));
+    let exist = exist_in(step, own.sample_channel + channels) & vec4(!has_tail | step.x_there);
+    let at = select(vec4(0u), step.x_at + channels * params.x_channel, exist);
     return vec4<In>(x[at.x], x[at.y], x[at.z], x[at.w]);
 }
 
-// The same where there may be fewer channels than STAGED: past the last one, the sample at address 0 is read.
-fn last_samples(reads: SampleReads, number: u32, channel: u32) -> vec4<In> {
-    let channels = channel + SAMPLE_STEP * (number + vec4(0u, 1u, 2u, 3u));
-    let all = reads.at + number * reads.step + reads.step * vec4(0u, 1u, 2u, 3u);
-    let at = select(vec4(0u), all, channels < vec4(reads.channels));
-    return vec4<In>(x[at.x], x[at.y], x[at.z], x[at.w]);
-}
-
-// The weights of four rows at one channel.
-fn four_weights(at: vec4<u32>) -> vec4<In> {
+// The weights of four rows, so many channels after the first that the thread stages.
+fn four_weights(own: Own, step: Step, channel: u32) -> vec4<In> {
+    let exists = exist_in(step, vec4(own.weight_channel + channel));
+    let at = select(vec4(0u), step.w_at + channel * params.w_in, exists);
     return vec4<In>(w[at.x], w[at.y], w[at.z], w[at.w]);
 }
 
-fn stage_samples(values: vec4<In>, channel: u32, channels: u32, column: u32) {
-    let quad = column / 4u;
-    let i = column % 4u;
-    let kept = vec4<f32>(values);
-    samples[channel][quad][i] = select(0.0, kept.x, channel < channels);
-    samples[channel + SAMPLE_STEP][quad][i] = select(0.0, kept.y, channel + SAMPLE_STEP < channels);
-    samples[channel + 2u * SAMPLE_STEP][quad][i] = select(0.0, kept.z, channel + 2u * SAMPLE_STEP < channels);
-    samples[channel + 3u * SAMPLE_STEP][quad][i] = select(0.0, kept.w, channel + 3u * SAMPLE_STEP < channels);
+fn read_step(own: Own, step: Step) -> Numbers {
+    var numbers = Numbers();
+    numbers.x0 = four_samples(own, step, 0u);
+    if (SAMPLES > 4u) {
+        numbers.x1 = four_samples(own, step, 4u);
+    }
+    if (SAMPLES > 8u) {
+        numbers.x2 = four_samples(own, step, 8u);
+        numbers.x3 = four_samples(own, step, 12u);
+    }
+    numbers.w0 = four_weights(own, step, 0u);
+    if (WEIGHTS > 1u) {
+        numbers.w1 = four_weights(own, step, WEIGHT_STEP);
+    }
+    if (WEIGHTS > 2u) {
+        numbers.w2 = four_weights(own, step, 2u * WEIGHT_STEP);
+        numbers.w3 = four_weights(own, step, 3u * WEIGHT_STEP);
+    }
+    return numbers;
 }
 
-fn stage_weights(values: vec4<In>, channel: u32, channels: u32, there: vec4<bool>, quad: u32) {
-    weights[channel][quad] = select(vec4(0.0), vec4<f32>(values), there & vec4(channel < channels));
+fn stage_samples(own: Own, step: Step, values: vec4<In>, number: u32) {
+    let quad = own.column_number / 4u;
+    let i = own.column_number % 4u;
+    let first = own.sample_channel + number * SAMPLE_STEP;
+    let exist = exist_in(step, first + SAMPLE_STEP * vec4(0u, 1u, 2u, 3u)) & vec4(step.x_there);
+    let kept = select(vec4(0.0), vec4<f32>(values), exist);
+    samples[first][quad][i] = kept.x;
+    samples[first + SAMPLE_STEP][quad][i] = kept.y;
+    samples[first + 2u * SAMPLE_STEP][quad][i] = kept.z;
+    samples[first + 3u * SAMPLE_STEP][quad][i] = kept.w;
+}
+
+fn stage_weights(own: Own, step: Step, values: vec4<In>, number: u32) {
+    let channel = own.weight_channel + number;
+    var kept = vec4<f32>(values);
+    // The sums of a row that does not exist are not stored. Of merged phases some have no weight at a tap.
+    if (merged | has_tail) {
+        kept = select(vec4(0.0), kept, step.w_there & exist_in(step, vec4(channel)));
+    }
+    weights[channel][own.row_quad] = kept;
+}
+
+fn stage_step(own: Own, step: Step, numbers: Numbers) {
+    stage_samples(own, step, numbers.x0, 0u);
+    if (SAMPLES > 4u) {
+        stage_samples(own, step, numbers.x1, 4u);
+    }
+    if (SAMPLES > 8u) {
+        stage_samples(own, step, numbers.x2, 8u);
+        stage_samples(own, step, numbers.x3, 12u);
+    }
+    stage_weights(own, step, numbers.w0, 0u);
+    if (WEIGHTS > 1u) {
+        stage_weights(own, step, numbers.w1, WEIGHT_STEP);
+    }
+    if (WEIGHTS > 2u) {
+        stage_weights(own, step, numbers.w2, 2u * WEIGHT_STEP);
+        stage_weights(own, step, numbers.w3, 3u * WEIGHT_STEP);
+    }
+}
+
+// Adds the products of one staged channel to a thread's squares.
+fn sum_channel(
+    channel: u32,
+    row_thread: u32,
+    column_thread: u32,
+    q00: ptr<function, mat4x4<f32>>,
+    q01: ptr<function, mat4x4<f32>>,
+    q10: ptr<function, mat4x4<f32>>,
+    q11: ptr<function, mat4x4<f32>>,
+) {
+    let r0 = weights[channel][row_thread];
+    let r1 = weights[channel][row_thread + (ROW_SQUARES - 1u) * ROW_THREADS];
+    let s0 = samples[channel][column_thread];
+    let s1 = samples[channel][column_thread + (COLUMN_SQUARES - 1u) * COLUMN_THREADS];
+    *q00 += outer(r0, s0);
+    if (COLUMN_SQUARES > 1u) {
+        *q01 += outer(r0, s1);
+    }
+    if (ROW_SQUARES > 1u) {
+        *q10 += outer(r1, s0);
+    }
+    if (ROW_SQUARES > 1u && COLUMN_SQUARES > 1u) {
+        *q11 += outer(r1, s1);
+    }
 }
 
 // The steps of the sum: for CHANNELS input channels at a time, all taps, and at each tap STAGED channels at a time.
@@ -166,180 +295,39 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         }
     }
 
-    // What this thread stages: the samples of one column and the weights of one quad of rows, at some channels.
     let column_number = thread % (4u * COLUMN_QUADS);
-    let sample_channel = thread / (4u * COLUMN_QUADS);
     let row_quad = thread % ROW_QUADS;
-    let weight_channel = thread / ROW_QUADS;
-    let column = column_of(work, column_number);
-    let rows = rows_of(work, 4u * row_quad);
-
-    var m = vec3<i32>();
-    var first = 0u;    // the first of the channels that are summed at all taps
-    var end = min(CHANNELS, work.count_in); // one past the last of them
-    var channel = 0u;  // the first channel of the step
-    var sample_reads = samples_of(column, m, sample_channel, end);
-    var weight_reads = weights_at(rows, m, weight_channel);
+    let own = Own(
+        column_of(work, column_number), column_number, thread / (4u * COLUMN_QUADS), rows_of(work, 4u * row_quad),
+        row_quad, thread / ROW_QUADS);
+    var step = step_at(own, vec3(0), 0u, min(CHANNELS, work.count_in));
+    stage_step(own, step, read_step(own, step));
+    workgroupBarrier();
     let steps = steps_of(work);
-    // Round n reads the numbers of step n, sums step n - 1, and then stages what it has read.
-    for (var step = 0u; step <= steps; step++) {
-        var x0 = vec4<In>();
-        var x1 = vec4<In>();
-        var x2 = vec4<In>();
-        var x3 = vec4<In>();
-        var w0 = vec4<In>();
-        var w1 = vec4<In>();
-        var w2 = vec4<In>();
-        var w3 = vec4<In>();
-        let channels = end - channel;
-        if (step < steps) {
-            if (channels >= STAGED) {
-                x0 = four_samples(sample_reads, 0u);
-                if (SAMPLES > 4u) {
-                    x1 = four_samples(sample_reads, 4u);
-                }
-                if (SAMPLES > 8u) {
-                    x2 = four_samples(sample_reads, 8u);
-                    x3 = four_samples(sample_reads, 12u);
-                }
-                w0 = four_weights(weight_reads.at);
-                if (WEIGHTS > 1u) {
-                    w1 = four_weights(weight_reads.at + WEIGHT_STEP * weight_reads.step);
-                }
-                if (WEIGHTS > 2u) {
-                    w2 = four_weights(weight_reads.at + 2u * WEIGHT_STEP * weight_reads.step);
-                    w3 = four_weights(weight_reads.at + 3u * WEIGHT_STEP * weight_reads.step);
-                }
-            } else {
-                x0 = last_samples(sample_reads, 0u, sample_channel);
-                if (SAMPLES > 4u) {
-                    x1 = last_samples(sample_reads, 4u, sample_channel);
-                }
-                if (SAMPLES > 8u) {
-                    x2 = last_samples(sample_reads, 8u, sample_channel);
-                    x3 = last_samples(sample_reads, 12u, sample_channel);
-                }
-                // Past the last channel the step's first weight is read again.
-                let at = weight_reads.at;
-                let offset = WEIGHT_STEP * weight_reads.step;
-                w0 = four_weights(select(vec4(0u), at, weight_channel < channels));
-                if (WEIGHTS > 1u) {
-                    w1 = four_weights(select(vec4(0u), at + offset, weight_channel + WEIGHT_STEP < channels));
-                }
-                if (WEIGHTS > 2u) {
-                    w2 = four_weights(select(vec4(0u), at + 2u * offset, weight_channel + 2u * WEIGHT_STEP < channels));
-                    w3 = four_weights(select(vec4(0u), at + 3u * offset, weight_channel + 3u * WEIGHT_STEP < channels));
-                }
-            }
-        }
-        if (step > 0u) {
-            for (var c = 0u; c < STAGED; c += 4u) {
-                {
-                    let r0 = weights[c][row_thread];
-                    let s0 = samples[c][column_thread];
-                    q00 += outer(r0, s0);
-                    if (COLUMN_SQUARES > 1u) {
-                        q01 += outer(r0, samples[c][column_thread + COLUMN_THREADS]);
-                    }
-                    if (ROW_SQUARES > 1u) {
-                        let r1 = weights[c][row_thread + ROW_THREADS];
-                        q10 += outer(r1, s0);
-                        if (COLUMN_SQUARES > 1u) {
-                            q11 += outer(r1, samples[c][column_thread + COLUMN_THREADS]);
-                        }
-                    }
-                }
-                {
-                    let r0 = weights[c + 1u][row_thread];
-                    let s0 = samples[c + 1u][column_thread];
-                    q00 += outer(r0, s0);
-                    if (COLUMN_SQUARES > 1u) {
-                        q01 += outer(r0, samples[c + 1u][column_thread + COLUMN_THREADS]);
-                    }
-                    if (ROW_SQUARES > 1u) {
-                        let r1 = weights[c + 1u][row_thread + ROW_THREADS];
-                        q10 += outer(r1, s0);
-                        if (COLUMN_SQUARES > 1u) {
-                            q11 += outer(r1, samples[c + 1u][column_thread + COLUMN_THREADS]);
-                        }
-                    }
-                }
-                {
-                    let r0 = weights[c + 2u][row_thread];
-                    let s0 = samples[c + 2u][column_thread];
-                    q00 += outer(r0, s0);
-                    if (COLUMN_SQUARES > 1u) {
-                        q01 += outer(r0, samples[c + 2u][column_thread + COLUMN_THREADS]);
-                    }
-                    if (ROW_SQUARES > 1u) {
-                        let r1 = weights[c + 2u][row_thread + ROW_THREADS];
-                        q10 += outer(r1, s0);
-                        if (COLUMN_SQUARES > 1u) {
-                            q11 += outer(r1, samples[c + 2u][column_thread + COLUMN_THREADS]);
-                        }
-                    }
-                }
-                {
-                    let r0 = weights[c + 3u][row_thread];
-                    let s0 = samples[c + 3u][column_thread];
-                    q00 += outer(r0, s0);
-                    if (COLUMN_SQUARES > 1u) {
-                        q01 += outer(r0, samples[c + 3u][column_thread + COLUMN_THREADS]);
-                    }
-                    if (ROW_SQUARES > 1u) {
-                        let r1 = weights[c + 3u][row_thread + ROW_THREADS];
-                        q10 += outer(r1, s0);
-                        if (COLUMN_SQUARES > 1u) {
-                            q11 += outer(r1, samples[c + 3u][column_thread + COLUMN_THREADS]);
-                        }
-                    }
-                }
-            }
-        }
+    // Each round reads the next step's numbers, sums the staged ones meanwhile, and stages what it has read. The last
+    // round reads numbers that are not needed.
+    for (var number = 0u; number < steps; number++) {
+        step = next_step(own, work, step);
+        let numbers = read_step(own, step);
+        // Written out, as no compiler unrolls a loop around so much.
+        sum_channel(0u, row_thread, column_thread, &q00, &q01, &q10, &q11);
+        sum_channel(1u, row_thread, column_thread, &q00, &q01, &q10, &q11);
+        sum_channel(2u, row_thread, column_thread, &q00, &q01, &q10, &q11);
+        sum_channel(3u, row_thread, column_thread, &q00, &q01, &q10, &q11);
+        sum_channel(4u, row_thread, column_thread, &q00, &q01, &q10, &q11);
+        sum_channel(5u, row_thread, column_thread, &q00, &q01, &q10, &q11);
+        sum_channel(6u, row_thread, column_thread, &q00, &q01, &q10, &q11);
+        sum_channel(7u, row_thread, column_thread, &q00, &q01, &q10, &q11);
+        sum_channel(8u, row_thread, column_thread, &q00, &q01, &q10, &q11);
+        sum_channel(9u, row_thread, column_thread, &q00, &q01, &q10, &q11);
+        sum_channel(10u, row_thread, column_thread, &q00, &q01, &q10, &q11);
+        sum_channel(11u, row_thread, column_thread, &q00, &q01, &q10, &q11);
+        sum_channel(12u, row_thread, column_thread, &q00, &q01, &q10, &q11);
+        sum_channel(13u, row_thread, column_thread, &q00, &q01, &q10, &q11);
+        sum_channel(14u, row_thread, column_thread, &q00, &q01, &q10, &q11);
+        sum_channel(15u, row_thread, column_thread, &q00, &q01, &q10, &q11);
         workgroupBarrier();
-        if (step < steps) {
-            stage_samples(x0, sample_channel, sample_reads.channels, column_number);
-            if (SAMPLES > 4u) {
-                stage_samples(x1, sample_channel + 4u * SAMPLE_STEP, sample_reads.channels, column_number);
-            }
-            if (SAMPLES > 8u) {
-                stage_samples(x2, sample_channel + 8u * SAMPLE_STEP, sample_reads.channels, column_number);
-                stage_samples(x3, sample_channel + 12u * SAMPLE_STEP, sample_reads.channels, column_number);
-            }
-            stage_weights(w0, weight_channel, channels, weight_reads.there, row_quad);
-            if (WEIGHTS > 1u) {
-                stage_weights(w1, weight_channel + WEIGHT_STEP, channels, weight_reads.there, row_quad);
-            }
-            if (WEIGHTS > 2u) {
-                stage_weights(w2, weight_channel + 2u * WEIGHT_STEP, channels, weight_reads.there, row_quad);
-                stage_weights(w3, weight_channel + 3u * WEIGHT_STEP, channels, weight_reads.there, row_quad);
-            }
-            // The next step: more channels, else the next tap, else the next channels and the first tap.
-            channel += STAGED;
-            if (channel < end) {
-                sample_reads.at += STAGED / SAMPLE_STEP * sample_reads.step;
-                sample_reads.channels -= min(STAGED, sample_reads.channels);
-                weight_reads.at += STAGED * weight_reads.step;
-            } else {
-                m.z++;
-                if (m.z == work.taps.z) {
-                    m.z = 0;
-                    m.y++;
-                }
-                if (m.y == work.taps.y) {
-                    m.y = 0;
-                    m.x++;
-                }
-                if (m.x == work.taps.x) {
-                    m.x = 0;
-                    first = end;
-                    end = min(end + CHANNELS, work.count_in);
-                }
-                channel = first;
-                sample_reads = samples_of(column, m, channel + sample_channel, end - channel);
-                weight_reads = weights_at(rows, m, channel + weight_channel);
-            }
-        }
+        stage_step(own, step, numbers);
         workgroupBarrier();
     }
 

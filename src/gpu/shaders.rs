@@ -9,7 +9,7 @@ use super::{conv, pixel_shuffle, pool, resample};
 use crate::error::{Error, Result};
 
 /// Every shader of the crate.
-pub(crate) static SHADERS: [&Shader; 34] = [
+pub(crate) static SHADERS: [&Shader; 33] = [
     &conv::conv::DIRECT,
     &conv::bias_grad::DIRECT,
     &conv::conv_transpose::GATHER,
@@ -18,7 +18,6 @@ pub(crate) static SHADERS: [&Shader; 34] = [
     &conv::weight_grad::WORKGROUP,
     &conv::gemm::SUBGROUP,
     &conv::gemm::WORKGROUP_128X128,
-    &conv::gemm::WORKGROUP_128X64,
     &conv::gemm::WORKGROUP_64X128,
     &conv::gemm::WORKGROUP_64X64,
     &conv::gemm::WORKGROUP_32X128,

@@ -57,7 +57,7 @@ fn the_chooser_is_a_pure_function_of_problem_and_capabilities() {
     };
     let gpu = plain(&Limits::default());
     assert_eq!(recipe(&up, &gpu), "conv_transpose_gather wg64");
-    assert_eq!(recipe(&many, &gpu), "conv_gemm_workgroup wg64 tile64x64 merged1x2x2");
+    assert_eq!(recipe(&many, &gpu), "conv_gemm_workgroup wg256 tile128x128 merged1x2x2");
     let small = plain(&Limits { max_compute_invocations_per_workgroup: 16, ..Limits::default() });
     assert_eq!(recipe(&many, &small), "conv_transpose_gather wg1");
     let software = software();
@@ -68,7 +68,7 @@ fn the_chooser_is_a_pure_function_of_problem_and_capabilities() {
     assert_eq!(recipe(&many, &opengl), "conv_transpose_gather wg64");
     // Few outputs and long sums: on a device that runs many workgroups at once, several share each sum (split-K).
     let few = ConvTranspose2d { in_channels: 1024, out_channels: 512, input_size: [4, 4], ..many.clone() };
-    assert_eq!(recipe(&few, &gpu), "conv_gemm_workgroup wg64 tile64x64 merged1x2x2 splitk");
+    assert_eq!(recipe(&few, &gpu), "conv_gemm_workgroup wg256 tile128x128 merged1x2x2 splitk");
     assert_eq!(
         few.grad_weight().unwrap().recipes(&gpu, &PlanOptions::default())[0].to_string(),
         "conv_weight_grad_gemm_workgroup wg64 tile64x64"

@@ -14,8 +14,9 @@ fn weights_at(rows: Rows, m: vec3<i32>, channel: u32) -> Reads {
     let t_d = rows.tap_d + t.x;
     let t_h = rows.tap_h + t.y;
     let t_w = rows.tap_w + t.z;
-    let there = (t_d >= vec4(0)) & (t_d < vec4(params.d.kernel)) & (t_h >= vec4(0)) & (t_h < vec4(params.h.kernel))
-        & (t_w >= vec4(0)) & (t_w < vec4(params.w.kernel));
+    // A negative number is large without its sign.
+    let there = (vec4<u32>(t_d) < vec4(u32(params.d.kernel))) & (vec4<u32>(t_h) < vec4(u32(params.h.kernel)))
+        & (vec4<u32>(t_w) < vec4(u32(params.w.kernel)));
     let steps = vec3<u32>(t) * vec3(params.d.w_stride, params.h.w_stride, params.w.w_stride);
     let at = rows.w_at + (channel * params.w_in + steps.x + steps.y + steps.z);
     return Reads(select(vec4(0u), at, there), select(vec4(0u), vec4(params.w_in), there), there);
@@ -26,8 +27,8 @@ fn samples_at(columns: Columns, m: vec3<i32>, channel: u32) -> Reads {
     let i_d = columns.i_d + i.x;
     let i_h = columns.i_h + i.y;
     let i_w = columns.i_w + i.z;
-    let there = columns.exist & (i_d >= vec4(0)) & (i_d < vec4(params.d.input)) & (i_h >= vec4(0))
-        & (i_h < vec4(params.h.input)) & (i_w >= vec4(0)) & (i_w < vec4(params.w.input));
+    let there = columns.exist & (vec4<u32>(i_d) < vec4(u32(params.d.input)))
+        & (vec4<u32>(i_h) < vec4(u32(params.h.input))) & (vec4<u32>(i_w) < vec4(u32(params.w.input)));
     let steps = vec3<u32>(i) * vec3(params.d.x_stride, params.h.x_stride, params.w.x_stride);
     let at = columns.x_at + (channel * params.x_channel + steps.x + steps.y + steps.z);
     return Reads(select(vec4(0u), at, there), select(vec4(0u), vec4(params.x_channel), there), there);

@@ -11,13 +11,15 @@ use super::layer::{Direction, Layer};
 use super::row_blocks;
 use crate::geometry::Axis;
 use crate::gpu::program::recipe::{Candidate, Shape};
-use crate::gpu::program::shader::Shader;
 
 /// What the parts of a recipe cost on a kind of adapter, in nanoseconds of one workgroup. "Fixed" is a cost that does
 /// not grow with the length of the sums.
 pub(crate) struct Rates {
     /// Workgroups that run at once.
     parallel: f64,
+    /// Threads of such a workgroup: one of twice as many threads takes the place of two, and works twice as fast. 0
+    /// where a core runs one workgroup after the other, whatever its threads.
+    threads: f64,
     /// 64 outputs of the direct shader: fixed, and for each term of the sum.
     direct: [f64; 2],
     /// 64 threads of two rows of eight outputs: fixed, for each row of samples, and for each tap along a row.
@@ -36,6 +38,7 @@ pub(crate) struct Rates {
 /// were measured with Mesa 26.2.6.
 const SOFTWARE: Rates = Rates {
     parallel: 2.0,
+    threads: 0.0,
     direct: [1000.0, 272.0],
     rows: [3000.0, 2450.0, 283.0],
     subgroup: [400.0, 600.0, 150.0, 86.0, 11.2],
@@ -46,6 +49,7 @@ const SOFTWARE: Rates = Rates {
 /// Estimates, not measured: usual costs of loads and products on a GPU that runs some 500 workgroups at once.
 const HARDWARE: Rates = Rates {
     parallel: 500.0,
+    threads: 64.0,
     direct: [500.0, 24.0],
     rows: [500.0, 100.0, 60.0],
     subgroup: [1000.0, 100.0, 40.0, 16.0, 16.0],
@@ -73,7 +77,7 @@ fn cost(layer: &Layer, candidate: &Candidate, rates: &Rates) -> f64 {
     match candidate.shape {
         Shape::PerOutput { .. } | Shape::PerTexel => rates.per_output(layer),
         Shape::Blocks { block, .. } => rates.row_blocks(layer, block),
-        Shape::Gemm { tile, merged, split_k } => rates.gemm(layer, candidate.shader, tile, merged, split_k),
+        Shape::Gemm { tile, merged, split_k } => rates.gemm(layer, candidate, tile, merged, split_k),
         // No recipe of a convolution has these shapes.
         Shape::AxisPasses { .. } | Shape::MarkAndGather => f64::INFINITY,
     }
@@ -114,27 +118,41 @@ impl Rates {
         self.at_once(threads.div_ceil(row_blocks::THREADS.into()) as f64, each)
     }
 
-    fn gemm(&self, layer: &Layer, shader: &Shader, tile: [u32; 2], merged: Option<[u32; 3]>, split_k: bool) -> f64 {
+    fn gemm(
+        &self,
+        layer: &Layer,
+        candidate: &Candidate,
+        tile: [u32; 2],
+        merged: Option<[u32; 3]>,
+        split_k: bool,
+    ) -> f64 {
         let in_per_group = layer.channels.in_per_group as f64;
         let product = ImplicitGemm::new(layer, tile, merged, if split_k { layer.slice() } else { None });
         let slices = product.slice().map_or(1.0, |slice| (in_per_group / slice as f64).ceil());
         let taps = product.taps() * (in_per_group / slices / gemm::CHANNELS as f64).ceil();
-        let each = self.tile(shader, tile, taps, product.taps() * in_per_group / slices);
-        let first = self.at_once(product.workgroups(&layer.region()) as f64, each);
+        let tiles = product.workgroups(&layer.region()) as f64;
+        let first = self.tiles(candidate, tile, tiles, taps, product.taps() * in_per_group / slices);
         let second = if slices > 1.0 { self.sums(layer.region().outputs() as f64, slices) } else { 0.0 };
         first + second
     }
 
-    /// A tile's time: the shader computes new addresses `taps` times, and sums `terms` terms in all.
-    pub(crate) fn tile(&self, shader: &Shader, tile: [u32; 2], taps: f64, terms: f64) -> f64 {
+    /// The time of so many tiles: the shader computes new addresses `taps` times, and sums `terms` terms in all.
+    pub(crate) fn tiles(&self, candidate: &Candidate, tile: [u32; 2], tiles: f64, taps: f64, terms: f64) -> f64 {
         let [rows, columns] = tile.map(f64::from);
-        let cooperative = shader.cooperative();
-        if shader.subgroups && !cooperative {
+        let cooperative = candidate.shader.cooperative();
+        if candidate.shader.subgroups && !cooperative {
             let [fixed, row, tap, term, quad] = self.subgroup;
-            return (fixed + taps * tap + terms * term + rows / 4.0 * (row + terms * quad)) * columns / 32.0;
+            let each = (fixed + taps * tap + terms * term + rows / 4.0 * (row + terms * quad)) * columns / 32.0;
+            return self.at_once(tiles, each);
         }
         let [fixed, tap, term, product] = if cooperative { self.cooperative } else { self.workgroup };
-        fixed + taps * tap + terms * (term + product * rows * columns)
+        if self.threads == 0.0 {
+            return self.at_once(tiles, fixed + taps * tap + terms * (term + product * rows * columns));
+        }
+        // A term's cost is that of a tile of 64 by 64: what is staged for a larger one is shared by more threads.
+        let places = (f64::from(candidate.workgroup_size.unwrap_or(64)) / self.threads).max(1.0);
+        let term = term * (rows + columns) / 128.0;
+        self.at_once(tiles * places, fixed + taps * tap + terms * (term + product * rows * columns) / places)
     }
 
     /// The time of `sums` threads, each of which sums `terms` terms.

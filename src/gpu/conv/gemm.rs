@@ -41,7 +41,7 @@ const fn workgroup(texts: Texts) -> Shader {
         writes: 1,
         uniform: GemmParams::LAYOUT,
         subgroups: false,
-        overrides: &["workgroup_size", "split", "merged", "has_bias", "activation"],
+        overrides: &["workgroup_size", "split", "has_tail", "merged", "has_bias", "activation"],
     }
 }
 
@@ -60,20 +60,18 @@ macro_rules! with_tile {
 }
 
 pub(crate) static WORKGROUP_128X128: Shader = workgroup(with_tile!("conv/shared/tile_128x128.wgsl"));
-pub(crate) static WORKGROUP_128X64: Shader = workgroup(with_tile!("conv/shared/tile_128x64.wgsl"));
 pub(crate) static WORKGROUP_64X128: Shader = workgroup(with_tile!("conv/shared/tile_64x128.wgsl"));
 pub(crate) static WORKGROUP_64X64: Shader = workgroup(with_tile!("conv/shared/tile_64x64.wgsl"));
 pub(crate) static WORKGROUP_32X128: Shader = workgroup(with_tile!("conv/shared/tile_32x128.wgsl"));
 pub(crate) static WORKGROUP_16X64: Shader = workgroup(with_tile!("conv/shared/tile_16x64.wgsl"));
 
 /// The tiles of [`workgroup`], the highest first.
-const WORKGROUP_TILES: [StagedTile; 6] = {
+const WORKGROUP_TILES: [StagedTile; 5] = {
     const fn tile(shader: &'static Shader, tile: [u32; 2], threads: u32) -> StagedTile {
         StagedTile { shader, tile, threads, staged: STAGED }
     }
     [
         tile(&WORKGROUP_128X128, [128, 128], 256),
-        tile(&WORKGROUP_128X64, [128, 64], 256),
         tile(&WORKGROUP_64X128, [64, 128], 128),
         tile(&WORKGROUP_64X64, [64, 64], 64),
         tile(&WORKGROUP_32X128, [32, 128], 128),

@@ -126,8 +126,7 @@ pub(crate) fn rounds(shader: &Shader, tile: [u32; 2], terms: usize) -> u64 {
         let stage = tile.map(|side| u64::from((side / 4 * staged).div_ceil(threads)) + ENTRY);
         (staged, stage[0] + stage[1] + u64::from(staged) + ENTRY)
     } else {
-        // A round of the loop inside sums four terms.
-        (STAGED, u64::from(STAGED / 4) + ENTRY)
+        (STAGED, 0)
     };
     (terms as u64).div_ceil(staged.into()) * (1 + stage) + ENTRY
 }

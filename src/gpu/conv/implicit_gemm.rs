@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::gemm::CHANNELS;
 use super::gemm_params::{GemmAxisParams, GemmParams};
-use super::gemm_tiles;
+use super::gemm_tiles::{self, STAGED};
 use super::layer::{Channels, Direction, Layer};
 use super::operands::ConvOperands;
 use crate::error::Result;
@@ -144,9 +144,22 @@ impl<'a> GemmPass<'a> {
         Self { gemm, operands, shader }
     }
 
+    /// Whether the shader has a constant of this name.
+    fn has(&self, constant: &str) -> bool {
+        self.shader.overrides.contains(&constant)
+    }
+
     /// Whether the shader can go on from sums that an earlier part left.
     fn can_accumulate(&self) -> bool {
-        self.shader.overrides.contains(&"split")
+        self.has("split")
+    }
+
+    /// Whether the channels of a sum in one of these parts do not fill the last step.
+    fn has_tail(&self, parts: &[Part]) -> bool {
+        let step = STAGED as usize;
+        let fills = |channels: usize| channels.is_multiple_of(step);
+        let slices_fill = self.gemm.slice.is_none_or(fills);
+        !slices_fill || parts.iter().any(|part| !fills(part.region.reduction.len()))
     }
 
     /// Adds a step for each run of parts with the same height of tile: parts of few channels are computed by lower
@@ -167,6 +180,7 @@ impl<'a> GemmPass<'a> {
             let tile = [height, self.gemm.tile[1]];
             let mut constants = gemm_tiles::constants(tile, builder.recipe().workgroup_size, shader);
             constants.extend(self.can_accumulate().then(|| flag("split", split)));
+            constants.extend(self.has("has_tail").then(|| flag("has_tail", self.has_tail(run))));
             constants.push(flag("merged", self.gemm.merged.is_some()));
             constants.extend(self.operands.constants());
             builder.add_parts(shader, constants, self, run)?;

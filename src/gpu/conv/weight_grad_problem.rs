@@ -81,7 +81,7 @@ impl WeightGradProblem {
             let [tile_rows, tile_columns] = tile.map(f64::from);
             let tiles = self.groups as f64 * (rows / tile_rows).ceil() * (columns / tile_columns).ceil();
             let lines = terms / self.positions[3].max(1) as f64;
-            rates.at_once(tiles * slices, rates.tile(candidate.shader, tile, lines, terms))
+            rates.tiles(candidate, tile, tiles * slices, lines, terms)
         } else {
             rates.sums(outputs * slices, terms)
         };
