@@ -8,13 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::ArrayD;
 use upconv::gpu::{Bindings, Bound, Dispatch, GpuOp, Shape};
-use upconv::half::f16;
-use upconv::{
-    DataType, Error, FloatType, Gpu, Op, Operand, Plan, PlanOptions, Recipe, Role, Tensor, TensorLayout, TensorView,
-    wgpu,
-};
+use upconv::{Error, FloatType, Gpu, Op, Operand, Plan, PlanOptions, Recipe, Role, Tensor, TensorLayout, wgpu};
 
-pub use crate::tensors::{Data, Order, Random};
+use crate::Row;
+use crate::expected::Expected;
+pub use crate::tensors::{Data, Order, Random, operands, stored_as};
 use crate::tensors::{GUARD, POISON, Place, storage};
 
 pub type Outcome = Result<(), String>;
@@ -24,15 +22,6 @@ pub fn inputs<O: Op>(op: &O, seed: &str, data: Data) -> Result<Vec<ArrayD<f32>>,
     let mut random = Random::new(seed);
     let operands = op.inputs().map_err(|error| error.to_string())?;
     Ok(operands.iter().map(|operand| random.tensor(&operand.shape, data)).collect())
-}
-
-/// A tensor, rounded to the storage type.
-pub fn stored_as(tensor: ArrayD<f32>, storage: FloatType) -> Tensor {
-    match storage {
-        FloatType::F32 => Tensor::F32(tensor),
-        FloatType::F16 => Tensor::F16(tensor.mapv(f16::from_f32)),
-        other => unreachable!("{other:?} is new to the tests"),
-    }
 }
 
 /// [`inputs`], rounded to the storage type.
@@ -57,13 +46,6 @@ pub fn options(operands: &[Operand], order: Order) -> PlanOptions {
         }
     }
     options
-}
-
-/// Input and output operands of an op.
-pub fn operands<O: Op>(op: &O) -> Result<Vec<Operand>, String> {
-    let mut operands = op.inputs().map_err(|error| error.to_string())?;
-    operands.extend(op.outputs().map_err(|error| error.to_string())?);
-    Ok(operands)
 }
 
 /// Runs a plan on poisoned buffers and returns the elements of its outputs, or an error if an element was not written
@@ -95,13 +77,7 @@ pub async fn run_all<O: Op>(
     let mut tensors = Vec::new();
     for (operand, buffer) in outputs.iter().zip(&written) {
         let after: Vec<u8> = gpu.download_async(buffer, 0, buffer.size()).await.map_err(|error| error.to_string())?;
-        let bits = Place::new(options, operand).take_apart(&after)?;
-        tensors.push(match (operand.data_type, options.storage) {
-            (DataType::I32, _) => Tensor::I32(bits.mapv(|bits| bits as i32)),
-            (_, FloatType::F32) => Tensor::F32(bits.mapv(f32::from_bits)),
-            (_, FloatType::F16) => Tensor::F16(bits.mapv(|bits| f16::from_bits(bits as u16))),
-            other => return Err(format!("{other:?} is new to the tests")),
-        });
+        tensors.push(Place::new(options, operand).read(&after, operand.data_type, options.storage)?);
     }
     Ok(tensors)
 }
@@ -134,26 +110,9 @@ pub fn compare<O: Op>(op: &O, inputs: &[ArrayD<f32>], output: &ArrayD<f32>, data
     compare_all(op, &inputs, &[Tensor::F32(output.clone())], data)
 }
 
-/// Compares all outputs with the reference: integers with `==`, and floats with `==` for [`Data::Integers`], else
-/// within the reference's bound.
+/// Compares all outputs with the reference, as [`Expected::check`] does.
 pub fn compare_all<O: Op>(op: &O, inputs: &[Tensor], outputs: &[Tensor], data: Data) -> Outcome {
-    let views: Vec<TensorView> = inputs.iter().map(TensorView::from).collect();
-    let text = |error: upconv::Error| error.to_string();
-    let reference = op.reference(&views).map_err(text)?;
-    let outcome = match (&outputs[0], data) {
-        (Tensor::F32(output), Data::Integers) => reference.check_exact(output.view()),
-        (Tensor::F32(output), Data::Reals) => reference.check(output.view()),
-        (Tensor::F16(output), _) => reference.stored_as_f16().check(output.mapv(f32::from).view()),
-        (other, _) => return Err(format!("the first output is no number: {other:?}")),
-    };
-    outcome.map_err(text)?;
-    let integers = op.reference_integers(&views).map_err(text)?;
-    for (number, (expected, actual)) in integers.into_iter().zip(&outputs[1..]).enumerate() {
-        if *actual != Tensor::I32(expected.clone()) {
-            return Err(format!("integer output {number} is {actual:?} where {expected} was expected"));
-        }
-    }
-    Ok(())
+    Expected::of(op, inputs)?.check(outputs, data).map(drop)
 }
 
 /// Checks an op whose sums of integers are exact under every condition: in four layouts, on integers and reals, stored
@@ -369,4 +328,25 @@ fn bits(tensors: &[Tensor]) -> Vec<u32> {
         }
     };
     tensors.iter().flat_map(of).collect()
+}
+
+/// Tests the harness itself: it notices an element left unwritten, and a word written beside the elements.
+pub fn rows() -> Vec<Row> {
+    vec![Row::new("what goes wrong is noticed", async move |_| {
+        let place = Place { layout: Order::RowPitch.place(&[1, 1, 2, 3], 5), element: 4 };
+        let tensor = Random::new("harness").tensor(place.layout.shape(), Data::Integers);
+        let right = place.bits(Some(&Tensor::F32(tensor.clone())));
+        let base = GUARD as usize / 4 + place.layout.offset();
+        let spoiled = |at: usize, word: u32| {
+            let mut words = right.clone();
+            words[at] = word;
+            place.take_apart(bytemuck::cast_slice(&words))
+        };
+        if place.take_apart(bytemuck::cast_slice(&right))?.mapv(f32::from_bits) != tensor {
+            return Err("a right output is taken apart wrongly".into());
+        }
+        let beside = [base - 1, base + 3, 0, right.len() - 1];
+        let noticed = spoiled(base + 1, POISON).is_err() && beside.iter().all(|&at| spoiled(at, 0).is_err());
+        if noticed { Ok(()) } else { Err("a stray or a missing write was not noticed".into()) }
+    })]
 }

@@ -5,7 +5,7 @@
 macro_rules! with_modules {
     ($take:ident) => {
         $take!(
-            tensors = tensors,
+            tensors = harness,
             conv_transpose = conv::conv_transpose,
             conv = conv::conv,
             activations = conv::activations,
@@ -39,6 +39,7 @@ mod browser;
 mod conformance;
 mod conv;
 mod embedding;
+mod expected;
 #[cfg(not(target_arch = "wasm32"))]
 mod faults;
 mod halves;

@@ -3,9 +3,8 @@
 use std::collections::HashSet;
 
 use ndarray::{ArrayD, Dimension, IxDyn};
-use upconv::{DataType, FloatType, Gpu, Operand, PlanOptions, Tensor, TensorLayout, wgpu};
-
-use crate::Row;
+use upconv::half::f16;
+use upconv::{DataType, FloatType, Gpu, Op, Operand, PlanOptions, Tensor, TensorLayout, wgpu};
 
 /// A NaN that no shader makes: a sum that reads it is spoiled, and an element that still holds it was not written.
 pub const POISON: u32 = 0x7fc0_dead;
@@ -112,9 +111,9 @@ pub fn laid_out(gpu: &Gpu, tensor: &ArrayD<f32>, layout: Option<&TensorLayout>) 
 
 /// A tensor's place in a buffer: guard, poison, its elements where the layout puts them, guard.
 pub struct Place {
-    layout: TensorLayout,
+    pub layout: TensorLayout,
     /// Bytes of an element, 2 or 4.
-    element: usize,
+    pub element: usize,
 }
 
 impl Place {
@@ -135,7 +134,7 @@ impl Place {
     }
 
     /// The bits of the buffer's elements, as many as fill whole 32-bit words.
-    fn bits(&self, tensor: Option<&Tensor>) -> Vec<u32> {
+    pub fn bits(&self, tensor: Option<&Tensor>) -> Vec<u32> {
         let count = 2 * GUARD as usize / self.element + self.layout.end();
         let mut bits = vec![self.poison(); count.next_multiple_of(4 / self.element)];
         match tensor {
@@ -154,12 +153,28 @@ impl Place {
         }
     }
 
+    /// What the buffer holds before a run: guards, poison, and the tensor's elements if there is one.
+    pub fn bytes(&self, tensor: Option<&Tensor>) -> Vec<u8> {
+        let words = self.bits(tensor).into_iter().map(u32::to_le_bytes);
+        words.flat_map(|bytes| bytes.into_iter().take(self.element)).collect()
+    }
+
     pub fn upload(&self, gpu: &Gpu, tensor: Option<&Tensor>) -> wgpu::Buffer {
-        let bits = self.bits(tensor);
-        let bytes: Vec<u8> = bits.iter().flat_map(|word| word.to_le_bytes()[..self.element].to_vec()).collect();
+        let bytes = self.bytes(tensor);
         let buffer = storage(gpu, bytes.len() as u64);
         gpu.queue().write_buffer(&buffer, 0, &bytes);
         buffer
+    }
+
+    /// The tensor that the buffer holds after a run, or what is wrong with the buffer.
+    pub fn read(&self, bytes: &[u8], data_type: DataType, storage: FloatType) -> Result<Tensor, String> {
+        let bits = self.take_apart(bytes)?;
+        Ok(match (data_type, storage) {
+            (DataType::I32, _) => Tensor::I32(bits.mapv(|bits| bits as i32)),
+            (_, FloatType::F32) => Tensor::F32(bits.mapv(f32::from_bits)),
+            (_, FloatType::F16) => Tensor::F16(bits.mapv(|bits| f16::from_bits(bits as u16))),
+            other => return Err(format!("{other:?} is new to the tests")),
+        })
     }
 
     /// The bits of the tensor's elements, or what is wrong with the buffer.
@@ -186,23 +201,18 @@ impl Place {
     }
 }
 
-/// Tests the harness itself: it notices an element left unwritten, and a word written beside the elements.
-pub fn rows() -> Vec<Row> {
-    vec![Row::new("what goes wrong is noticed", async move |_| {
-        let place = Place { layout: Order::RowPitch.place(&[1, 1, 2, 3], 5), element: 4 };
-        let tensor = Random::new("harness").tensor(place.layout.shape(), Data::Integers);
-        let right = place.bits(Some(&Tensor::F32(tensor.clone())));
-        let base = GUARD as usize / 4 + place.layout.offset();
-        let spoiled = |at: usize, word: u32| {
-            let mut words = right.clone();
-            words[at] = word;
-            place.take_apart(bytemuck::cast_slice(&words))
-        };
-        if place.take_apart(bytemuck::cast_slice(&right))?.mapv(f32::from_bits) != tensor {
-            return Err("a right output is taken apart wrongly".into());
-        }
-        let beside = [base - 1, base + 3, 0, right.len() - 1];
-        let noticed = spoiled(base + 1, POISON).is_err() && beside.iter().all(|&at| spoiled(at, 0).is_err());
-        if noticed { Ok(()) } else { Err("a stray or a missing write was not noticed".into()) }
-    })]
+/// A tensor, rounded to the storage type.
+pub fn stored_as(tensor: ArrayD<f32>, storage: FloatType) -> Tensor {
+    match storage {
+        FloatType::F32 => Tensor::F32(tensor),
+        FloatType::F16 => Tensor::F16(tensor.mapv(f16::from_f32)),
+        other => unreachable!("{other:?} is new to the tests"),
+    }
+}
+
+/// Input and output operands of an op.
+pub fn operands<O: Op>(op: &O) -> Result<Vec<Operand>, String> {
+    let mut operands = op.inputs().map_err(|error| error.to_string())?;
+    operands.extend(op.outputs().map_err(|error| error.to_string())?);
+    Ok(operands)
 }
