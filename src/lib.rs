@@ -27,6 +27,10 @@
 
 #![warn(unreachable_pub, unnameable_types)]
 
+// Tests share files with the examples, which name the crate.
+#[cfg(test)]
+extern crate self as upconv;
+
 #[cfg(all(feature = "cpu", not(target_arch = "wasm32")))]
 mod any_device;
 pub mod cookbook;

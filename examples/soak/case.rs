@@ -4,20 +4,13 @@ use std::cell::OnceCell;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use ndarray::{ArrayD, IxDyn};
 use upconv::gpu::GpuOp;
 use upconv::wgpu::{Features, Limits};
-use upconv::{DataType, Error, FloatType, Gpu, Operand, Plan, PlanOptions, Recipe, Tensor, TensorLayout};
+use upconv::{Error, FloatType, Gpu, Operand, Plan, PlanOptions, Recipe, Tensor};
 
 use crate::draws::{self, Draw, OPS, Visit};
 use crate::expected::Expected;
 use crate::tensors::{Data, Random, stored_as};
-
-impl Draw for Random {
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-}
 
 /// A case without its op's type.
 pub trait Case: Send {
@@ -50,6 +43,19 @@ pub struct Planned {
     pub refused: usize,
 }
 
+/// Cases in a row that share their choices of recipes: drivers take longer to compile a pipeline than to run a case.
+const EPOCH: u64 = 2048;
+
+/// Choices of a recipe for each op in that time.
+const CHOICES: usize = 3;
+
+/// The same on every run and machine.
+fn hash(value: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// The case of this number, which a seed and a number decide alone; `None` if it is of another op than `only`.
 pub fn case(seed: u64, number: u64, only: Option<&str>) -> Option<Box<dyn Case>> {
     let mut random = Random::new(&format!("seed {seed}, case {number}"));
@@ -59,7 +65,8 @@ pub fn case(seed: u64, number: u64, only: Option<&str>) -> Option<Box<dyn Case>>
     }
     loop {
         let own = Random::new(&format!("seed {seed}, case {number}, {}", random.next()));
-        if let Some(case) = draws::problem(name, &mut random, Make { name, random: own }) {
+        let choice = hash((seed, number / EPOCH, name, random.below(CHOICES)));
+        if let Some(case) = draws::problem(name, &mut random, Make { name, random: own, choice }) {
             return Some(case);
         }
     }
@@ -68,13 +75,14 @@ pub fn case(seed: u64, number: u64, only: Option<&str>) -> Option<Box<dyn Case>>
 struct Make {
     name: &'static str,
     random: Random,
+    choice: u64,
 }
 
 impl Visit for Make {
     type Out = Box<dyn Case>;
 
     fn visit<O: GpuOp + Send + 'static>(self, op: O, exact: bool) -> Box<dyn Case> {
-        let Self { name, mut random } = self;
+        let Self { name, mut random, choice } = self;
         let random = &mut random;
         let inputs = op.inputs().expect("a problem that was checked");
         let options = draws::layouts(random, &inputs, &op.outputs().expect("a problem that was checked"));
@@ -82,49 +90,11 @@ impl Visit for Make {
         let longest = random.once_in(6).then(|| Duration::from_nanos(100 << random.below(12)));
         let options = PlanOptions { storage, max_dispatch_time: longest, ..options };
         let data = if exact && random.once_in(2) { Data::Integers } else { Data::Reals };
-        let mut layouts = options.clone();
-        let tensors = inputs.iter().map(|operand| {
-            let tensor = tensor(random, operand, data);
-            match layouts.layout_mut(operand.role).and_then(Option::take) {
-                Some(layout) => repeated(tensor, &layout),
-                None => tensor,
-            }
-        });
-        let tensors = tensors.collect();
-        let (limits, choice) = (draws::limits(random), random.next());
+        let tensors = draws::tensors(random, &inputs, &options, data);
+        let limits = draws::limits(random);
         let by_planner = random.once_in(4);
         let expected = [OnceCell::new(), OnceCell::new()];
         Box::new(OpCase { name, op, options, limits, choice, by_planner, data, tensors, expected })
-    }
-}
-
-/// Random numbers; or indices, most of which point to a sample.
-fn tensor(random: &mut Random, operand: &Operand, data: Data) -> Tensor {
-    if operand.data_type == DataType::Float {
-        return Tensor::F32(random.tensor(&operand.shape, data));
-    }
-    let most = 1 + 3 * operand.shape.iter().skip(2).product::<usize>();
-    Tensor::I32(ArrayD::from_shape_simple_fn(IxDyn(&operand.shape), || match random.below(24) {
-        0 => i32::MIN,
-        1 => i32::MAX,
-        2 => -1 - random.below(50) as i32,
-        _ => random.below(most) as i32,
-    }))
-}
-
-/// The tensor with one number wherever the layout has one address.
-fn repeated(tensor: Tensor, layout: &TensorLayout) -> Tensor {
-    fn first<T: Copy>(tensor: &ArrayD<T>, strides: &[usize]) -> ArrayD<T> {
-        ArrayD::from_shape_fn(IxDyn(tensor.shape()), |index| {
-            let index: Vec<_> =
-                (0..strides.len()).map(|axis| if strides[axis] == 0 { 0 } else { index[axis] }).collect();
-            tensor[IxDyn(&index)]
-        })
-    }
-    match tensor {
-        Tensor::F32(tensor) => Tensor::F32(first(&tensor, layout.strides())),
-        Tensor::I32(tensor) => Tensor::I32(first(&tensor, layout.strides())),
-        other => other,
     }
 }
 
@@ -149,10 +119,8 @@ impl<O: GpuOp + Send> OpCase<O> {
     /// A recipe of those that a device has: the same one on every device that has it.
     fn recipe(&self, recipes: &[Recipe]) -> Option<Recipe> {
         let rank = |recipe: &&Recipe| {
-            let mut hashers = [DefaultHasher::new(), DefaultHasher::new()];
-            (self.choice, recipe.shader, recipe.shape).hash(&mut hashers[0]);
-            (self.choice, recipe).hash(&mut hashers[1]);
-            hashers.map(|hasher| hasher.finish())
+            let (kind, size) = ((recipe.shader, recipe.shape), recipe.workgroup_size);
+            (hash((self.choice, kind)), hash((self.choice, size)))
         };
         recipes.iter().min_by_key(rank).cloned()
     }

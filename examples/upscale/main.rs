@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod methods;
+mod picture;
 mod sheet;
 #[allow(dead_code, reason = "the other example trains and saves")]
 #[path = "../super_resolution/mod.rs"]
@@ -17,7 +18,6 @@ use comfy_table::{Table, presets::ASCII_MARKDOWN};
 use image::RgbImage;
 use indicatif::{ProgressBar, ProgressStyle};
 use methods::{Computed, Method};
-use ndarray::{Array4, ArrayView4};
 use sheet::Tile;
 use super_resolution::Network;
 use upconv::{Error, Gpu};
@@ -26,9 +26,6 @@ const USAGE: &str = "usage: upscale [IN.png] [--factor N] [--weights FILE.safete
 
 /// The picture that is taken if none is named: Eileen Collins, NASA, public domain.
 const PHOTOGRAPH: &[u8] = include_bytes!("astronaut.png");
-
-/// Largest factor. The longest kernel has 6 * factor + 1 taps on each axis: without a limit it takes gigabytes.
-const MAX_FACTOR: usize = 64;
 
 /// Most output pixels. With more, the pictures and the reference would take gigabytes.
 const MAX_PIXELS: u64 = 1 << 26;
@@ -64,45 +61,11 @@ fn arguments() -> Result<Option<Arguments>, String> {
 
 fn read(input: Option<&Path>) -> Result<RgbImage, String> {
     let picture = match input {
-        None => image::load_from_memory(PHOTOGRAPH).map_err(|error| error.to_string()),
-        Some(path) => image::ImageReader::open(path)
-            .and_then(|reader| reader.with_guessed_format())
-            .map_err(|error| error.to_string())
-            .and_then(|reader| reader.decode().map_err(|error| error.to_string())),
+        None => picture::decode(PHOTOGRAPH),
+        Some(path) => std::fs::read(path).map_err(|error| error.to_string()).and_then(|bytes| picture::decode(&bytes)),
     };
     let name = input.map_or("the built-in photograph".into(), |path| path.display().to_string());
-    picture.map(|picture| picture.to_rgb8()).map_err(|error| format!("cannot read {name}: {error}"))
-}
-
-fn check_size(picture: &RgbImage, factor: usize, most: u64) -> Result<(), String> {
-    let (width, height) = (u64::from(picture.width()), u64::from(picture.height()));
-    if factor == 0 {
-        return Err("the factor is 0; it must be at least 1".into());
-    }
-    if factor > MAX_FACTOR {
-        return Err(format!("the factor is {factor}; the largest that this example draws is {MAX_FACTOR}"));
-    }
-    let scaled = |side: u64| side.saturating_mul(factor as u64);
-    if scaled(width).saturating_mul(scaled(height)) > most {
-        return Err(format!(
-            "factor {factor} makes {width}x{height} into {}x{}, more than the {most} pixels that this example draws",
-            scaled(width),
-            scaled(height)
-        ));
-    }
-    Ok(())
-}
-
-fn to_tensor(picture: &RgbImage) -> Array4<f32> {
-    Array4::from_shape_fn((1, 3, picture.height() as usize, picture.width() as usize), |(_, c, y, x)| {
-        picture.get_pixel(x as u32, y as u32)[c].into()
-    })
-}
-
-fn to_picture(tensor: &ArrayView4<f32>) -> RgbImage {
-    let (_, _, height, width) = tensor.dim();
-    let sample = |c, y: u32, x: u32| tensor[[0, c, y as usize, x as usize]].round().clamp(0.0, 255.0) as u8;
-    RgbImage::from_fn(width as u32, height as u32, |x, y| [0, 1, 2].map(|c| sample(c, y, x)).into())
+    picture.map_err(|error| format!("cannot read {name}: {error}"))
 }
 
 fn milliseconds(time: Option<Duration>) -> String {
@@ -129,7 +92,7 @@ fn progress(steps: usize) -> ProgressBar {
 fn run(arguments: &Arguments) -> Result<(), String> {
     let picture = read(arguments.input.as_deref())?;
     let most = if arguments.weights.is_some() { MAX_PIXELS_OF_NETWORK } else { MAX_PIXELS };
-    check_size(&picture, arguments.factor, most)?;
+    picture::check_size(&picture, arguments.factor, most)?;
     let network = arguments.weights.as_deref().map(Network::load).transpose()?;
     if network.is_some() && arguments.factor != super_resolution::FACTOR {
         return Err(format!("--weights doubles a picture's size; --factor is {}", arguments.factor));
@@ -145,7 +108,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         }
         Err(error) => return Err(error.to_string()),
     };
-    let input = to_tensor(&picture);
+    let input = picture::to_tensor(&picture);
     let mut methods = methods::all(input.shape(), arguments.factor).map_err(|error| error.to_string())?;
     methods.extend(network.map(Method::learned));
     let bar = progress(2 * methods.len() + 1);
@@ -158,7 +121,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         let computed = method.compute(gpu.as_ref(), &input)?;
         bar.inc(1);
         table.add_row(line(method, &computed));
-        let picture = to_picture(&computed.output.view());
+        let picture = picture::to_picture(&computed.output.view());
         let path = arguments.out.join(format!("{}.png", method.name.replace(' ', "_")));
         picture.save(path).map_err(|error| refused(&error))?;
         pictures.push((method.name, picture));

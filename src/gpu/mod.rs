@@ -93,12 +93,17 @@ pub use plan::planner::{Planner, required_features, required_limits};
 pub use plan::texture_level::TextureLevel;
 pub use plan::tuned::TunedRecipes;
 pub use program::context::GpuOp;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub use program::dissect;
 pub use program::options::PlanOptions;
 pub use program::pixel_format::PixelFormat;
 pub use program::program::Dispatch;
 pub use program::recipe::{Capabilities, Recipe, Shape};
 pub use shaders::shader_texts;
 
+#[cfg(test)]
+mod interpreter_tests;
 #[cfg(test)]
 mod program_tests;
 #[cfg(test)]

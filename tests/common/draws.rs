@@ -2,12 +2,15 @@
 //! generator's or a fuzzer's. The soak, the tests of addresses and the fuzz targets share them.
 
 use upconv::gpu::GpuOp;
+use upconv::ndarray::{ArrayD, IxDyn};
 use upconv::wgpu::Limits;
 use upconv::{
-    Activation, AvgPool, BedOfNails, Border, ChannelOrder, Conv, ConvTranspose, Coordinates, Filter, IndexConvention,
-    MaxPool, Operand, Padding, PixelShuffle, PlanOptions, ResizeConv, Role, Rounding, Scale, ShuffleDirection,
-    TensorLayout, Upsample, UpsampleMode,
+    Activation, AvgPool, BedOfNails, Border, ChannelOrder, Conv, ConvTranspose, Coordinates, DataType, Filter,
+    IndexConvention, MaxPool, Operand, Padding, PixelShuffle, PlanOptions, ResizeConv, Role, Rounding, Scale,
+    ShuffleDirection, Tensor, TensorLayout, Upsample, UpsampleMode,
 };
+
+use super::tensors::{Data, Random};
 
 /// A source of numbers.
 pub trait Draw {
@@ -29,6 +32,12 @@ pub trait Draw {
         Self: Sized,
     {
         choices[self.below(choices.len())].clone()
+    }
+}
+
+impl Draw for Random {
+    fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
     }
 }
 
@@ -410,6 +419,49 @@ fn layout(draw: &mut impl Draw, shape: &[usize], may_repeat: bool) -> Option<Ten
         reach += strides[axis] * shape[axis].saturating_sub(1);
     }
     TensorLayout::new(shape, &strides, offset).ok()
+}
+
+/// Tensors for an op's inputs, of f32 and i32, with one number wherever a layout has one address.
+pub fn tensors(random: &mut Random, inputs: &[Operand], options: &PlanOptions, data: Data) -> Vec<Tensor> {
+    let mut layouts = options.clone();
+    let of = |operand: &Operand| {
+        let tensor = tensor(random, operand, data);
+        match layouts.layout_mut(operand.role).and_then(Option::take) {
+            Some(layout) => repeated(tensor, &layout),
+            None => tensor,
+        }
+    };
+    inputs.iter().map(of).collect()
+}
+
+/// Random numbers; or indices, most of which point to a sample.
+fn tensor(random: &mut Random, operand: &Operand, data: Data) -> Tensor {
+    if operand.data_type == DataType::Float {
+        return Tensor::F32(random.tensor(&operand.shape, data));
+    }
+    let most = 1 + 3 * operand.shape.iter().skip(2).product::<usize>();
+    Tensor::I32(ArrayD::from_shape_simple_fn(IxDyn(&operand.shape), || match random.below(24) {
+        0 => i32::MIN,
+        1 => i32::MAX,
+        2 => -1 - random.below(50) as i32,
+        _ => random.below(most) as i32,
+    }))
+}
+
+/// The tensor with one number wherever the layout has one address.
+fn repeated(tensor: Tensor, layout: &TensorLayout) -> Tensor {
+    fn first<T: Copy>(tensor: &ArrayD<T>, strides: &[usize]) -> ArrayD<T> {
+        ArrayD::from_shape_fn(IxDyn(tensor.shape()), |index| {
+            let index: Vec<_> =
+                (0..strides.len()).map(|axis| if strides[axis] == 0 { 0 } else { index[axis] }).collect();
+            tensor[IxDyn(&index)]
+        })
+    }
+    match tensor {
+        Tensor::F32(tensor) => Tensor::F32(first(&tensor, layout.strides())),
+        Tensor::I32(tensor) => Tensor::I32(first(&tensor, layout.strides())),
+        other => other,
+    }
 }
 
 /// Limits for [`Planner::limited_to`](upconv::Planner::limited_to): half the time none, else some low ones, with room

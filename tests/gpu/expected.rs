@@ -3,7 +3,7 @@
 use ndarray::{ArrayD, ArrayViewD, Dimension};
 use upconv::{Op, Reference, Tensor, TensorView};
 
-use crate::tensors::Data;
+use super::tensors::Data;
 
 /// The reference of an op's outputs for some inputs.
 pub struct Expected {

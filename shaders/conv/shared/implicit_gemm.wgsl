@@ -264,13 +264,14 @@ fn outputs_of(work: Work, number: u32) -> Outputs {
         + vec4<u32>(places.d - params.d.q_pad) * params.d.y_stride
         + vec4<u32>(places.h - params.h.q_pad) * params.h.y_stride
         + vec4<u32>(places.w - params.w.q_pad) * params.w.y_stride;
+    let there = places.channel < vec4(params.channel_count);
     var bias = vec4(0.0);
     if (has_bias && params.sum_is_complete != 0u) {
-        // Past the last channel a bias is read, but not used.
-        let at = params.b_base + channel * params.b_stride;
+        // For a channel that does not exist, a bias that does is read, but not used.
+        let at = select(vec4(0u), params.b_base + channel * params.b_stride, there);
         bias = vec4(f32(b[at.x]), f32(b[at.y]), f32(b[at.z]), f32(b[at.w]));
     }
-    let exist = select(vec4(0u), vec4(1u), places.channel < vec4(params.channel_count));
+    let exist = select(vec4(0u), vec4(1u), there);
     return Outputs(y_at, places.d, places.h, places.w, bias, exist);
 }
 

@@ -4,6 +4,8 @@ pub(crate) mod builder;
 pub(crate) mod constants;
 pub(crate) mod context;
 pub(crate) mod convert;
+#[cfg(any(test, fuzzing))]
+pub mod dissect;
 pub(crate) mod kernel_parts;
 pub(crate) mod operand;
 pub(crate) mod options;
