@@ -2,10 +2,11 @@
 
 use ndarray::{Array, ArrayView, Dimension};
 
-use crate::cpu::{CpuOp, run};
+use crate::cpu::{self, CpuOp};
 use crate::error::{Error, Result};
 use crate::gpu::host::gpu::Gpu;
 use crate::gpu::program::context::GpuOp;
+use crate::tensor::element::{Tensor, TensorView};
 
 /// Runs ops on a [`Gpu`], or on the CPU of a machine without a usable GPU.
 ///
@@ -48,7 +49,16 @@ impl AnyDevice {
     pub fn run<O: GpuOp + CpuOp, D: Dimension>(&self, op: &O, inputs: &[ArrayView<f32, D>]) -> Result<Array<f32, D>> {
         match self {
             Self::Gpu(gpu) => gpu.run(op, inputs),
-            Self::Cpu => run(op, inputs),
+            Self::Cpu => cpu::run(op, inputs),
+        }
+    }
+
+    /// [`AnyDevice::run`] for inputs of several types, and with every output: [`Gpu::run_tensors`] or
+    /// [`cpu::run_tensors`](crate::cpu::run_tensors), with the same errors.
+    pub fn run_tensors<O: GpuOp + CpuOp>(&self, op: &O, inputs: &[TensorView]) -> Result<Vec<Tensor>> {
+        match self {
+            Self::Gpu(gpu) => gpu.run_tensors(op, inputs),
+            Self::Cpu => cpu::run_tensors(op, inputs),
         }
     }
 }

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`pytorch`] | convolutions, upsampling, pixel shuffle, pooling, padding, weights, batch norm |
 //! | [`tensorflow`] | Keras' layers and TensorFlow's functions, NHWC |
-//! | [`onnx`] | `ConvTranspose`, `Conv`, `Resize`, `DepthToSpace`, `MaxUnpool` |
+//! | [`onnx`] | `ConvTranspose`, `Conv`, `ConvInteger`, `Resize`, `DepthToSpace`, `MaxUnpool` |
 //! | [`caffe`] | `Deconvolution` with the bilinear filler, `Crop` |
 //! | [`conventions`] | what padding, output padding, kernels, indices and coordinates mean here |
 //! | [`sharing`] | a device that another crate has too: buffers, passes, textures, sRGB |

@@ -11,6 +11,17 @@ pub enum FloatType {
     F16,
 }
 
+/// The type of an 8-bit integer, as quantised networks have them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ByteType {
+    /// 0 to 255.
+    #[default]
+    U8,
+    /// -128 to 127.
+    I8,
+}
+
 /// The type of a tensor's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -19,4 +30,27 @@ pub enum DataType {
     Float,
     /// A signed integer of four bytes, such as an index.
     I32,
+    /// An integer of one byte, from 0 to 255.
+    U8,
+    /// An integer of one byte, from -128 to 127.
+    I8,
+}
+
+impl From<ByteType> for DataType {
+    fn from(bytes: ByteType) -> Self {
+        match bytes {
+            ByteType::U8 => Self::U8,
+            ByteType::I8 => Self::I8,
+        }
+    }
+}
+
+impl DataType {
+    /// Bytes of an element; four for a floating-point number, which may be stored as f16.
+    pub(crate) fn bytes(self) -> u64 {
+        match self {
+            Self::Float | Self::I32 => 4,
+            Self::U8 | Self::I8 => 1,
+        }
+    }
 }

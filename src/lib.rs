@@ -45,7 +45,7 @@ mod tensor;
 
 #[cfg(all(feature = "cpu", not(target_arch = "wasm32")))]
 pub use any_device::AnyDevice;
-pub use dtype::{DataType, FloatType};
+pub use dtype::{ByteType, DataType, FloatType};
 pub use error::mismatch::Mismatch;
 pub use error::recipe::RecipeError;
 pub use error::texture::TextureError;
@@ -58,6 +58,7 @@ pub use ops::activation::Activation;
 pub use ops::conv::bias_grad::ConvBiasGrad;
 pub use ops::conv::checkerboard::Checkerboard;
 pub use ops::conv::conv::{Conv, Conv1d, Conv2d, Conv3d};
+pub use ops::conv::conv_integer::{ConvInteger, ConvInteger1d, ConvInteger2d, ConvInteger3d, ZeroPoint};
 pub use ops::conv::conv_transpose::{ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
 pub use ops::conv::matrix;
 pub use ops::conv::resize_conv::{ResizeConv, ResizeConv1d, ResizeConv2d, ResizeConv3d};

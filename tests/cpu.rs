@@ -11,7 +11,10 @@ use problems::{Visit, named};
 use proptest::prelude::*;
 use upconv::cpu::{self, CpuOp};
 use upconv::gpu::GpuOp;
-use upconv::{Activation, Conv, ConvTranspose, Op, Padding, ndarray};
+use upconv::{
+    Activation, ByteType, Conv, ConvInteger, ConvTranspose, DataType, Error, Op, Padding, Tensor, TensorView,
+    ZeroPoint, ndarray,
+};
 
 /// Random inputs of an op: small integers, or fractions from -1 to 1.
 fn tensors<O: Op>(op: &O, integers: bool) -> Vec<ArrayD<f32>> {
@@ -180,6 +183,92 @@ fn sizes_past_a_slab() {
     assert!(cpu::run(&empty, &[none.view(), weight.view()]).unwrap().is_empty());
     let up = upconv::Upsample2d { input_size: [20_000, 1], output_size: [1, 20_000], ..Default::default() };
     check(&up, true).unwrap();
+}
+
+/// Random tensors of bytes for a convolution of integers, in reverse order in memory.
+fn check_integers<const R: usize>(conv: &ConvInteger<R>) -> Result<(), String> {
+    let mut state = 7u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    let tensor = |operand: upconv::Operand| {
+        let shape: Vec<usize> = operand.shape.into_iter().rev().collect();
+        let bytes = ArrayD::from_shape_simple_fn(IxDyn(&shape), &mut next);
+        if operand.data_type == DataType::I8 { Tensor::I8(bytes.mapv(|byte| byte as i8)) } else { Tensor::U8(bytes) }
+    };
+    let tensors: Vec<Tensor> = conv.inputs().unwrap().into_iter().map(tensor).collect();
+    let reversed = |tensor| match tensor {
+        &Tensor::U8(ref bytes) => TensorView::from(bytes.t()),
+        Tensor::I8(bytes) => TensorView::from(bytes.t()),
+        other => panic!("{other:?}"),
+    };
+    let views: Vec<TensorView> = tensors.iter().map(reversed).collect();
+    let [output, reference] = [cpu::run_tensors(conv, &views), conv.reference_tensors(&views)];
+    if output == reference && output.is_ok() { Ok(()) } else { Err(format!("{conv:?}: {output:?}")) }
+}
+
+fn random_integers<const R: usize>(cases: u32) {
+    let config = ProptestConfig { cases, failure_persistence: None, ..Default::default() };
+    let types = prop::sample::select(vec![ByteType::U8, ByteType::I8]);
+    let zero_points = prop::sample::select(vec![ZeroPoint::None, ZeroPoint::PerTensor, ZeroPoint::PerChannel]);
+    proptest!(config, |((conv, _) in layers::<R>(), input_type in types.clone(), weight_type in types,
+        input_zero_point in any::<bool>(), weight_zero_point in zero_points)| {
+        let integers = ConvInteger::<R> {
+            batch: conv.batch,
+            in_channels: conv.in_channels,
+            out_channels: conv.out_channels,
+            input_size: conv.input_size,
+            kernel_size: conv.kernel_size,
+            stride: conv.stride,
+            padding: conv.padding,
+            dilation: conv.dilation,
+            groups: conv.groups,
+            input_type,
+            weight_type,
+            input_zero_point,
+            weight_zero_point,
+        };
+        check_integers(&integers).map_err(TestCaseError::fail)?;
+    });
+}
+
+#[test]
+fn random_convolutions_of_integers() {
+    random_integers::<1>(200);
+    random_integers::<2>(200);
+    random_integers::<3>(60);
+    // Sums that wrap, and nothing to sum.
+    let conv = ConvInteger::<1> { input_zero_point: true, input_size: [3], ..Default::default() };
+    check_integers(&ConvInteger { in_channels: 300_000, ..conv.clone() }).unwrap();
+    check_integers(&ConvInteger { in_channels: 0, out_channels: 2, ..conv.clone() }).unwrap();
+    check_integers(&ConvInteger { out_channels: 0, weight_zero_point: ZeroPoint::PerChannel, ..conv }).unwrap();
+}
+
+/// Every output of an op whose inputs are of f32 or f16.
+#[test]
+fn all_outputs_as_tensors() {
+    let pool = upconv::MaxPool1d {
+        indices: Some(Default::default()),
+        input_size: [4],
+        kernel_size: [2],
+        ..Default::default()
+    };
+    let x = ndarray::arr1(&[1.0f32, 3.0, 3.0, 2.0]).into_shape_with_order(IxDyn(&[1, 1, 4])).unwrap();
+    let outputs = cpu::run_tensors(&pool, &[(&x).into()]).unwrap();
+    assert_eq!(outputs, pool.reference_tensors(&[x.view()]).unwrap());
+    let halves = x.mapv(upconv::half::f16::from_f32);
+    let outputs = cpu::run_tensors(&pool, &[(&halves).into()]).unwrap();
+    assert_eq!(
+        outputs[0],
+        Tensor::F16(ndarray::array![[[3.0f32, 3.0, 3.0]]].mapv(upconv::half::f16::from_f32).into_dyn())
+    );
+    let conv = Conv::<1> { input_size: [4], ..Default::default() };
+    let mixed = cpu::run_tensors(&conv, &[(&x).into(), (&ndarray::arr3(&[[[upconv::half::f16::ONE]]])).into()]);
+    assert_eq!(mixed, Err(Error::MixedStorage { singles: 1, halves: 1 }));
+    let integers = ConvInteger::<1> { input_size: [4], ..Default::default() };
+    let floats = cpu::run(&integers, &[x.view(), x.view()]);
+    assert!(matches!(floats, Err(Error::DataType { operand: "input", expected: DataType::U8, .. })), "{floats:?}");
 }
 
 /// Layers without input channels, without output channels and without samples, and ops without channels.

@@ -6,7 +6,7 @@
 //! A field that is left out is 1, but padding, output padding and bias are 0. The number of spatial axes is that of
 //! `i`.
 
-use upconv::{Conv, Conv2d, ConvTranspose, ConvTranspose2d, Op, PytorchInterpolate, Upsample2d};
+use upconv::{Conv, Conv2d, ConvInteger, ConvTranspose, ConvTranspose2d, Op, PytorchInterpolate, Upsample2d};
 #[cfg(not(target_arch = "wasm32"))]
 use upconv::{cpu::CpuOp, gpu::GpuOp};
 
@@ -92,6 +92,23 @@ impl<const R: usize> Fields<R> {
             dilation: self.dilation,
             groups: self.groups,
             bias: self.bias,
+            ..Default::default()
+        }
+    }
+
+    /// A convolution of 8-bit integers of these sizes, of `u8` and without zero points.
+    #[allow(dead_code, reason = "the tests alone have integers")]
+    pub fn conv_integer(self) -> ConvInteger<R> {
+        ConvInteger {
+            batch: self.batch,
+            in_channels: self.channels[0],
+            out_channels: self.channels[1],
+            input_size: self.input_size,
+            kernel_size: self.kernel_size,
+            stride: self.stride,
+            padding: self.padding.into(),
+            dilation: self.dilation,
+            groups: self.groups,
             ..Default::default()
         }
     }

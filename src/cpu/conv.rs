@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::gemm::{Matrix, multiply};
 use super::layer::{self, Layer};
-use super::simd::{add_scaled, vectorized};
+use super::simd::vectorized;
 use super::{CpuOp, SLAB, least_rows, resize};
 use crate::error::Result;
 use crate::geometry::Axis;
@@ -26,7 +26,7 @@ impl<const R: usize> CpuOp for Conv<R> {
         layer::run(self, self.activation, inputs, |input, weight, output| {
             let problem = Problem::new(layer);
             if problem.layer.narrow_per_group < MIN_OUTPUTS_FOR_GEMM {
-                problem.sum_rows(input, weight, output);
+                problem.sum_rows(input, weight, output, |sum, weight, sample| *sum += weight * sample);
                 return Ok(());
             }
             problem.multiply(input, weight, output)
@@ -73,18 +73,31 @@ impl Problem {
         [row / self.layer.axes[1].narrow, row % self.layer.axes[1].narrow]
     }
 
-    /// Computes every output row by itself.
-    fn sum_rows(&self, input: &[f32], weight: &[f32], output: &mut [f32]) {
+    /// Computes every output row by itself. `add` adds the product of a weight and a sample to a sum.
+    pub(super) fn sum_rows<T: Copy + Sync, S: Send>(
+        &self,
+        input: &[T],
+        weight: &[T],
+        output: &mut [S],
+        add: impl Fn(&mut S, T, T) + Copy + Sync,
+    ) {
         let width = self.layer.axes[2].narrow;
         let rows = output
             .par_chunks_mut(width)
             .enumerate()
             .with_min_len(least_rows(width * self.layer.wide_per_group * self.layer.taps()));
-        rows.for_each(|(row, sums)| vectorized(|| self.sum_row(row, input, weight, sums)));
+        rows.for_each(|(row, sums)| vectorized(|| self.sum_row(row, input, weight, sums, add)));
     }
 
     #[inline(always)]
-    fn sum_row(&self, row: usize, input: &[f32], weight: &[f32], sums: &mut [f32]) {
+    fn sum_row<T: Copy, S>(
+        &self,
+        row: usize,
+        input: &[T],
+        weight: &[T],
+        sums: &mut [S],
+        add: impl Fn(&mut S, T, T) + Copy,
+    ) {
         let w = &self.layer.axes[2];
         let (plane, place) = (row / self.rows(), self.place(row % self.rows()));
         let (group, channel) =
@@ -99,11 +112,11 @@ impl Problem {
                     if range.is_empty() {
                         continue;
                     }
+                    let (sums, samples) = (sums[range.clone()].iter_mut(), samples[*first..].iter());
                     if w.stride == 1 {
-                        add_scaled(&mut sums[range.clone()], &samples[*first..], weight);
+                        sums.zip(samples).for_each(|(sum, &sample)| add(sum, weight, sample));
                     } else {
-                        let samples = samples[*first..].iter().step_by(w.stride);
-                        sums[range.clone()].iter_mut().zip(samples).for_each(|(sum, sample)| *sum += weight * sample);
+                        sums.zip(samples.step_by(w.stride)).for_each(|(sum, &sample)| add(sum, weight, sample));
                     }
                 }
             }

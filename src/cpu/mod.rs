@@ -18,6 +18,7 @@
 
 use ndarray::{Array, ArrayD, ArrayView, ArrayViewD, CowArray, Dimension, IxDyn};
 
+use crate::dtype::FloatType;
 use crate::error::{Error, Result};
 use crate::ops::activation::Activation;
 use crate::ops::conv::bias_grad::ConvBiasGrad;
@@ -29,9 +30,10 @@ use crate::ops::pool::max_pool::MaxPool;
 use crate::ops::resample::bed_of_nails::BedOfNails;
 use crate::ops::resample::separable::{Separable, SeparableGrad};
 use crate::tensor::allocate::reserve;
-use crate::tensor::element::TensorView;
+use crate::tensor::element::{Tensor, TensorView, float_type};
 
 mod conv;
+mod conv_integer;
 mod conv_transpose;
 mod conv_weight_grad;
 mod gemm;
@@ -46,6 +48,20 @@ pub trait CpuOp: Op {
     #[doc(hidden)]
     fn compute(&self, inputs: &[ArrayViewD<f32>]) -> Result<ArrayD<f32>> {
         by_reference(self, inputs)
+    }
+
+    /// Every output for inputs of the op's types and shapes; see [`run_tensors`].
+    #[doc(hidden)]
+    fn compute_tensors(&self, inputs: &[TensorView]) -> Result<Vec<Tensor>> {
+        let storage = float_type(inputs)?;
+        let singles: Vec<_> = inputs.iter().map(TensorView::to_f32).collect();
+        let first = self.compute(&singles.iter().map(|single| single.view()).collect::<Vec<_>>())?;
+        let first = match storage {
+            FloatType::F32 => Tensor::F32(first),
+            FloatType::F16 => Tensor::F16(first.mapv(half::f16::from_f32)),
+        };
+        let integers = self.define_integers(inputs)?.into_iter().map(Tensor::I32);
+        Ok(std::iter::once(first).chain(integers).collect())
     }
 }
 
@@ -71,6 +87,27 @@ pub fn run<O: CpuOp, D: Dimension>(op: &O, inputs: &[ArrayView<f32, D>]) -> Resu
     let output = op.compute(&views)?;
     let (expected, actual) = (output.ndim(), D::NDIM.unwrap_or(output.ndim()));
     output.into_dimensionality().map_err(|_| Error::Rank { operand: "output", expected, actual })
+}
+
+/// [`run`] for inputs of several types, and with every output of [`Op::outputs`]. Tensors of f16 are computed in f32 and
+/// rounded in the end.
+///
+/// ```
+/// use upconv::{ConvInteger1d, Tensor, cpu, ndarray::array};
+/// let (x, w) = (array![[[1u8, 2, 3]]], array![[[4u8, 5]]]);
+/// let conv = ConvInteger1d::from_shapes(x.shape(), w.shape(), 1)?;
+/// let y = cpu::run_tensors(&conv, &[(&x).into(), (&w).into()])?;
+/// assert_eq!(y, [Tensor::I32(array![[[14, 23]]].into_dyn())]);
+/// # Ok::<(), upconv::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// Those of [`run`]; [`Error::DataType`] for a tensor of another type than the op's; [`Error::MixedStorage`] for
+/// tensors of f32 beside tensors of f16.
+pub fn run_tensors<O: CpuOp>(op: &O, inputs: &[TensorView]) -> Result<Vec<Tensor>> {
+    op.check_inputs(inputs)?;
+    op.compute_tensors(inputs)
 }
 
 impl<const R: usize> CpuOp for AvgPool<R> {}

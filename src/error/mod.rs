@@ -137,8 +137,8 @@ pub enum Error {
         /// The tensor's shape.
         actual: Vec<usize>,
     },
-    /// A tensor's elements are not of the op's type.
-    #[error("{operand} holds {actual:?} elements; the op takes {expected:?}")]
+    /// A tensor's elements, or those of an array that is asked for, are not of the op's type.
+    #[error("{operand} holds {actual:?} elements; the op has {expected:?} there")]
     DataType {
         /// Which tensor.
         operand: &'static str,

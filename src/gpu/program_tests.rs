@@ -6,7 +6,7 @@ use wgpu::{CooperativeMatrixProperties, CooperativeScalarType, Features, Limits,
 
 use super::shaders::SHADERS;
 use super::*;
-use crate::dtype::FloatType;
+use crate::dtype::{ByteType, FloatType};
 use crate::error::Error;
 use crate::gpu::program::context::LowerContext;
 use crate::gpu::program::program::Program;
@@ -14,6 +14,7 @@ use crate::gpu::program::shader::Shader;
 use crate::gpu::program::texts::OUTPUTS;
 use crate::ops::activation::Activation;
 use crate::ops::conv::conv::{Conv, Conv2d};
+use crate::ops::conv::conv_integer::{ConvInteger2d, ZeroPoint};
 use crate::ops::conv::conv_transpose::{ConvTranspose, ConvTranspose2d};
 use crate::ops::conv::resize_conv::ResizeConv2d;
 use crate::ops::pixel_shuffle::{PixelShuffle2d, ShuffleDirection};
@@ -135,6 +136,7 @@ pub(super) fn every_program() -> Vec<Program> {
     every.add(&large.grad_weight().unwrap());
     every.devices.truncate(1);
     every.add(&conv(8).grad_bias().unwrap());
+    integers(&mut every);
     resamplings(&mut every);
     pools(&mut every);
     textures(&mut every);
@@ -148,6 +150,17 @@ fn conv(out_channels: usize) -> Conv2d {
 fn up(out_channels: usize) -> ConvTranspose2d {
     let [kernel_size, stride] = [[4, 4], [2, 2]];
     ConvTranspose { in_channels: 96, out_channels, input_size: [12, 12], kernel_size, stride, ..Default::default() }
+}
+
+/// Zero points that are given, and that are not.
+fn integers(every: &mut Every) {
+    for weight_zero_point in [ZeroPoint::None, ZeroPoint::PerTensor, ZeroPoint::PerChannel] {
+        for input_zero_point in [false, true] {
+            let (input_size, out_channels, weight_type) = ([4, 4], 8, ByteType::I8);
+            let zero_points = ConvInteger2d { input_zero_point, weight_zero_point, ..Default::default() };
+            every.add(&ConvInteger2d { input_size, out_channels, weight_type, ..zero_points });
+        }
+    }
 }
 
 /// Every number of channels and of taps that the shaders of blocks have, and every epilogue after a resize.

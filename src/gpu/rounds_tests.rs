@@ -10,6 +10,7 @@ use crate::geometry::{Padding, Pads};
 use crate::gpu::program::context::LowerContext;
 use crate::gpu::program::rounds::{MAX_ROUNDS, ROUNDS};
 use crate::ops::conv::conv::Conv;
+use crate::ops::conv::conv_integer::ConvInteger;
 use crate::ops::conv::conv_transpose::ConvTranspose;
 use crate::ops::conv::resize_conv::ResizeConv;
 use crate::ops::pool::avg_pool::AvgPool;
@@ -99,6 +100,18 @@ proptest! {
         };
         check(&conv)?;
         check(&conv.grad_weight().unwrap())?;
+        check(&ConvInteger::<2> {
+            in_channels: conv.in_channels,
+            out_channels: conv.out_channels,
+            groups,
+            input_size: conv.input_size,
+            kernel_size: conv.kernel_size,
+            stride: conv.stride,
+            dilation: conv.dilation,
+            padding: conv.padding,
+            input_zero_point: true,
+            ..Default::default()
+        })?;
         let up = ConvTranspose::<2> {
             in_channels: inputs * groups,
             out_channels: outputs * groups,

@@ -9,9 +9,11 @@ use super::{conv, pixel_shuffle, pool, resample};
 use crate::error::{Error, Result};
 
 /// Every shader of the crate.
-pub(crate) static SHADERS: [&Shader; 33] = [
+pub(crate) static SHADERS: [&Shader; 35] = [
     &conv::conv::DIRECT,
     &conv::bias_grad::DIRECT,
+    &conv::conv_integer::DIRECT,
+    &conv::integer_zero_points::ZERO_POINTS,
     &conv::conv_transpose::GATHER,
     &conv::weight_grad::DIRECT,
     &conv::weight_grad::SUBGROUP,

@@ -46,7 +46,8 @@ const LAYERS: [(&str, u32); 17] = [
 ];
 
 /// Pairs `(file, other)` of ops' files: `file` may import `other`, which is part of its op.
-const PARTS: [(&str, &str); 5] = [
+const PARTS: [(&str, &str); 6] = [
+    ("ops/conv/conv_integer.rs", "ops/conv/conv.rs"),
     ("ops/conv/resize_conv.rs", "ops/conv/conv.rs"),
     ("ops/conv/resize_conv.rs", "ops/resample/upsample.rs"),
     ("ops/conv/resize_conv.rs", "ops/resample/separable.rs"),

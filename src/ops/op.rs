@@ -3,17 +3,18 @@
 use ndarray::ArrayD;
 
 use super::reference::Reference;
+use crate::dtype::DataType;
 use crate::error::{Error, Result};
-use crate::tensor::element::TensorView;
+use crate::tensor::element::{Tensor, TensorView};
 use crate::tensor::operand::{Operand, check_shape};
 
 /// The arithmetic and the memory traffic that an op needs, whatever the recipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Cost {
-    /// Floating-point operations: two for each product that is summed, taps in the padding not counted.
+    /// Operations: two for each product that is summed, taps in the padding not counted.
     pub flops: u64,
-    /// Bytes if each tensor is read or written once, four for each element.
+    /// Bytes if each tensor is read or written once: four for each element, but one for an integer of 8 bits.
     pub bytes: u64,
 }
 
@@ -28,7 +29,8 @@ pub trait Op {
     /// The tensor that it writes, the first one if there are several. Refuses a descriptor that breaks a rule.
     fn output(&self) -> Result<Operand>;
 
-    /// All tensors that it writes. Those after the first hold integers.
+    /// All tensors that it writes. Those after the first hold integers; the first does in a
+    /// [`ConvInteger`](crate::ConvInteger).
     fn outputs(&self) -> Result<Vec<Operand>> {
         Ok(vec![self.output()?])
     }
@@ -45,7 +47,7 @@ pub trait Op {
     #[doc(hidden)]
     fn define(&self, inputs: &[TensorView]) -> Result<Reference>;
 
-    /// The definition of the outputs after the first; see [`Op::reference_integers`].
+    /// The definition of the outputs of integers; see [`Op::reference_integers`].
     #[doc(hidden)]
     fn define_integers(&self, _inputs: &[TensorView]) -> Result<Vec<ArrayD<i32>>> {
         Ok(Vec::new())
@@ -59,12 +61,23 @@ pub trait Op {
         self.define(&self.views(inputs)?)
     }
 
-    /// Computes the outputs after the first on the CPU. A GPU must give the same integers.
+    /// Computes the outputs of integers on the CPU, in the order of [`Op::outputs`]. A GPU must give the same integers.
     fn reference_integers<'a, V: Into<TensorView<'a>> + Clone>(&self, inputs: &[V]) -> Result<Vec<ArrayD<i32>>> {
         self.define_integers(&self.views(inputs)?)
     }
 
-    /// The error that the outputs after the first report about the inputs' values, such as [`Error::IndexOutOfRange`].
+    /// Every output by its definition, in the order of [`Op::outputs`]: floating-point numbers are rounded once to f32.
+    fn reference_tensors<'a, V: Into<TensorView<'a>> + Clone>(&self, inputs: &[V]) -> Result<Vec<Tensor>> {
+        let views = self.views(inputs)?;
+        let mut tensors = Vec::new();
+        if self.output()?.data_type == DataType::Float {
+            tensors.push(Tensor::F32(self.define(&views)?.to_f32()));
+        }
+        tensors.extend(self.define_integers(&views)?.into_iter().map(Tensor::I32));
+        Ok(tensors)
+    }
+
+    /// The error that the outputs of integers report about the inputs' values, such as [`Error::IndexOutOfRange`].
     #[doc(hidden)]
     fn check_integers(&self, _integers: &[&ArrayD<i32>]) -> Result<()> {
         Ok(())
@@ -79,11 +92,13 @@ pub trait Op {
 
     /// The op's FLOPs and bytes. Refuses a descriptor that breaks a rule.
     fn cost(&self) -> Result<Cost> {
-        let count = |operand: &Operand| operand.shape.iter().fold(4u64, |n, &axis| n.saturating_mul(axis as u64));
-        let reads = self.inputs()?.iter().map(count).fold(0u64, u64::saturating_add);
+        let bytes = |operand: &Operand| {
+            operand.shape.iter().fold(operand.data_type.bytes(), |n, &axis| n.saturating_mul(axis as u64))
+        };
+        let reads = self.inputs()?.iter().map(bytes).fold(0u64, u64::saturating_add);
         Ok(Cost {
             flops: u64::try_from(self.multiply_adds()?.saturating_mul(2)).unwrap_or(u64::MAX),
-            bytes: self.outputs()?.iter().map(count).fold(reads, u64::saturating_add),
+            bytes: self.outputs()?.iter().map(bytes).fold(reads, u64::saturating_add),
         })
     }
 

@@ -119,9 +119,11 @@ impl ProblemText {
 
 #[cfg(test)]
 mod tests {
+    use crate::dtype::ByteType;
     use crate::geometry::Padding;
     use crate::ops::activation::Activation;
     use crate::ops::conv::conv::Conv2d;
+    use crate::ops::conv::conv_integer::{ConvInteger1d, ZeroPoint};
     use crate::ops::conv::conv_transpose::ConvTranspose2d;
     use crate::ops::op::Op;
     use crate::ops::pool::max_pool::MaxPool2d;
@@ -173,5 +175,17 @@ mod tests {
         assert_eq!(table.problem(), "upsample:c3_i4x4_o2x8 cubic_table(-0.5) exclude_outside half_pixel");
         let pool = MaxPool2d { input_size: [4, 4], kernel_size: [2, 2], ..Default::default() };
         assert_eq!(pool.problem(), "max_pool:i4x4_k2x2");
+        let integers = ConvInteger1d { in_channels: 3, input_size: [5], ..Default::default() };
+        assert_eq!(integers.problem(), "conv_integer:ic3_i5");
+        let integers = ConvInteger1d {
+            padding: Padding::SameLower,
+            input_type: ByteType::I8,
+            weight_type: ByteType::I8,
+            input_zero_point: true,
+            weight_zero_point: ZeroPoint::PerChannel,
+            ..integers
+        };
+        let words = "same_lower input_i8 weight_i8 input_zero_point weight_zero_points";
+        assert_eq!(integers.problem(), format!("conv_integer:ic3_i5 {words}"));
     }
 }

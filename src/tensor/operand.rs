@@ -20,6 +20,10 @@ pub enum Role {
     GradOutput,
     /// For each window of a max pooling, the index of the sample that it chose.
     Indices,
+    /// The number that stands for 0 in the input of a quantised op, and in its padding.
+    InputZeroPoint,
+    /// The numbers that stand for 0 in the kernel of a quantised convolution.
+    WeightZeroPoint,
     /// The result.
     Output,
     /// How many indices were out of range: the second output of a max unpooling.
@@ -35,6 +39,8 @@ impl Role {
             Self::Bias => "bias",
             Self::GradOutput => "grad_output",
             Self::Indices => "indices",
+            Self::InputZeroPoint => "input_zero_point",
+            Self::WeightZeroPoint => "weight_zero_point",
             Self::Output => "output",
             Self::Invalid => "invalid",
         }
@@ -73,9 +79,14 @@ impl Operand {
         Self { is_weight: true, ..Self::new(role, shape) }
     }
 
-    /// A tensor of integers.
+    /// A tensor of integers of four bytes.
     pub(crate) fn integers(role: Role, shape: Vec<usize>) -> Self {
         Self { data_type: DataType::I32, ..Self::new(role, shape) }
+    }
+
+    /// The same tensor with elements of another type.
+    pub(crate) fn of(self, data_type: impl Into<DataType>) -> Self {
+        Self { data_type: data_type.into(), ..self }
     }
 }
 

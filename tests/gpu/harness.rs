@@ -13,7 +13,7 @@ use upconv::{Error, FloatType, Gpu, Op, Operand, Plan, PlanOptions, Recipe, Role
 use crate::Row;
 use crate::expected::Expected;
 pub use crate::tensors::{Data, Order, Random, operands, stored_as};
-use crate::tensors::{GUARD, POISON, Place, storage};
+use crate::tensors::{GUARD, POISON, Place, element_bytes, storage};
 
 pub type Outcome = Result<(), String>;
 
@@ -258,8 +258,8 @@ async fn check_split_by<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, storage: Fl
         return Err("two runs gave different bits".into());
     }
     let count = |operand: &Operand| operand.shape.iter().product::<usize>() as u64;
-    let element = if storage == FloatType::F16 { 2 } else { 4 };
-    let largest = operands.iter().map(count).max().unwrap_or(0);
+    let bytes = |operand: &Operand| count(operand) * element_bytes(operand, storage) as u64;
+    let largest = operands.iter().map(bytes).max().unwrap_or(0);
     // A plain recipe is split with workgroups of one thread, any other with its own workgroups.
     let plain = is_plain(recipe);
     let mut options = options;
@@ -271,7 +271,7 @@ async fn check_split_by<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, storage: Fl
     let mut per_dimension = ((work / 4).isqrt() as u32).max(1);
     // A binding holds half the largest tensor, and 512 bytes more for the alignment; a grid holds a quarter of the
     // work.
-    let mut binding = (largest * element / 2).next_multiple_of(4) + 512;
+    let mut binding = (largest / 2).next_multiple_of(4) + 512;
     let split = loop {
         let limits = wgpu::Limits {
             max_storage_buffer_binding_size: binding,

@@ -5,12 +5,13 @@ use serde_json::Value;
 use upconv::gpu::GpuOp;
 use upconv::wgpu::{self, Limits, TextureFormat};
 use upconv::{
-    Conv2d, Conv3d, Error, Filter, Gpu, MaxPool2d, PixelShuffle2d, PlanOptions, PytorchInterpolate, ResizeConv2d,
-    Upsample2d, UpsampleMode,
+    Conv2d, Conv3d, ConvInteger2d, Error, Filter, Gpu, MaxPool2d, Op, PixelShuffle2d, PlanOptions, PytorchInterpolate,
+    ResizeConv2d, TensorView, Upsample2d, UpsampleMode, ZeroPoint,
 };
 
 use crate::Row;
-use crate::harness::{Data, Outcome, compare, inputs};
+use crate::conv::integer as conv_integer;
+use crate::harness::{Data, Outcome, compare, compare_all, inputs};
 use crate::problems::Fields;
 
 /// A device of the same adapter with these limits and with subgroups; `None` if wgpu does not make one.
@@ -55,6 +56,19 @@ async fn try_textures<O: GpuOp>(gpu: &Gpu, op: &O) -> Outcome {
     }
 }
 
+/// Runs a convolution of integers with zero points.
+async fn try_integers(gpu: &Gpu) -> Outcome {
+    let conv = Fields::<2>::parse("ic3_oc4_i7x6_k3x2").conv_integer();
+    let conv = ConvInteger2d { input_zero_point: true, weight_zero_point: ZeroPoint::PerChannel, ..conv };
+    let tensors = conv_integer::random(&conv)?;
+    let views: Vec<_> = tensors.iter().map(TensorView::from).collect();
+    match gpu.run_tensors_async(&conv, &views).await {
+        Ok(outputs) => compare_all(&conv, &tensors, &outputs, Data::Integers),
+        Err(error) if is_own(&error) => Ok(()),
+        Err(error) => Err(format!("{}: {error}", ConvInteger2d::NAME)),
+    }
+}
+
 /// Runs ops of every kind, by the recipes that the planner chooses.
 async fn try_ops(gpu: &Gpu) -> Outcome {
     let up = |mode| {
@@ -80,6 +94,7 @@ async fn try_ops(gpu: &Gpu) -> Outcome {
     try_run(gpu, &MaxPool2d { input_size: [6, 6], kernel_size: [2, 2], ..Default::default() }).await?;
     let shuffle = PixelShuffle2d { channels: 1, size: [5, 6], factor: [2, 2], ..Default::default() };
     try_run(gpu, &shuffle).await?;
+    try_integers(gpu).await?;
     try_textures(gpu, &linear).await?;
     try_textures(gpu, &conv).await?;
     try_textures(gpu, &shuffle).await

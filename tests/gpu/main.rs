@@ -10,6 +10,7 @@ macro_rules! with_modules {
             conv = conv::conv,
             activations = conv::activations,
             gradients = conv::gradients,
+            conv_integer = conv::integer,
             upsample = resample::upsample,
             pixel_shuffle = pixel_shuffle,
             pool = pool::pool,

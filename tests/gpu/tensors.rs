@@ -12,6 +12,9 @@ pub const POISON: u32 = 0x7fc0_dead;
 /// The poison of f16 tensors, also a NaN.
 const HALF_POISON: u16 = 0x7ead;
 
+/// The poison of tensors of bytes, which are only read. Every byte is a number: a sum that reads it is wrong.
+const BYTE_POISON: u8 = 0xad;
+
 /// Bytes of the guard band before and after a slice; every device lets a binding start at this offset.
 pub const GUARD: u64 = 256;
 
@@ -112,20 +115,32 @@ pub fn laid_out(gpu: &Gpu, tensor: &ArrayD<f32>, layout: Option<&TensorLayout>) 
 /// A tensor's place in a buffer: guard, poison, its elements where the layout puts them, guard.
 pub struct Place {
     pub layout: TensorLayout,
-    /// Bytes of an element, 2 or 4.
+    /// Bytes of an element: 1, 2 or 4.
     pub element: usize,
+}
+
+/// Bytes of an operand's elements.
+pub fn element_bytes(operand: &Operand, storage: FloatType) -> usize {
+    match (operand.data_type, storage) {
+        (DataType::U8 | DataType::I8, _) => 1,
+        (DataType::Float, FloatType::F16) => 2,
+        _ => 4,
+    }
 }
 
 impl Place {
     pub fn new(options: &PlanOptions, operand: &Operand) -> Self {
         let given = options.clone().layout_mut(operand.role).and_then(Option::take);
-        let half = options.storage == FloatType::F16 && operand.data_type == DataType::Float;
         let layout = given.unwrap_or_else(|| TensorLayout::contiguous(&operand.shape));
-        Self { layout, element: if half { 2 } else { 4 } }
+        Self { layout, element: element_bytes(operand, options.storage) }
     }
 
     fn poison(&self) -> u32 {
-        if self.element == 2 { HALF_POISON.into() } else { POISON }
+        match self.element {
+            1 => BYTE_POISON.into(),
+            2 => HALF_POISON.into(),
+            _ => POISON,
+        }
     }
 
     /// The position in the buffer, counted in elements, of the tensor's element at this index.
@@ -141,6 +156,8 @@ impl Place {
             Some(Tensor::F32(tensor)) => self.put(tensor, &mut bits, |value| value.to_bits()),
             Some(Tensor::F16(tensor)) => self.put(tensor, &mut bits, |value| value.to_bits().into()),
             Some(Tensor::I32(tensor)) => self.put(tensor, &mut bits, |value| value as u32),
+            Some(Tensor::U8(tensor)) => self.put(tensor, &mut bits, |value| value.into()),
+            Some(Tensor::I8(tensor)) => self.put(tensor, &mut bits, |value| (value as u8).into()),
             Some(other) => unreachable!("{other:?} is new to the tests"),
             None => {}
         }

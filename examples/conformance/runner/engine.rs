@@ -21,11 +21,7 @@ impl Engine<'_> {
         let views: Vec<TensorView> = inputs.iter().map(|&tensor| tensor.into()).collect();
         match self {
             Self::Gpu(gpu) => gpu.run_tensors_async(op, &views).await,
-            Self::Reference => {
-                let numbers = Tensor::F32(op.reference(&views)?.to_f32());
-                let integers = op.reference_integers(&views)?.into_iter().map(Tensor::I32);
-                Ok([numbers].into_iter().chain(integers).collect())
-            }
+            Self::Reference => op.reference_tensors(&views),
         }
     }
 

@@ -1,11 +1,12 @@
 //! Makes this crate's descriptors from ONNX's operators and attributes, and runs them.
 
 use upconv::{
-    AspectRatio, AvgPool, ChannelOrder, Conv, ConvTranspose, Coordinates, Filter, IndexConvention, MaxPool, MaxUnpool,
-    Padding, Pads, PixelShuffle2d, Rounding, Scale, ShuffleDirection, Tensor, Upsample, UpsampleMode,
+    AspectRatio, AvgPool, ByteType, ChannelOrder, Conv, ConvInteger, ConvTranspose, Coordinates, Filter,
+    IndexConvention, MaxPool, MaxUnpool, Padding, Pads, PixelShuffle2d, Rounding, Scale, ShuffleDirection, Tensor,
+    Upsample, UpsampleMode, ZeroPoint,
 };
 
-use super::case::{Case, Failure, Outcome, numbers, shape, spatial, unsupported};
+use super::case::{Case, Failure, Outcome, numbers, reshaped, shape, spatial, unsupported};
 use super::engine::Engine;
 use super::ops::{Results, by_rank};
 
@@ -13,6 +14,7 @@ pub async fn compute(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     let axes = |name: &str| Ok::<_, Failure>(shape(&case.required(name)?).len().saturating_sub(2));
     match case.op_type() {
         "Conv" => by_rank!(axes("X")?, convolution, case, engine),
+        "ConvInteger" => by_rank!(axes("x")?, integers, case, engine),
         "ConvTranspose" => by_rank!(axes("X")?, transposed, case, engine),
         "MaxPool" => by_rank!(axes("X")?, maximum, case, engine),
         "AveragePool" => by_rank!(axes("X")?, average, case, engine),
@@ -56,6 +58,42 @@ async fn convolution<const R: usize>(case: &Case, engine: &Engine<'_>) -> Outcom
     };
     let inputs: Vec<_> = [&input, &weight].into_iter().chain(&bias).collect();
     Ok(vec![("Y", engine.first(&conv, &inputs).await?)])
+}
+
+/// A tensor of bytes as it is in the file; the zero point of a whole tensor has one axis.
+fn bytes(case: &Case, name: &str) -> Outcome<Option<Tensor>> {
+    let Some(tensor) = case.input(name)? else { return Ok(None) };
+    let tensor = if shape(&tensor).is_empty() { reshaped(tensor, &[1])? } else { tensor };
+    let numbers = numbers(tensor)?;
+    Ok(Some(match case.data_type(name) {
+        "uint8" => Tensor::U8(numbers.mapv(|number| number as u8)),
+        "int8" => Tensor::I8(numbers.mapv(|number| number as i8)),
+        other => return unsupported(format!("{name} of {other}")),
+    }))
+}
+
+async fn integers<const R: usize>(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
+    let missing = |name| Failure::Failed(format!("the case has no input {name}"));
+    let input = bytes(case, "x")?.ok_or_else(|| missing("x"))?;
+    let weight = bytes(case, "w")?.ok_or_else(|| missing("w"))?;
+    let (input_zero, weight_zero) = (bytes(case, "x_zero_point")?, bytes(case, "w_zero_point")?);
+    let type_of = |tensor: &Tensor| if matches!(tensor, Tensor::I8(_)) { ByteType::I8 } else { ByteType::U8 };
+    let conv = ConvInteger {
+        stride: case.steps("strides")?,
+        dilation: case.steps("dilations")?,
+        padding: auto_pad(case)?,
+        input_type: type_of(&input),
+        weight_type: type_of(&weight),
+        input_zero_point: input_zero.is_some(),
+        weight_zero_point: match weight_zero.as_ref().map(shape) {
+            None => ZeroPoint::None,
+            Some(shape) if shape == [1] => ZeroPoint::PerTensor,
+            Some(_) => ZeroPoint::PerChannel,
+        },
+        ..ConvInteger::<R>::from_shapes(&shape(&input), &shape(&weight), group(case))?
+    };
+    let inputs: Vec<_> = [&input, &weight].into_iter().chain(&input_zero).chain(&weight_zero).collect();
+    Ok(vec![("y", engine.first(&conv, &inputs).await?)])
 }
 
 async fn transposed<const R: usize>(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {

@@ -2,12 +2,14 @@
 
 pub(crate) mod bias_grad;
 pub(crate) mod conv;
+pub(crate) mod conv_integer;
 pub(crate) mod conv_transpose;
 pub(crate) mod cost_model;
 pub(crate) mod gemm;
 pub(crate) mod gemm_params;
 pub(crate) mod gemm_tiles;
 pub(crate) mod implicit_gemm;
+pub(crate) mod integer_zero_points;
 pub(crate) mod layer;
 pub(crate) mod lower;
 pub(crate) mod operands;

@@ -237,6 +237,8 @@ impl Gpu {
             TensorView::F32(view) => self.fill_with(view.view()),
             TensorView::F16(view) => self.fill_with(view.view()),
             TensorView::I32(view) => self.fill_with(view.view()),
+            TensorView::U8(view) => self.fill_with(view.view()),
+            TensorView::I8(view) => self.fill_with(view.view()),
         }
     }
 
@@ -244,11 +246,12 @@ impl Gpu {
         let standard = view.as_standard_layout();
         let bytes: &[u8] = standard.as_slice().map(bytemuck::cast_slice).unwrap_or_default();
         let buffer = self.allocate("input", bytes.len() as u64)?;
-        // A queue writes whole words: after an odd number of f16 a zero fills the last word.
+        // A queue writes whole words: zeros fill the last one.
         let (words, rest) = bytes.split_at(bytes.len() / 4 * 4);
         self.queue.write_buffer(&buffer, 0, words);
         if !rest.is_empty() {
-            let last = [rest[0], rest[1], 0, 0];
+            let mut last = [0; 4];
+            last[..rest.len()].copy_from_slice(rest);
             self.queue.write_buffer(&buffer, words.len() as u64, &last);
         }
         Ok(buffer)

@@ -9,21 +9,22 @@ use crate::error::{Error, Result};
 use crate::gpu::plan::plan::Plan;
 use crate::gpu::program::context::GpuOp;
 use crate::gpu::program::options::PlanOptions;
-use crate::tensor::element::{Element, Tensor, TensorView};
+use crate::tensor::element::{Element, Tensor, TensorView, float_type};
 use crate::tensor::operand::{Operand, Role};
 
 impl Gpu {
     /// Uploads the inputs, runs the op, waits for it, and reads its (first) output back. Inputs are those of
-    /// [`Op::inputs`](crate::Op::inputs), with any strides; the output is row-major and of the inputs' type. Inputs of
-    /// f16 need a device with `SHADER_F16`.
+    /// [`Op::inputs`](crate::Op::inputs), with any strides; the output is row-major and of the inputs' type, and an op
+    /// with an output of another type is for [`Gpu::run_tensors`]. Inputs of f16 need a device with `SHADER_F16`.
     ///
     /// # Errors
     ///
     /// What [`Op::check_inputs`](crate::Op::check_inputs) and [`Planner::plan_with`](crate::Planner::plan_with) refuse,
-    /// and [`Error::OutOfMemory`], [`Error::DeviceLost`] and [`Error::Device`].
+    /// [`Error::DataType`] for an output of another type than `T`, and [`Error::OutOfMemory`], [`Error::DeviceLost`] and
+    /// [`Error::Device`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn run<O: GpuOp, T: Element, D: Dimension>(&self, op: &O, inputs: &[ArrayView<T, D>]) -> Result<Array<T, D>> {
-        first(self.run_tensors(op, &views(inputs))?)
+        first(self.run_tensors(op, &views(op, inputs)?)?)
     }
 
     /// [`Gpu::run`] as a future. The work is submitted at the first poll.
@@ -32,7 +33,7 @@ impl Gpu {
         op: &O,
         inputs: &[ArrayView<'_, T, D>],
     ) -> Result<Array<T, D>> {
-        first(self.run_tensors_async(op, &views(inputs)).await?)
+        first(self.run_tensors_async(op, &views(op, inputs)?).await?)
     }
 
     /// [`Gpu::run`] for inputs of several types, and with every output of [`Op::outputs`](crate::Op::outputs).
@@ -66,7 +67,7 @@ impl Gpu {
     /// Uploads the inputs and submits the op. The outputs are still on the device.
     async fn dispatch<O: GpuOp>(&self, op: &O, inputs: &[TensorView<'_>]) -> Result<Vec<Output>> {
         op.check_inputs(inputs)?;
-        let storage = storage_of(inputs)?;
+        let storage = float_type(inputs)?;
         let roles: Vec<Role> = op.inputs()?.iter().map(|operand| operand.role).collect();
         let operands = op.outputs()?;
         let (outputs, failure) = self.scoped(|| {
@@ -96,7 +97,7 @@ impl Gpu {
 struct Output {
     role: Role,
     shape: Vec<usize>,
-    integers: bool,
+    data_type: DataType,
     storage: FloatType,
     buffer: Buffer,
     bytes: u64,
@@ -104,24 +105,26 @@ struct Output {
 
 impl Output {
     fn new(gpu: &Gpu, operand: Operand, storage: FloatType) -> Result<Self> {
-        let integers = operand.data_type == DataType::I32;
-        let element = if storage == FloatType::F16 && !integers { 2 } else { 4 };
+        let data_type = operand.data_type;
+        let element = if storage == FloatType::F16 && data_type == DataType::Float { 2 } else { data_type.bytes() };
         let bytes = (operand.shape.iter().product::<usize>() as u64 * element).next_multiple_of(4);
         let buffer = gpu.allocate(operand.role.name(), bytes)?;
-        Ok(Self { role: operand.role, shape: operand.shape, integers, storage, buffer, bytes })
+        Ok(Self { role: operand.role, shape: operand.shape, data_type, storage, buffer, bytes })
     }
 
     fn take(&self, bytes: Vec<u8>) -> Result<Tensor> {
-        match (self.integers, self.storage) {
-            (true, _) => self.array(&bytes).map(Tensor::I32),
-            (false, FloatType::F32) => self.array(&bytes).map(Tensor::F32),
-            (false, FloatType::F16) => self.array(&bytes).map(Tensor::F16),
+        match (self.data_type, self.storage) {
+            (DataType::Float, FloatType::F32) => self.array(&bytes).map(Tensor::F32),
+            (DataType::Float, FloatType::F16) => self.array(&bytes).map(Tensor::F16),
+            (DataType::I32, _) => self.array(&bytes).map(Tensor::I32),
+            (DataType::U8, _) => self.array(&bytes).map(Tensor::U8),
+            (DataType::I8, _) => self.array(&bytes).map(Tensor::I8),
         }
     }
 
     fn array<T: Element>(&self, bytes: &[u8]) -> Result<ArrayD<T>> {
         let mut values = bytemuck::pod_collect_to_vec(bytes);
-        // The last word of an odd number of f16 has one value too many.
+        // The last word may have values too many.
         values.truncate(self.shape.iter().product());
         let count = values.len();
         ArrayD::from_shape_vec(self.shape.clone(), values).map_err(|_| Error::Shape {
@@ -132,20 +135,12 @@ impl Output {
     }
 }
 
-fn views<'a, T: Element, D: Dimension>(inputs: &'a [ArrayView<T, D>]) -> Vec<TensorView<'a>> {
-    inputs.iter().map(|view| view.view().into()).collect()
-}
-
-/// The type that all floating-point inputs have; refuses a mixture of f32 and f16.
-fn storage_of(inputs: &[TensorView]) -> Result<FloatType> {
-    let count = |wanted: fn(&TensorView) -> bool| inputs.iter().filter(|view| wanted(view)).count();
-    let singles = count(|view| matches!(view, TensorView::F32(_)));
-    let halves = count(|view| matches!(view, TensorView::F16(_)));
-    match (singles, halves) {
-        (_, 0) => Ok(FloatType::F32),
-        (0, _) => Ok(FloatType::F16),
-        (singles, halves) => Err(Error::MixedStorage { singles, halves }),
-    }
+/// The inputs of an op whose inputs and first output hold `T`; refuses another op.
+fn views<'a, O: GpuOp, T: Element, D: Dimension>(op: &O, inputs: &'a [ArrayView<T, D>]) -> Result<Vec<TensorView<'a>>> {
+    let views: Vec<TensorView> = inputs.iter().map(|view| view.view().into()).collect();
+    op.check_inputs(&views)?;
+    let (expected, actual) = (op.output()?.data_type, T::DATA_TYPE);
+    if expected == actual { Ok(views) } else { Err(Error::DataType { operand: "output", expected, actual }) }
 }
 
 /// The outputs, unless those of integers report an error, such as indices out of range.

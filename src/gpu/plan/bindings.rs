@@ -86,6 +86,16 @@ impl<'a> Bindings<'a> {
         self.with(Role::Indices, slice)
     }
 
+    /// The input's zero point in a quantised op.
+    pub fn input_zero_point(self, slice: BufferSlice<'a>) -> Self {
+        self.with(Role::InputZeroPoint, slice)
+    }
+
+    /// The weight's zero points in a quantised op.
+    pub fn weight_zero_point(self, slice: BufferSlice<'a>) -> Self {
+        self.with(Role::WeightZeroPoint, slice)
+    }
+
     /// The output.
     pub fn output(self, resource: impl Into<Resource<'a>>) -> Self {
         self.with(Role::Output, resource)

@@ -69,6 +69,7 @@ impl<'a> LowerContext<'a> {
                 }
                 (DataType::Float, None) => Stored::Float(self.options.storage),
                 (DataType::I32, None) => Stored::I32,
+                (DataType::U8 | DataType::I8, None) => Stored::Byte,
             };
             // A texture has no layout: a layout that is given for it stays in `given`, and is refused below.
             let layout = match stored {

@@ -16,6 +16,8 @@ pub(crate) const TAP_BYTES: usize = 8;
 pub(crate) enum Stored {
     Float(FloatType),
     I32,
+    /// An integer of one byte. Shaders read four at a time, as a word.
+    Byte,
     /// An entry of a tap table: a sample's index and its weight.
     Tap,
     /// The texels of a texture, which is bound whole. Its layout only says the picture's shape.
@@ -29,6 +31,7 @@ impl Stored {
             Self::Float(FloatType::F16) => 2,
             Self::Float(FloatType::F32) | Self::I32 => 4,
             Self::Tap => TAP_BYTES as u64,
+            Self::Byte => 1,
             // Texels have no addresses: a texture is bound whole.
             Self::Texels(_) => 1,
         }

@@ -26,6 +26,10 @@ pub struct PlanOptions {
     pub grad_output: Option<TensorLayout>,
     /// The layout of a pooling's indices, which are an input or an output.
     pub indices: Option<TensorLayout>,
+    /// The layout of the input's zero point in a quantised op, (1).
+    pub input_zero_point: Option<TensorLayout>,
+    /// The layout of the weight's zero points in a quantised op, (1) or (Cout).
+    pub weight_zero_point: Option<TensorLayout>,
     /// The layout of the output. No two of its elements may share an address
     /// ([`Error::LayoutOverlap`](crate::Error::LayoutOverlap)).
     pub output: Option<TensorLayout>,
@@ -35,8 +39,8 @@ pub struct PlanOptions {
     /// What the texels of the output stand for, if it is a texture and not a buffer. The output must be one picture
     /// too.
     pub output_texture: Option<PixelFormat>,
-    /// What every floating-point tensor of the op is stored as: f32 or f16, for every op. Sums are f32 and indices
-    /// `i32`, whatever the storage.
+    /// What every floating-point tensor of the op is stored as: f32 or f16, for every op. Sums are f32 and integers keep
+    /// their types, whatever the storage.
     pub storage: FloatType,
     /// The longest time that a dispatch may be predicted to take ([`Plan::predicted`](crate::Plan::predicted)). A
     /// longer dispatch is cut along the output's axes, which changes no bit of the result; a single workgroup, and a
@@ -106,6 +110,8 @@ impl PlanOptions {
             (Role::Bias, &self.bias),
             (Role::GradOutput, &self.grad_output),
             (Role::Indices, &self.indices),
+            (Role::InputZeroPoint, &self.input_zero_point),
+            (Role::WeightZeroPoint, &self.weight_zero_point),
             (Role::Output, &self.output),
         ];
         layouts.into_iter().filter_map(|(role, layout)| Some((role, layout.as_ref()?)))
@@ -119,6 +125,8 @@ impl PlanOptions {
             Role::Bias => Some(&mut self.bias),
             Role::GradOutput => Some(&mut self.grad_output),
             Role::Indices => Some(&mut self.indices),
+            Role::InputZeroPoint => Some(&mut self.input_zero_point),
+            Role::WeightZeroPoint => Some(&mut self.weight_zero_point),
             Role::Output => Some(&mut self.output),
             Role::Invalid => None,
         }

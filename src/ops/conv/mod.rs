@@ -3,6 +3,7 @@
 pub(crate) mod bias_grad;
 pub(crate) mod checkerboard;
 pub(crate) mod conv;
+pub(crate) mod conv_integer;
 pub(crate) mod conv_transpose;
 pub(crate) mod frameworks;
 pub(crate) mod gradients;

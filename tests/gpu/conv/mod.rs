@@ -4,4 +4,5 @@ pub mod activations;
 pub mod conv;
 pub mod conv_transpose;
 pub mod gradients;
+pub mod integer;
 pub mod resize_conv;
