@@ -89,8 +89,8 @@ pub fn run<O: CpuOp, D: Dimension>(op: &O, inputs: &[ArrayView<f32, D>]) -> Resu
     output.into_dimensionality().map_err(|_| Error::Rank { operand: "output", expected, actual })
 }
 
-/// [`run`] for inputs of several types, and with every output of [`Op::outputs`]. Tensors of f16 are computed in f32 and
-/// rounded in the end.
+/// [`run`] for inputs of several types, and with every output of [`Op::outputs`]. Tensors of f16 are computed in f32,
+/// and the output is rounded.
 ///
 /// ```
 /// use upconv::{ConvInteger1d, Tensor, cpu, ndarray::array};

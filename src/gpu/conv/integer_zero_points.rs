@@ -93,7 +93,7 @@ impl Pass for ZeroPointPass {
 
     fn spans(&self, region: &Region) -> Vec<Range<usize>> {
         let channels = &region.outer[0];
-        let input = self.input.as_ref().map(|input| input.layout.span(&[0..1]));
+        let input = self.input.as_ref().map(|input| input.layout.offset()..input.layout.end());
         let weight = self.weight.as_ref().map(|weight| weight.layout.span(std::slice::from_ref(channels)));
         let pairs = self.pairs.layout.span(&[channels.clone(), 0..2]);
         let or = |one: &Option<Range<usize>>, other: &Option<Range<usize>>| {

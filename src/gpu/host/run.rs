@@ -20,8 +20,8 @@ impl Gpu {
     /// # Errors
     ///
     /// What [`Op::check_inputs`](crate::Op::check_inputs) and [`Planner::plan_with`](crate::Planner::plan_with) refuse,
-    /// [`Error::DataType`] for an output of another type than `T`, and [`Error::OutOfMemory`], [`Error::DeviceLost`] and
-    /// [`Error::Device`].
+    /// [`Error::DataType`] for an output of another type than `T`, and [`Error::OutOfMemory`], [`Error::DeviceLost`]
+    /// and [`Error::Device`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn run<O: GpuOp, T: Element, D: Dimension>(&self, op: &O, inputs: &[ArrayView<T, D>]) -> Result<Array<T, D>> {
         first(self.run_tensors(op, &views(op, inputs)?)?)

@@ -39,8 +39,8 @@ pub struct PlanOptions {
     /// What the texels of the output stand for, if it is a texture and not a buffer. The output must be one picture
     /// too.
     pub output_texture: Option<PixelFormat>,
-    /// What every floating-point tensor of the op is stored as: f32 or f16, for every op. Sums are f32 and integers keep
-    /// their types, whatever the storage.
+    /// What every floating-point tensor of the op is stored as: f32 or f16, for every op. Sums are f32 and integers
+    /// keep their types, whatever the storage.
     pub storage: FloatType,
     /// The longest time that a dispatch may be predicted to take ([`Plan::predicted`](crate::Plan::predicted)). A
     /// longer dispatch is cut along the output's axes, which changes no bit of the result; a single workgroup, and a
