@@ -198,12 +198,12 @@ fn check_integers<const R: usize>(conv: &ConvInteger<R>) -> Result<(), String> {
         if operand.data_type == DataType::I8 { Tensor::I8(bytes.mapv(|byte| byte as i8)) } else { Tensor::U8(bytes) }
     };
     let tensors: Vec<Tensor> = conv.inputs().unwrap().into_iter().map(tensor).collect();
-    let reversed = |tensor| match tensor {
-        &Tensor::U8(ref bytes) => TensorView::from(bytes.t()),
+    let views = tensors.iter().map(|tensor| match tensor {
+        Tensor::U8(bytes) => TensorView::from(bytes.t()),
         Tensor::I8(bytes) => TensorView::from(bytes.t()),
         other => panic!("{other:?}"),
-    };
-    let views: Vec<TensorView> = tensors.iter().map(reversed).collect();
+    });
+    let views: Vec<TensorView> = views.collect();
     let [output, reference] = [cpu::run_tensors(conv, &views), conv.reference_tensors(&views)];
     if output == reference && output.is_ok() { Ok(()) } else { Err(format!("{conv:?}: {output:?}")) }
 }
