@@ -1,6 +1,6 @@
-//! Runs compute shaders on the host, one workgroup after the other, and shows every access of a binding to a [`Memory`].
+//! Runs compute shaders on the host, one workgroup after the other, and shows a [`Memory`] every access of a binding.
 //!
-//! The invocations of a workgroup run side by side: each statement is done by all that reach it before the next, so that
+//! The invocations of a workgroup run side by side: all that reach a statement do it before the next one, so that
 //! barriers and subgroups need no more than that. It knows what this crate's shaders use, and refuses the rest by name.
 
 use std::collections::HashMap;
@@ -740,7 +740,8 @@ fn numbers(value: &Value) -> Vec<Scalar> {
     }
 }
 
-/// Applies a function of numbers to vectors and to pairs of matrices, component by component; a number stands for a vector of its like.
+/// Applies a function of numbers to vectors and to pairs of matrices, component by component. A number stands for a
+/// vector whose components are that number.
 fn each(operands: &[Value], function: impl Fn(&[Scalar]) -> Outcome<Scalar> + Copy) -> Outcome<Value> {
     if let [Value::Parts(left), Value::Parts(right)] = operands {
         let columns = left.iter().zip(right).map(|(left, right)| each(&[left.clone(), right.clone()], function));

@@ -252,7 +252,7 @@ pub fn run(program: &Dissected, subgroup: usize, inputs: &[Tensor]) -> Result<Ve
     };
     for (number, step) in program.steps.iter().enumerate() {
         let named = |error: String| format!("step {number}, {}: {error}", step.shader);
-        let shader = Shader::new(step.text, &step.constants).map_err(named)?;
+        let shader = Shader::new(&step.text, &step.constants).map_err(named)?;
         buffers.iter_mut().for_each(|buffer| buffer.written_in_step.fill(false));
         for dispatch in &step.dispatches {
             let windows = step.bindings.iter().map(place).zip(dispatch.bound_bytes.iter().cloned()).collect();

@@ -50,7 +50,7 @@ pub enum Held {
 #[derive(Clone, Debug)]
 pub struct DissectedStep {
     pub shader: &'static str,
-    pub text: &'static str,
+    pub text: String,
     pub constants: Vec<(&'static str, f64)>,
     /// From binding 1 on.
     pub bindings: Vec<Held>,
@@ -99,7 +99,7 @@ pub fn dissect<O: GpuOp>(
     };
     let steps = program.steps.iter().map(|step| DissectedStep {
         shader: step.shader.name,
-        text: step.text,
+        text: step.shader.texts.text(step.text),
         constants: step.constants.clone(),
         bindings: step.bindings.iter().map(held).collect(),
         dispatches: step.dispatches.iter().map(of_dispatch).collect(),
