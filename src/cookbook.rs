@@ -3,9 +3,9 @@
 //!
 //! | page | about |
 //! |---|---|
-//! | [`pytorch`] | convolutions, upsampling, pixel shuffle, pooling, padding, weights, batch norm |
+//! | [`pytorch`] | convolutions, upsampling, pixel shuffle, unfold, pooling, padding, weights, batch norm |
 //! | [`tensorflow`] | Keras' layers and TensorFlow's functions, NHWC |
-//! | [`onnx`] | `ConvTranspose`, `Conv`, `ConvInteger`, `Resize`, `DepthToSpace`, `MaxUnpool` |
+//! | [`onnx`] | `ConvTranspose`, `Conv`, `ConvInteger`, `Resize`, `DepthToSpace`, `MaxUnpool`, `Col2Im` |
 //! | [`caffe`] | `Deconvolution` with the bilinear filler, `Crop` |
 //! | [`conventions`] | what padding, output padding, kernels, indices and coordinates mean here |
 //! | [`sharing`] | a device that another crate has too: buffers, passes, textures, sRGB |

@@ -60,6 +60,7 @@ pub use ops::conv::checkerboard::Checkerboard;
 pub use ops::conv::conv::{Conv, Conv1d, Conv2d, Conv3d};
 pub use ops::conv::conv_integer::{ConvInteger, ConvInteger1d, ConvInteger2d, ConvInteger3d, ZeroPoint};
 pub use ops::conv::conv_transpose::{ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
+pub use ops::conv::fold::{Fold, Fold1d, Fold2d, Fold3d, Unfold, Unfold1d, Unfold2d, Unfold3d};
 pub use ops::conv::matrix;
 pub use ops::conv::resize_conv::{ResizeConv, ResizeConv1d, ResizeConv2d, ResizeConv3d};
 pub use ops::conv::weight_grad::ConvWeightGrad;

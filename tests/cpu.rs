@@ -313,6 +313,12 @@ fn nothing_to_sum() {
     for output_size in [[0, 2], [3, 0], [0, 0]] {
         check(&upconv::Upsample2d { channels: 2, output_size, mode: adaptive, ..base.clone() }, true).unwrap();
     }
+    let unfold = upconv::Unfold2d { input_size: [3, 4], kernel_size: [2, 3], ..Default::default() };
+    for (batch, channels) in [(0, 2), (2, 0), (2, 3)] {
+        let unfold = upconv::Unfold2d { batch, channels, ..unfold.clone() };
+        check(&unfold, true).unwrap();
+        check(&unfold.grad_input(), true).unwrap();
+    }
     check(&upconv::AvgPool2d { channels: 0, input_size: [3, 4], ..Default::default() }, true).unwrap();
     check(&upconv::MaxPool2d { channels: 0, input_size: [3, 4], ..Default::default() }, true).unwrap();
     check(&upconv::PixelShuffle2d { channels: 0, size: [3, 4], factor: [2, 2], ..Default::default() }, true).unwrap();

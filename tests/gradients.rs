@@ -5,8 +5,8 @@ use ndarray::{ArrayD, IxDyn};
 use proptest::prelude::*;
 use upconv::{
     AvgPool, BedOfNails, Border, ChannelOrder, Conv, Coordinates, Filter, IndexConvention, MaxPool, MaxUnpool, Op,
-    Padding, PixelShuffle, Rounding, Scale, Separable, SeparableGrad, ShuffleDirection, Tensor, TensorView, Upsample,
-    UpsampleMode,
+    Padding, PixelShuffle, Rounding, Scale, Separable, SeparableGrad, ShuffleDirection, Tensor, TensorView, Unfold,
+    Upsample, UpsampleMode,
 };
 
 /// Small integers that change with the element and the seed.
@@ -265,6 +265,63 @@ fn poolings_in_1_2_and_3_dimensions() {
     pools::<1>(300);
     pools::<2>(200);
     pools::<3>(80);
+}
+
+fn folds<const R: usize>(cases: u32) {
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) };
+    let mut runner = proptest::test_runner::TestRunner::new(config);
+    let outcome = runner.run(&(axes::<R>(), 0usize..=2), |(axes, batch)| {
+        let unfold = Unfold::<R> {
+            batch,
+            channels: 2,
+            input_size: std::array::from_fn(|i| axes[i].0),
+            kernel_size: std::array::from_fn(|i| axes[i].1),
+            stride: std::array::from_fn(|i| axes[i].2),
+            dilation: std::array::from_fn(|i| axes[i].3),
+            padding: Padding::Explicit(std::array::from_fn(|i| [axes[i].4, axes[i].5])),
+        };
+        if unfold.output().is_err() {
+            return Ok(()); // no block fits
+        }
+        let fold = unfold.grad_input();
+        let x = tensor(&unfold.inputs().unwrap()[0].shape, 3);
+        let y = tensor(&unfold.output().unwrap().shape, 5);
+        let (columns, image) = (values(&unfold, &[&x]), values(&fold, &[&y]));
+        prop_assert_eq!(dot(&columns, &y), dot(&image, &x));
+        prop_assert_eq!(&fold.grad_input(), &unfold);
+        // A convolution is a product of its weight and the columns.
+        let taps: usize = unfold.kernel_size.iter().product();
+        let weight = tensor(&[&[3, 2][..], &unfold.kernel_size].concat(), 11);
+        let matrix = weight.to_shape([3, 2 * taps]).unwrap();
+        let Unfold { channels, input_size, kernel_size, stride, padding, dilation, .. } = unfold;
+        let layer = Conv {
+            batch,
+            in_channels: channels,
+            out_channels: 3,
+            input_size,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            ..Default::default()
+        };
+        let product = values(&layer, &[&x, &weight]);
+        for (at, sum) in product.iter().enumerate() {
+            let blocks = columns.shape()[2];
+            let [n, out, block] = [at / blocks / 3, at / blocks % 3, at % blocks];
+            let terms = (0..2 * taps).map(|row| f64::from(matrix[[out, row]]) * columns[[n, row, block]]);
+            prop_assert_eq!(*sum, terms.sum::<f64>());
+        }
+        Ok(())
+    });
+    outcome.unwrap();
+}
+
+#[test]
+fn unfolds_and_folds_in_1_2_and_3_dimensions() {
+    folds::<1>(300);
+    folds::<2>(200);
+    folds::<3>(80);
 }
 
 #[test]

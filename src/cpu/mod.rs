@@ -22,6 +22,7 @@ use crate::dtype::FloatType;
 use crate::error::{Error, Result};
 use crate::ops::activation::Activation;
 use crate::ops::conv::bias_grad::ConvBiasGrad;
+use crate::ops::conv::fold::{Fold, Unfold};
 use crate::ops::conv::resize_conv::ResizeConv;
 use crate::ops::op::Op;
 use crate::ops::pixel_shuffle::PixelShuffle;
@@ -113,9 +114,11 @@ pub fn run_tensors<O: CpuOp>(op: &O, inputs: &[TensorView]) -> Result<Vec<Tensor
 impl<const R: usize> CpuOp for AvgPool<R> {}
 impl<const R: usize> CpuOp for BedOfNails<R> {}
 impl<const R: usize> CpuOp for ConvBiasGrad<R> {}
+impl<const R: usize> CpuOp for Fold<R> {}
 impl<const R: usize> CpuOp for MaxPool<R> {}
 impl<const R: usize> CpuOp for PixelShuffle<R> {}
 impl<const R: usize> CpuOp for ResizeConv<R> {}
+impl<const R: usize> CpuOp for Unfold<R> {}
 impl<T: Separable> CpuOp for SeparableGrad<T> {}
 
 /// The fewest numbers in a loop that are worth another thread.

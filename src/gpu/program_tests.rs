@@ -16,6 +16,7 @@ use crate::ops::activation::Activation;
 use crate::ops::conv::conv::{Conv, Conv2d};
 use crate::ops::conv::conv_integer::{ConvInteger2d, ZeroPoint};
 use crate::ops::conv::conv_transpose::{ConvTranspose, ConvTranspose2d};
+use crate::ops::conv::fold::Unfold2d;
 use crate::ops::conv::resize_conv::ResizeConv2d;
 use crate::ops::pixel_shuffle::{PixelShuffle2d, ShuffleDirection};
 use crate::ops::pool::indices::IndexConvention;
@@ -137,6 +138,9 @@ pub(super) fn every_program() -> Vec<Program> {
     every.devices.truncate(1);
     every.add(&conv(8).grad_bias().unwrap());
     integers(&mut every);
+    let unfold = Unfold2d { input_size: [4, 5], kernel_size: [3, 2], ..Default::default() };
+    every.add(&unfold);
+    every.add(&unfold.grad_input());
     resamplings(&mut every);
     pools(&mut every);
     textures(&mut every);

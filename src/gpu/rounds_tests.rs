@@ -12,7 +12,9 @@ use crate::gpu::program::rounds::{MAX_ROUNDS, ROUNDS};
 use crate::ops::conv::conv::Conv;
 use crate::ops::conv::conv_integer::ConvInteger;
 use crate::ops::conv::conv_transpose::ConvTranspose;
+use crate::ops::conv::fold::Unfold;
 use crate::ops::conv::resize_conv::ResizeConv;
+use crate::ops::op::Op;
 use crate::ops::pool::avg_pool::AvgPool;
 use crate::ops::pool::max_pool::MaxPool;
 use crate::ops::resample::coordinates::Coordinates;
@@ -125,6 +127,24 @@ proptest! {
         check(&up)?;
         check(&up.grad_weight().unwrap())?;
         check(&up.grad_bias().unwrap())?;
+    }
+
+    #[test]
+    fn folding(axes in [axis(), axis()], channels in 1..4usize) {
+        let pick = |number: usize| axes.map(|axis| axis[number]);
+        let unfold = Unfold::<2> {
+            channels,
+            input_size: pick(3),
+            kernel_size: pick(0),
+            stride: pick(1),
+            dilation: pick(2),
+            ..Default::default()
+        };
+        // So many taps are refused.
+        if unfold.output().is_ok() {
+            check(&unfold)?;
+            check(&unfold.grad_input())?;
+        }
     }
 
     #[test]

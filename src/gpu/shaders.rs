@@ -15,6 +15,8 @@ pub(crate) static SHADERS: [&Shader; 35] = [
     &conv::conv_integer::DIRECT,
     &conv::integer_zero_points::ZERO_POINTS,
     &conv::conv_transpose::GATHER,
+    &conv::unfold::COPY,
+    &conv::fold::GATHER,
     &conv::weight_grad::DIRECT,
     &conv::weight_grad::SUBGROUP,
     &conv::weight_grad::WORKGROUP,

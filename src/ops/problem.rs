@@ -125,6 +125,7 @@ mod tests {
     use crate::ops::conv::conv::Conv2d;
     use crate::ops::conv::conv_integer::{ConvInteger1d, ZeroPoint};
     use crate::ops::conv::conv_transpose::ConvTranspose2d;
+    use crate::ops::conv::fold::Unfold2d;
     use crate::ops::op::Op;
     use crate::ops::pool::max_pool::MaxPool2d;
     use crate::ops::resample::coordinates::Coordinates;
@@ -187,5 +188,10 @@ mod tests {
         };
         let words = "same_lower input_i8 weight_i8 input_zero_point weight_zero_points";
         assert_eq!(integers.problem(), format!("conv_integer:ic3_i5 {words}"));
+        let padding = [[0, 1], [2, 2]].into();
+        let unfold = Unfold2d { channels: 3, input_size: [4, 5], kernel_size: [2, 3], padding, ..Default::default() };
+        assert_eq!(unfold.problem(), "unfold:c3_i4x5_k2x3_p0:1x2");
+        let fold = Unfold2d { padding: Padding::SameUpper, stride: [2, 1], ..unfold }.grad_input();
+        assert_eq!(fold.problem(), "fold:c3_o4x5_k2x3_s2x1 same_upper");
     }
 }

@@ -11,6 +11,7 @@ macro_rules! with_modules {
             activations = conv::activations,
             gradients = conv::gradients,
             conv_integer = conv::integer,
+            fold = conv::fold,
             upsample = resample::upsample,
             pixel_shuffle = pixel_shuffle,
             pool = pool::pool,

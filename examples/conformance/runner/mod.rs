@@ -7,6 +7,7 @@ mod files;
 #[cfg(target_arch = "wasm32")]
 #[path = "files_of_browser.rs"]
 mod files;
+mod folding;
 mod images;
 pub mod judge;
 mod onnx;

@@ -8,6 +8,7 @@ use upconv::{
 
 use super::case::{Case, Failure, Outcome, numbers, reshaped, shape, spatial, unsupported};
 use super::engine::Engine;
+use super::folding;
 use super::ops::{Results, by_rank};
 
 pub async fn compute(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
@@ -20,6 +21,10 @@ pub async fn compute(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
         "AveragePool" => by_rank!(axes("X")?, average, case, engine),
         "MaxUnpool" => by_rank!(axes("X")?, unpool, case, engine),
         "Resize" | "Upsample" => by_rank!(axes("X")?, resize, case, engine),
+        "Col2Im" => {
+            let axes = shape(&case.required("image_shape")?).iter().product();
+            by_rank!(axes, folding::col2im, case, engine)
+        }
         "DepthToSpace" | "SpaceToDepth" => shuffle(case, engine).await,
         op => unsupported(format!("no op {op}")),
     }
@@ -33,7 +38,7 @@ fn auto_pad<const R: usize>(case: &Case) -> Outcome<Padding<R>> {
 }
 
 /// ONNX's `pads`: the numbers before every axis, then the numbers after every axis.
-fn pads<const R: usize>(case: &Case) -> Outcome<Pads<R>> {
+pub fn pads<const R: usize>(case: &Case) -> Outcome<Pads<R>> {
     let values: Vec<i64> =
         case.attribute("pads").as_array().into_iter().flatten().filter_map(|pad| pad.as_i64()).collect();
     match values.len() {

@@ -4,7 +4,7 @@ use upconv::{Activation, Conv, ConvTranspose, Padding, PixelShuffle2d, ShuffleDi
 
 use super::case::{Case, Failure, Outcome, numbers, permuted, reshaped, shape, spatial, unsupported};
 use super::engine::Engine;
-use super::{images, onnx, pooling, resize, tensorflow};
+use super::{folding, images, onnx, pooling, resize, tensorflow};
 
 /// Named results of a case.
 pub type Results = Vec<(&'static str, Tensor)>;
@@ -34,12 +34,15 @@ pub async fn compute(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
     let op = case.op_type();
     let op = op.strip_suffix(&format!("_{}", case.word("activation"))).unwrap_or(op);
     let axes = case.attribute("spatial_dims").as_u64().unwrap_or(2);
-    match op.trim_end_matches("_backward").trim_end_matches(|c: char| c == 'd' || c.is_ascii_digit()) {
+    let op = op.trim_end_matches("_backward");
+    match ["1d", "2d", "3d"].iter().find_map(|axes| op.strip_suffix(axes)).unwrap_or(op) {
         "conv" => by_rank!(axes, convolution, case, engine),
         "conv_transpose" => by_rank!(axes, transposed, case, engine),
         "max_pool" => by_rank!(axes, pooling::maximum, case, engine),
         "avg_pool" => by_rank!(axes, pooling::average, case, engine),
         "max_unpool" => by_rank!(axes, pooling::unpool, case, engine),
+        "fold" => by_rank!(axes, folding::fold, case, engine),
+        "unfold" => by_rank!(axes, folding::unfold, case, engine),
         "bed_of_nails" => pooling::nails(case, engine).await,
         "interpolate" => by_rank!(axes, resize::interpolate, case, engine),
         "upsample_nearest" | "upsample_bilinear_then_floor" => resize::tutorial(case, engine).await,

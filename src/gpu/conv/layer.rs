@@ -83,7 +83,7 @@ impl Layer {
 }
 
 /// The inverse of `a` modulo `modulus`, by Euclid's extended algorithm; 0 if the modulus is 1. The two must be coprime.
-fn inverse(a: usize, modulus: usize) -> u32 {
+pub(crate) fn inverse(a: usize, modulus: usize) -> u32 {
     // Remainders r = x * a (mod modulus). The last but one is the greatest common divisor, 1.
     let (mut r, mut x) = ([modulus as i64, (a % modulus) as i64], [0, 1]);
     while r[1] > 0 {

@@ -5,6 +5,7 @@ pub(crate) mod checkerboard;
 pub(crate) mod conv;
 pub(crate) mod conv_integer;
 pub(crate) mod conv_transpose;
+pub(crate) mod fold;
 pub(crate) mod frameworks;
 pub(crate) mod gradients;
 pub mod matrix;
