@@ -70,6 +70,11 @@ pub use ops::pixel_shuffle::{
     ChannelOrder, PixelShuffle, PixelShuffle1d, PixelShuffle2d, PixelShuffle3d, ShuffleDirection,
 };
 pub use ops::pool::avg_pool::{AvgPool, AvgPool1d, AvgPool2d, AvgPool3d};
+pub use ops::pool::global_average_pool::{
+    GlobalAveragePool, GlobalAveragePool1d, GlobalAveragePool2d, GlobalAveragePool3d,
+};
+pub use ops::pool::global_lp_pool::{GlobalLpPool, GlobalLpPool1d, GlobalLpPool2d, GlobalLpPool3d, GlobalLpPoolGrad};
+pub use ops::pool::global_max_pool::{GlobalMaxPool, GlobalMaxPool1d, GlobalMaxPool2d, GlobalMaxPool3d};
 pub use ops::pool::indices::IndexConvention;
 pub use ops::pool::max_pool::{MaxPool, MaxPool1d, MaxPool2d, MaxPool3d, MaxPoolGrad};
 pub use ops::pool::max_unpool::{MaxUnpool, MaxUnpool1d, MaxUnpool2d, MaxUnpool3d, MaxUnpoolGrad};

@@ -319,6 +319,14 @@ fn nothing_to_sum() {
         check(&unfold, true).unwrap();
         check(&unfold.grad_input(), true).unwrap();
     }
+    for (batch, channels) in [(0, 2), (2, 0), (2, 3)] {
+        let average = upconv::GlobalAveragePool2d { batch, channels, input_size: [3, 4] };
+        check(&average, false).unwrap();
+        check(&upconv::GlobalMaxPool2d { batch, channels, input_size: [3, 4], indices: None }, true).unwrap();
+        let norm = upconv::GlobalLpPool2d { batch, channels, input_size: [3, 4], p: 3 };
+        check(&norm, false).unwrap();
+        check(&norm.grad_input(), false).unwrap();
+    }
     check(&upconv::AvgPool2d { channels: 0, input_size: [3, 4], ..Default::default() }, true).unwrap();
     check(&upconv::MaxPool2d { channels: 0, input_size: [3, 4], ..Default::default() }, true).unwrap();
     check(&upconv::PixelShuffle2d { channels: 0, size: [3, 4], factor: [2, 2], ..Default::default() }, true).unwrap();

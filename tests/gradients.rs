@@ -1,12 +1,12 @@
 //! Gradients of the references: adjoint to their forward ops over random geometry, and equal to finite differences.
 //! The values are small integers and the sums f64, so that most comparisons are exact.
 
-use ndarray::{ArrayD, IxDyn};
+use ndarray::{ArrayD, Dimension, IxDyn};
 use proptest::prelude::*;
 use upconv::{
-    AvgPool, BedOfNails, Border, ChannelOrder, Conv, Coordinates, Filter, IndexConvention, MaxPool, MaxUnpool, Op,
-    Padding, PixelShuffle, Rounding, Scale, Separable, SeparableGrad, ShuffleDirection, Tensor, TensorView, Unfold,
-    Upsample, UpsampleMode,
+    AvgPool, BedOfNails, Border, ChannelOrder, Conv, Coordinates, Filter, GlobalAveragePool, GlobalLpPool,
+    GlobalMaxPool, IndexConvention, MaxPool, MaxUnpool, Op, Padding, PixelShuffle, Rounding, Scale, Separable,
+    SeparableGrad, ShuffleDirection, Tensor, TensorView, Unfold, Upsample, UpsampleMode,
 };
 
 /// Small integers that change with the element and the seed.
@@ -322,6 +322,40 @@ fn unfolds_and_folds_in_1_2_and_3_dimensions() {
     folds::<1>(300);
     folds::<2>(200);
     folds::<3>(80);
+}
+
+fn global_pools<const R: usize>(input_size: [usize; R]) {
+    let average = GlobalAveragePool { batch: 2, channels: 3, input_size };
+    let x = tensor(&average.inputs().unwrap()[0].shape, 3);
+    let y = tensor(&average.output().unwrap().shape, 5);
+    let back = values(&average.grad_input(), &[&y]);
+    assert!((dot(&values(&average, &[&x]), &y) - dot(&back, &x)).abs() < 1e-9);
+    assert!(near(&back, &differences(&average, std::slice::from_ref(&x), 0, &y), 1e-9));
+    // All samples differ, and none is so small that its sign could change.
+    let x = ArrayD::from_shape_fn(x.raw_dim(), |at| {
+        let number: usize = at.as_array_view().iter().fold(1, |number, at| (number * 7 + at) * 31 % 97);
+        (number as f32 + 0.25) * if number % 2 == 0 { 1.0 } else { -1.0 }
+    });
+    let indices = Some(IndexConvention::Onnx);
+    let maximum = GlobalMaxPool { batch: 2, channels: 3, input_size, indices };
+    let chosen = maximum.reference_integers(&[x.view()]).unwrap().swap_remove(0);
+    let back = maximum.grad_input().reference(&[TensorView::from(&y), (&chosen).into()]).unwrap().values;
+    assert_eq!(dot(&values(&maximum, &[&x]), &y), dot(&back, &x));
+    for p in [1, 2, 3, 4, 9] {
+        let norm = GlobalLpPool { batch: 2, channels: 3, input_size, p };
+        let back = values(&norm.grad_input(), &[&x, &y]);
+        assert!(near(&back, &differences(&norm, std::slice::from_ref(&x), 0, &y), 1e-5), "p = {p}");
+        // A norm is homogeneous: its gradient's product with the input is the norm.
+        let norms = values(&norm, &[&x]);
+        assert!((dot(&norms, &y) - dot(&back, &x)).abs() < 1e-9 * norms.sum());
+    }
+}
+
+#[test]
+fn global_poolings_in_1_2_and_3_dimensions() {
+    global_pools([5]);
+    global_pools([3, 4]);
+    global_pools([2, 1, 3]);
 }
 
 #[test]

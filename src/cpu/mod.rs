@@ -27,6 +27,9 @@ use crate::ops::conv::resize_conv::ResizeConv;
 use crate::ops::op::Op;
 use crate::ops::pixel_shuffle::PixelShuffle;
 use crate::ops::pool::avg_pool::AvgPool;
+use crate::ops::pool::global_average_pool::GlobalAveragePool;
+use crate::ops::pool::global_lp_pool::{GlobalLpPool, GlobalLpPoolGrad};
+use crate::ops::pool::global_max_pool::GlobalMaxPool;
 use crate::ops::pool::max_pool::MaxPool;
 use crate::ops::resample::bed_of_nails::BedOfNails;
 use crate::ops::resample::separable::{Separable, SeparableGrad};
@@ -115,6 +118,10 @@ impl<const R: usize> CpuOp for AvgPool<R> {}
 impl<const R: usize> CpuOp for BedOfNails<R> {}
 impl<const R: usize> CpuOp for ConvBiasGrad<R> {}
 impl<const R: usize> CpuOp for Fold<R> {}
+impl<const R: usize> CpuOp for GlobalAveragePool<R> {}
+impl<const R: usize> CpuOp for GlobalLpPool<R> {}
+impl<const R: usize> CpuOp for GlobalLpPoolGrad<R> {}
+impl<const R: usize> CpuOp for GlobalMaxPool<R> {}
 impl<const R: usize> CpuOp for MaxPool<R> {}
 impl<const R: usize> CpuOp for PixelShuffle<R> {}
 impl<const R: usize> CpuOp for ResizeConv<R> {}

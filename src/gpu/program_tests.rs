@@ -19,10 +19,14 @@ use crate::ops::conv::conv_transpose::{ConvTranspose, ConvTranspose2d};
 use crate::ops::conv::fold::Unfold2d;
 use crate::ops::conv::resize_conv::ResizeConv2d;
 use crate::ops::pixel_shuffle::{PixelShuffle2d, ShuffleDirection};
+use crate::ops::pool::global_average_pool::GlobalAveragePool2d;
+use crate::ops::pool::global_lp_pool::GlobalLpPool2d;
+use crate::ops::pool::global_max_pool::GlobalMaxPool2d;
 use crate::ops::pool::indices::IndexConvention;
 use crate::ops::pool::max_pool::MaxPool2d;
 use crate::ops::resample::mode::UpsampleMode;
 use crate::ops::resample::upsample::Upsample2d;
+use crate::tensor::layout::TensorLayout;
 
 /// The kinds of epilogue: each activation, without a bias and with one.
 fn epilogues() -> impl Iterator<Item = (Activation, bool)> {
@@ -143,6 +147,7 @@ pub(super) fn every_program() -> Vec<Program> {
     every.add(&unfold.grad_input());
     resamplings(&mut every);
     pools(&mut every);
+    global_pools(&mut every);
     textures(&mut every);
     every.programs
 }
@@ -202,6 +207,26 @@ fn pools(every: &mut Every) {
     }
 }
 
+/// Planes of one slice and of several, on a line and in rows apart.
+fn global_pools(every: &mut Every) {
+    for input_size in [[4, 4], [100, 100]] {
+        let average = GlobalAveragePool2d { batch: 1, channels: 20, input_size };
+        let norm = GlobalLpPool2d { batch: 1, channels: 20, input_size, p: 3 };
+        let shape = [1, 20, input_size[0], input_size[1]];
+        for layout in [TensorLayout::contiguous(&shape), TensorLayout::row_pitch(&shape, 128)] {
+            for storage in [FloatType::F32, FloatType::F16] {
+                let options = PlanOptions { input: Some(layout.clone()), ..PlanOptions::stored_as(storage) };
+                every.add_with(&average, &options);
+                every.add_with(&norm, &options);
+                every.add_with(&norm.grad_input(), &options);
+                for indices in [None, Some(IndexConvention::Plane), Some(IndexConvention::Onnx)] {
+                    every.add_with(&GlobalMaxPool2d { batch: 1, channels: 20, input_size, indices }, &options);
+                }
+            }
+        }
+    }
+}
+
 /// Every number of channels for one format, and every format for four channels.
 fn textures(every: &mut Every) {
     for channels in 1..=4 {
@@ -227,6 +252,7 @@ fn values(shader: &Shader, constant: &str) -> Option<&'static [u32]> {
         "workgroup_size" | "workgroup_width" | "workgroup_height" => None,
         "activation" => Some(&[0, 1, 2, 3, 4, 5]),
         "channels" | "in_per_group" | "out_per_group" => Some(&[1, 2, 3, 4]),
+        "tile_channels" => Some(&[1, 16]),
         "taps" => Some(&[1, 2, 4]),
         "quads" if shader.subgroups => Some(&[1, 2, 4, 8]),
         "quads" => Some(&[1, 2]),

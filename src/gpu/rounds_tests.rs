@@ -16,6 +16,9 @@ use crate::ops::conv::fold::Unfold;
 use crate::ops::conv::resize_conv::ResizeConv;
 use crate::ops::op::Op;
 use crate::ops::pool::avg_pool::AvgPool;
+use crate::ops::pool::global_average_pool::GlobalAveragePool;
+use crate::ops::pool::global_lp_pool::GlobalLpPool;
+use crate::ops::pool::global_max_pool::GlobalMaxPool;
 use crate::ops::pool::max_pool::MaxPool;
 use crate::ops::resample::coordinates::Coordinates;
 use crate::ops::resample::filters::Filter;
@@ -168,6 +171,15 @@ proptest! {
         if up.output_size[0] > 2 && up.output_size[1] > 1 {
             check(&ResizeConv { upsample: Upsample { channels: 5, ..up }, conv })?;
         }
+    }
+
+    #[test]
+    fn global_pooling(input_size in [size(300_000), size(6000)], channels in size(100), p in 1..=64u32) {
+        check(&GlobalAveragePool::<2> { batch: 1, channels, input_size })?;
+        let norm = GlobalLpPool::<2> { batch: 1, channels, input_size, p };
+        check(&norm)?;
+        check(&norm.grad_input())?;
+        check(&GlobalMaxPool::<2> { batch: 1, channels, input_size, indices: None })?;
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::{conv, pixel_shuffle, pool, resample};
 use crate::error::{Error, Result};
 
 /// Every shader of the crate.
-pub(crate) static SHADERS: [&Shader; 35] = [
+pub(crate) static SHADERS: [&Shader; 38] = [
     &conv::conv::DIRECT,
     &conv::bias_grad::DIRECT,
     &conv::conv_integer::DIRECT,
@@ -32,6 +32,9 @@ pub(crate) static SHADERS: [&Shader; 35] = [
     &split_k::SUM,
     &pool::max_pool::DIRECT,
     &pool::max_pool::GRAD,
+    &pool::global_pool::SUM,
+    &pool::global_pool::MAX,
+    &pool::global_lp_grad::GRAD,
     &pool::zero_fill::ZERO,
     &pool::unpool_mark::MARK,
     &pool::unpool_gather::GATHER,
@@ -91,7 +94,7 @@ mod tests {
     fn shapes() -> impl Strategy<Value = Shape> {
         let _ = |shape: Shape| match shape {
             Shape::PerOutput { .. } | Shape::Blocks { .. } | Shape::Gemm { .. } => (),
-            Shape::AxisPasses { .. } | Shape::PerTexel | Shape::MarkAndGather => (),
+            Shape::AxisPasses { .. } | Shape::PerTexel | Shape::MarkAndGather | Shape::Reduction { .. } => (),
         };
         let (sides, split_k) = (any::<[u32; 3]>, any::<bool>);
         prop_oneof![
@@ -102,6 +105,7 @@ mod tests {
             any::<u32>().prop_map(|passes| Shape::AxisPasses { passes }),
             Just(Shape::PerTexel),
             Just(Shape::MarkAndGather),
+            any::<u32>().prop_map(|channels| Shape::Reduction { channels }),
         ]
     }
 
@@ -115,7 +119,7 @@ mod tests {
         /// A text that parses prints as the same text.
         #[test]
         fn texts_parse_to_one_recipe(
-            words in "conv_direct( (wg|tile|block|merged|axes|marks|splitk|[0-9x+]){1,4}){0,4}",
+            words in "conv_direct( (wg|tile|block|merged|axes|marks|reduce|splitk|[0-9x+]){1,4}){0,4}",
         ) {
             if let Ok(recipe) = words.parse::<Recipe>() {
                 prop_assert_eq!(recipe.to_string(), words);

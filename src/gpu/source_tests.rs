@@ -46,12 +46,14 @@ const LAYERS: [(&str, u32); 17] = [
 ];
 
 /// Pairs `(file, other)` of ops' files: `file` may import `other`, which is part of its op.
-const PARTS: [(&str, &str); 6] = [
+const PARTS: [(&str, &str); 8] = [
     ("ops/conv/conv_integer.rs", "ops/conv/conv.rs"),
     ("ops/conv/resize_conv.rs", "ops/conv/conv.rs"),
     ("ops/conv/resize_conv.rs", "ops/resample/upsample.rs"),
     ("ops/conv/resize_conv.rs", "ops/resample/separable.rs"),
     ("ops/pool/avg_pool.rs", "ops/resample/separable.rs"),
+    ("ops/pool/global_average_pool.rs", "ops/pool/avg_pool.rs"),
+    ("ops/pool/global_max_pool.rs", "ops/pool/max_pool.rs"),
     ("ops/pool/max_unpool.rs", "ops/pool/max_pool.rs"),
 ];
 

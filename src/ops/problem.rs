@@ -127,6 +127,9 @@ mod tests {
     use crate::ops::conv::conv_transpose::ConvTranspose2d;
     use crate::ops::conv::fold::Unfold2d;
     use crate::ops::op::Op;
+    use crate::ops::pool::global_average_pool::GlobalAveragePool2d;
+    use crate::ops::pool::global_lp_pool::GlobalLpPool2d;
+    use crate::ops::pool::global_max_pool::GlobalMaxPool2d;
     use crate::ops::pool::max_pool::MaxPool2d;
     use crate::ops::resample::coordinates::Coordinates;
     use crate::ops::resample::filters::Filter;
@@ -188,6 +191,14 @@ mod tests {
         };
         let words = "same_lower input_i8 weight_i8 input_zero_point weight_zero_points";
         assert_eq!(integers.problem(), format!("conv_integer:ic3_i5 {words}"));
+        let average = GlobalAveragePool2d { batch: 2, channels: 3, input_size: [4, 5] };
+        assert_eq!(average.problem(), "global_average_pool:n2_c3_i4x5");
+        let indices = Some(Default::default());
+        let maximum = GlobalMaxPool2d { input_size: [4, 5], indices, ..Default::default() };
+        assert_eq!(maximum.problem(), "global_max_pool:i4x5 plane_indices");
+        let norm = GlobalLpPool2d { input_size: [4, 5], p: 3, ..Default::default() };
+        assert_eq!(norm.problem(), "global_lp_pool:i4x5_p3");
+        assert_eq!(GlobalLpPool2d { p: 2, ..norm }.grad_input().problem(), "global_lp_pool_grad:i4x5");
         let padding = [[0, 1], [2, 2]].into();
         let unfold = Unfold2d { channels: 3, input_size: [4, 5], kernel_size: [2, 3], padding, ..Default::default() };
         assert_eq!(unfold.problem(), "unfold:c3_i4x5_k2x3_p0:1x2");

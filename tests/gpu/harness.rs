@@ -235,13 +235,17 @@ pub async fn check_recipes<O: GpuOp>(
 }
 
 /// Many dispatches, forced by small limits on bindings and workgroups, must give the same bits as one dispatch, and so
-/// must a second run. Checks the best recipe of tiles, the best of blocks, and the best plain one.
+/// must a second run. Checks the best recipe of tiles, the best of blocks, the best plain one, and the best of each
+/// kind of reduction.
 async fn check_split<O: GpuOp>(gpu: &Gpu, op: &O, make: Make<'_>, storage: FloatType) -> Outcome {
     let recipes = op.recipes(gpu.planner().capabilities(), &PlanOptions::default());
     let product = recipes.iter().find(|recipe| matches!(recipe.shape, Shape::Gemm { .. }));
     let blocks = recipes.iter().find(|recipe| matches!(recipe.shape, Shape::Blocks { .. }));
     let plain = recipes.iter().find(|recipe| is_plain(recipe));
-    for recipe in product.into_iter().chain(blocks).chain(plain) {
+    let mut reductions: Vec<_> =
+        recipes.iter().filter(|recipe| matches!(recipe.shape, Shape::Reduction { .. })).collect();
+    reductions.dedup_by_key(|recipe| recipe.shape);
+    for recipe in product.into_iter().chain(blocks).chain(plain).chain(reductions) {
         check_split_by(gpu, op, make, storage, recipe).await.map_err(|error| format!("{recipe}: {error}"))?;
     }
     Ok(())
@@ -307,7 +311,7 @@ pub static PRODUCT_SPLITS: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize:
 
 /// Whether every output has a thread of its own.
 fn is_plain(recipe: &Recipe) -> bool {
-    !matches!(recipe.shape, Shape::Gemm { .. } | Shape::Blocks { .. })
+    !matches!(recipe.shape, Shape::Gemm { .. } | Shape::Blocks { .. } | Shape::Reduction { .. })
 }
 
 /// The options with the recipe's split-K variant, whose partial sums are in an f32 workspace; `None` if there is no

@@ -5,8 +5,8 @@ use serde_json::Value;
 use upconv::gpu::GpuOp;
 use upconv::wgpu::{self, Limits, TextureFormat};
 use upconv::{
-    Conv2d, Conv3d, ConvInteger2d, Error, Filter, Gpu, MaxPool2d, Op, PixelShuffle2d, PlanOptions, PytorchInterpolate,
-    ResizeConv2d, TensorView, Upsample2d, UpsampleMode, ZeroPoint,
+    Conv2d, Conv3d, ConvInteger2d, Error, Filter, GlobalLpPool2d, GlobalMaxPool2d, Gpu, MaxPool2d, Op, PixelShuffle2d,
+    PlanOptions, PytorchInterpolate, ResizeConv2d, TensorView, Unfold2d, Upsample2d, UpsampleMode, ZeroPoint,
 };
 
 use crate::Row;
@@ -92,6 +92,13 @@ async fn try_ops(gpu: &Gpu) -> Outcome {
     try_run(gpu, &Upsample2d { mode, ..linear.clone() }).await?;
     try_run(gpu, &ResizeConv2d { upsample: linear.clone(), conv: conv.clone() }).await?;
     try_run(gpu, &MaxPool2d { input_size: [6, 6], kernel_size: [2, 2], ..Default::default() }).await?;
+    try_run(gpu, &GlobalMaxPool2d { channels: 20, input_size: [70, 71], ..Default::default() }).await?;
+    let norm = GlobalLpPool2d { channels: 20, input_size: [70, 71], ..Default::default() };
+    try_run(gpu, &norm).await?;
+    try_run(gpu, &norm.grad_input()).await?;
+    let unfold = Unfold2d { channels: 2, input_size: [6, 5], kernel_size: [3, 2], ..Default::default() };
+    try_run(gpu, &unfold).await?;
+    try_run(gpu, &unfold.grad_input()).await?;
     let shuffle = PixelShuffle2d { channels: 1, size: [5, 6], factor: [2, 2], ..Default::default() };
     try_run(gpu, &shuffle).await?;
     try_integers(gpu).await?;

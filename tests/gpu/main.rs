@@ -15,6 +15,7 @@ macro_rules! with_modules {
             upsample = resample::upsample,
             pixel_shuffle = pixel_shuffle,
             pool = pool::pool,
+            global = pool::global,
             resize_conv = conv::resize_conv,
             halves = halves,
             layouts = layouts,

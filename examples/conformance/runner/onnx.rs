@@ -2,8 +2,8 @@
 
 use upconv::{
     AspectRatio, AvgPool, ByteType, ChannelOrder, Conv, ConvInteger, ConvTranspose, Coordinates, Filter,
-    IndexConvention, MaxPool, MaxUnpool, Padding, Pads, PixelShuffle2d, Rounding, Scale, ShuffleDirection, Tensor,
-    Upsample, UpsampleMode, ZeroPoint,
+    GlobalAveragePool, GlobalLpPool, GlobalMaxPool, IndexConvention, MaxPool, MaxUnpool, Padding, Pads, PixelShuffle2d,
+    Rounding, Scale, ShuffleDirection, Tensor, Upsample, UpsampleMode, ZeroPoint,
 };
 
 use super::case::{Case, Failure, Outcome, numbers, reshaped, shape, spatial, unsupported};
@@ -21,6 +21,9 @@ pub async fn compute(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
         "AveragePool" => by_rank!(axes("X")?, average, case, engine),
         "MaxUnpool" => by_rank!(axes("X")?, unpool, case, engine),
         "Resize" | "Upsample" => by_rank!(axes("X")?, resize, case, engine),
+        "GlobalAveragePool" => by_rank!(axes("X")?, global_average, case, engine),
+        "GlobalMaxPool" => by_rank!(axes("X")?, global_maximum, case, engine),
+        "GlobalLpPool" => by_rank!(axes("X")?, global_norm, case, engine),
         "Col2Im" => {
             let axes = shape(&case.required("image_shape")?).iter().product();
             by_rank!(axes, folding::col2im, case, engine)
@@ -145,6 +148,29 @@ async fn average<const R: usize>(case: &Case, engine: &Engine<'_>) -> Outcome<Re
         count_include_pad: case.flag("count_include_pad"),
         ..AvgPool::<R>::from_shape(&shape(&input), case.steps("kernel_shape")?)?
     };
+    Ok(vec![("Y", engine.first(&pool, &[&input]).await?)])
+}
+
+async fn global_average<const R: usize>(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
+    let input = case.required("X")?;
+    let pool = GlobalAveragePool::<R>::from_shape(&shape(&input))?;
+    Ok(vec![("Y", engine.first(&pool, &[&input]).await?)])
+}
+
+async fn global_maximum<const R: usize>(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
+    let input = case.required("X")?;
+    let pool = GlobalMaxPool::<R>::from_shape(&shape(&input))?;
+    Ok(vec![("Y", engine.first(&pool, &[&input]).await?)])
+}
+
+/// ONNX's `p` is 2 where it is not given.
+fn power(case: &Case) -> u32 {
+    case.number("p").unwrap_or(2.0) as u32
+}
+
+async fn global_norm<const R: usize>(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
+    let input = case.required("X")?;
+    let pool = GlobalLpPool::<R>::from_shape(&shape(&input), power(case))?;
     Ok(vec![("Y", engine.first(&pool, &[&input]).await?)])
 }
 

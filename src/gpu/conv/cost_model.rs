@@ -79,7 +79,7 @@ fn cost(layer: &Layer, candidate: &Candidate, rates: &Rates) -> f64 {
         Shape::Blocks { block, .. } => rates.row_blocks(layer, block),
         Shape::Gemm { tile, merged, split_k } => rates.gemm(layer, candidate, tile, merged, split_k),
         // No recipe of a convolution has these shapes.
-        Shape::AxisPasses { .. } | Shape::MarkAndGather => f64::INFINITY,
+        Shape::AxisPasses { .. } | Shape::MarkAndGather | Shape::Reduction { .. } => f64::INFINITY,
     }
 }
 

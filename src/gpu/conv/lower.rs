@@ -172,7 +172,7 @@ fn add_layer<O: Op>(
             builder.add_pass(shader, operands.constants(), &ConvPass { operands, block: [1; 3] })
         }
         // A texel shader was dealt with above; no candidate of a convolution has the other shapes.
-        Shape::PerTexel | Shape::AxisPasses { .. } | Shape::MarkAndGather => {
+        Shape::PerTexel | Shape::AxisPasses { .. } | Shape::MarkAndGather | Shape::Reduction { .. } => {
             let recipe = builder.recipe().to_string();
             Err(Error::Recipe(RecipeError::Unknown { op: O::NAME, recipe, offered: Vec::new() }))
         }

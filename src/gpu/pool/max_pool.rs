@@ -74,7 +74,7 @@ uniform! {
 /// One thread per output element looks through its window.
 pub(crate) static DIRECT: Shader = Shader {
     name: "pool_max_direct",
-    texts: Texts::Copied(files!("pool/max_direct.wgsl")),
+    texts: Texts::Copied(files!("pool/max_direct.wgsl", "pool/shared/rank.wgsl")),
     reads: 1,
     writes: 2,
     uniform: PoolParams::LAYOUT,

@@ -1,6 +1,9 @@
 //! How the GPU runs poolings and max unpooling.
 
 pub(crate) mod avg_pool;
+pub(crate) mod global;
+pub(crate) mod global_lp_grad;
+pub(crate) mod global_pool;
 pub(crate) mod max_pool;
 pub(crate) mod max_unpool;
 pub(crate) mod unpool;

@@ -109,6 +109,11 @@ impl<'a> ProgramBuilder<'a> {
         self.add_laid_out(TensorLayout::contiguous(shape), Stored::I32)
     }
 
+    /// Adds a workspace whose elements are stored as another tensor's.
+    pub(crate) fn add_workspace_like(&mut self, shape: &[usize], other: &LaidOutTensor) -> Result<LaidOutTensor> {
+        self.add_laid_out(TensorLayout::contiguous(shape), other.stored)
+    }
+
     fn add_laid_out(&mut self, layout: TensorLayout, stored: Stored) -> Result<LaidOutTensor> {
         layout.checked_end()?;
         let source = Source::Workspace(self.program.workspaces.len());

@@ -101,7 +101,7 @@ impl<'a> LowerContext<'a> {
         }
         let best = || recipes(candidates, self.capabilities).into_iter().next();
         let Some(forced) = self.options.recipe.clone().or_else(best) else {
-            let plain = candidates.iter().find(|candidate| candidate.shape == Shape::PLAIN);
+            let plain = candidates.iter().find(|candidate| candidate.shape == Shape::PLAIN).or(candidates.last());
             plain.map_or(Ok(()), |candidate| candidate.check(self.capabilities))?;
             return Err(none("max_compute_invocations_per_workgroup"));
         };

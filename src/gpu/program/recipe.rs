@@ -69,6 +69,12 @@ pub enum Shape {
     /// Max unpooling: one pass marks each output with the number of the last sample that goes there, a second pass
     /// gathers the samples by the marks.
     MarkAndGather,
+    /// A workgroup reduces a slice of a plane to one number. As long as planes have several slices, another pass
+    /// reduces what is left of them.
+    Reduction {
+        /// Channels whose planes a workgroup reduces side by side.
+        channels: u32,
+    },
 }
 
 impl Shape {
@@ -80,7 +86,7 @@ impl Shape {
     pub fn split_k(&self) -> bool {
         match *self {
             Self::PerOutput { split_k } | Self::Blocks { split_k, .. } | Self::Gemm { split_k, .. } => split_k,
-            Self::AxisPasses { .. } | Self::PerTexel | Self::MarkAndGather => false,
+            Self::AxisPasses { .. } | Self::PerTexel | Self::MarkAndGather | Self::Reduction { .. } => false,
         }
     }
 
@@ -90,7 +96,7 @@ impl Shape {
             Self::PerOutput { .. } => Some(Self::PerOutput { split_k: true }),
             Self::Blocks { block, .. } => Some(Self::Blocks { block, split_k: true }),
             Self::Gemm { tile, merged, .. } => Some(Self::Gemm { tile, merged, split_k: true }),
-            Self::AxisPasses { .. } | Self::PerTexel | Self::MarkAndGather => None,
+            Self::AxisPasses { .. } | Self::PerTexel | Self::MarkAndGather | Self::Reduction { .. } => None,
         }
     }
 
@@ -116,6 +122,7 @@ impl Shape {
             Self::AxisPasses { passes } => vec![format!("axes{passes}")],
             Self::PerTexel => vec!["texels".into()],
             Self::MarkAndGather => vec!["marks".into()],
+            Self::Reduction { channels } => vec![format!("reduce{channels}")],
         };
         words.extend(self.split_k().then(|| "splitk".into()));
         words
@@ -133,6 +140,9 @@ impl Shape {
             ["marks"] if !split_k => Self::MarkAndGather,
             [word] if word.starts_with("axes") && !split_k => {
                 Self::AxisPasses { passes: numbers::<1>(word, "axes")?[0] }
+            }
+            [word] if word.starts_with("reduce") && !split_k => {
+                Self::Reduction { channels: numbers::<1>(word, "reduce")?[0] }
             }
             [word] if word.starts_with("block") => Self::Blocks { block: numbers(word, "block")?, split_k },
             [tile] => Self::Gemm { tile: numbers(tile, "tile")?, merged: None, split_k },
@@ -170,8 +180,8 @@ impl Recipe {
             numbers(workgroup, "wg").ok_or_else(|| refused("the second word must be as \"wg64\""))?;
         let shape = Shape::from_words(shape).ok_or_else(|| {
             refused(
-                "what follows must be nothing, blockDxHxW, tileRxC, tileRxC mergedDxHxW, axesN, texels or marks; \
-                 then splitk",
+                "what follows must be nothing, blockDxHxW, tileRxC, tileRxC mergedDxHxW, axesN, texels, marks or \
+                 reduceN; then splitk",
             )
         })?;
         let recipe = Self { shader: known, workgroup_size, shape };

@@ -49,9 +49,11 @@ pub(crate) fn candidates(tables: &[TapTable; 3], sizes: [usize; 3], channels: us
                 let blocks = [outputs[0], outputs[1].div_ceil(4), outputs[2]];
                 work(blocks, shared + d * row_blocks::rows_read(&tables[1]) * (w + 1.0) + 4.0) * BLOCKS
             }
-            Shape::PerOutput { .. } | Shape::Gemm { .. } | Shape::PerTexel | Shape::MarkAndGather => {
-                work(outputs, d * h * w + 2.0)
-            }
+            Shape::PerOutput { .. }
+            | Shape::Gemm { .. }
+            | Shape::PerTexel
+            | Shape::MarkAndGather
+            | Shape::Reduction { .. } => work(outputs, d * h * w + 2.0),
         }
     };
     candidates.sort_by(|one, other| cost(one).floor().total_cmp(&cost(other).floor()));

@@ -1,3 +1,4 @@
 //! Rows of the poolings and the unpooling.
 
+pub mod global;
 pub mod pool;
