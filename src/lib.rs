@@ -76,6 +76,7 @@ pub use ops::pool::global_average_pool::{
 pub use ops::pool::global_lp_pool::{GlobalLpPool, GlobalLpPool1d, GlobalLpPool2d, GlobalLpPool3d, GlobalLpPoolGrad};
 pub use ops::pool::global_max_pool::{GlobalMaxPool, GlobalMaxPool1d, GlobalMaxPool2d, GlobalMaxPool3d};
 pub use ops::pool::indices::IndexConvention;
+pub use ops::pool::lp_pool::{LpPool, LpPool1d, LpPool2d, LpPool3d, LpPoolGrad};
 pub use ops::pool::max_pool::{MaxPool, MaxPool1d, MaxPool2d, MaxPool3d, MaxPoolGrad};
 pub use ops::pool::max_unpool::{MaxUnpool, MaxUnpool1d, MaxUnpool2d, MaxUnpool3d, MaxUnpoolGrad};
 pub use ops::reference::{Agreement, Reference};

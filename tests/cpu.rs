@@ -320,6 +320,10 @@ fn nothing_to_sum() {
         check(&unfold.grad_input(), true).unwrap();
     }
     for (batch, channels) in [(0, 2), (2, 0), (2, 3)] {
+        let (input_size, kernel_size) = ([5, 4], [2, 3]);
+        let norms = upconv::LpPool2d { batch, channels, input_size, kernel_size, p: 3, ..Default::default() };
+        check(&norms, false).unwrap();
+        check(&norms.grad_input(), false).unwrap();
         let average = upconv::GlobalAveragePool2d { batch, channels, input_size: [3, 4] };
         check(&average, false).unwrap();
         check(&upconv::GlobalMaxPool2d { batch, channels, input_size: [3, 4], indices: None }, true).unwrap();

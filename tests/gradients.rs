@@ -5,7 +5,7 @@ use ndarray::{ArrayD, Dimension, IxDyn};
 use proptest::prelude::*;
 use upconv::{
     AvgPool, BedOfNails, Border, ChannelOrder, Conv, Coordinates, Filter, GlobalAveragePool, GlobalLpPool,
-    GlobalMaxPool, IndexConvention, MaxPool, MaxUnpool, Op, Padding, PixelShuffle, Rounding, Scale, Separable,
+    GlobalMaxPool, IndexConvention, LpPool, MaxPool, MaxUnpool, Op, Padding, PixelShuffle, Rounding, Scale, Separable,
     SeparableGrad, ShuffleDirection, Tensor, TensorView, Unfold, Upsample, UpsampleMode,
 };
 
@@ -218,6 +218,7 @@ fn pools<const R: usize>(cases: u32) {
             return Ok(()); // no window fits
         }
         adjoint(average.clone());
+        norms(&average);
         let AvgPool { channels, input_size, kernel_size, stride, dilation, padding, .. } = average;
         let indices = Some(IndexConvention::Onnx);
         let pool = MaxPool { batch, channels, input_size, kernel_size, stride, padding, dilation, ceil_mode, indices };
@@ -228,6 +229,22 @@ fn pools<const R: usize>(cases: u32) {
         Ok(())
     });
     outcome.unwrap();
+}
+
+/// A norm is homogeneous, so that its gradient's product with the input is the norm; and finite differences.
+fn norms<const R: usize>(windows: &AvgPool<R>) {
+    let &AvgPool { batch, channels, input_size, kernel_size, stride, padding, dilation, ceil_mode, .. } = windows;
+    for p in [1, 2, 3, 6] {
+        let pool = LpPool { batch, channels, input_size, kernel_size, stride, padding, dilation, ceil_mode, p };
+        // No sample is so small that its sign could change.
+        let x = tensor(&pool.inputs().unwrap()[0].shape, 3).mapv(|value| value + 0.25);
+        let y = tensor(&pool.output().unwrap().shape, 5);
+        let (norms, back) = (values(&pool, &[&x]), values(&pool.grad_input(), &[&x, &y]));
+        assert!((dot(&norms, &y) - dot(&back, &x)).abs() <= 1e-9 * (1.0 + norms.sum() * 11.0));
+        if x.len() < 24 {
+            assert!(near(&back, &differences(&pool, std::slice::from_ref(&x), 0, &y), 1e-2), "p = {p}");
+        }
+    }
 }
 
 /// All samples differ, so that the small step of a finite difference changes no window's maximum; while each window
@@ -334,7 +351,7 @@ fn global_pools<const R: usize>(input_size: [usize; R]) {
     // All samples differ, and none is so small that its sign could change.
     let x = ArrayD::from_shape_fn(x.raw_dim(), |at| {
         let number: usize = at.as_array_view().iter().fold(1, |number, at| (number * 7 + at) * 31 % 97);
-        (number as f32 + 0.25) * if number % 2 == 0 { 1.0 } else { -1.0 }
+        (number as f32 + 0.25) * if number.is_multiple_of(2) { 1.0 } else { -1.0 }
     });
     let indices = Some(IndexConvention::Onnx);
     let maximum = GlobalMaxPool { batch: 2, channels: 3, input_size, indices };

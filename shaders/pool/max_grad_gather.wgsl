@@ -47,26 +47,6 @@ override workgroup_size: u32 = 64;
 @group(0) @binding(2) var<storage, read> indices: array<u32>;
 @group(0) @binding(3) var<storage, read_write> y: array<Out>;
 
-struct Windows {
-    first: i32,
-    end: i32,
-}
-
-// The windows whose span holds sample q: q + pad - span + 1 <= o * stride <= q + pad.
-fn windows_of(q: u32, axis: Axis) -> Windows {
-    let a = i32(q) + axis.pad;
-    if (a < 0) {
-        return Windows(0, 0);
-    }
-    let below = max(a - (axis.kernel - 1) * axis.dilation, 0);
-    return Windows((below + axis.stride - 1) / axis.stride, min(a / axis.stride + 1, axis.count_in));
-}
-
-// Whether q is a sample of window o; with a dilation it may lie between two samples.
-fn holds(o: i32, q: u32, axis: Axis) -> bool {
-    return (i32(q) + axis.pad - o * axis.stride) % axis.dilation == 0;
-}
-
 @compute @workgroup_size(workgroup_size)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var rest = id.y * params.row_threads + id.x;

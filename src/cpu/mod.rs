@@ -30,6 +30,7 @@ use crate::ops::pool::avg_pool::AvgPool;
 use crate::ops::pool::global_average_pool::GlobalAveragePool;
 use crate::ops::pool::global_lp_pool::{GlobalLpPool, GlobalLpPoolGrad};
 use crate::ops::pool::global_max_pool::GlobalMaxPool;
+use crate::ops::pool::lp_pool::{LpPool, LpPoolGrad};
 use crate::ops::pool::max_pool::MaxPool;
 use crate::ops::resample::bed_of_nails::BedOfNails;
 use crate::ops::resample::separable::{Separable, SeparableGrad};
@@ -122,6 +123,8 @@ impl<const R: usize> CpuOp for GlobalAveragePool<R> {}
 impl<const R: usize> CpuOp for GlobalLpPool<R> {}
 impl<const R: usize> CpuOp for GlobalLpPoolGrad<R> {}
 impl<const R: usize> CpuOp for GlobalMaxPool<R> {}
+impl<const R: usize> CpuOp for LpPool<R> {}
+impl<const R: usize> CpuOp for LpPoolGrad<R> {}
 impl<const R: usize> CpuOp for MaxPool<R> {}
 impl<const R: usize> CpuOp for PixelShuffle<R> {}
 impl<const R: usize> CpuOp for ResizeConv<R> {}

@@ -23,6 +23,7 @@ use crate::ops::pool::global_average_pool::GlobalAveragePool2d;
 use crate::ops::pool::global_lp_pool::GlobalLpPool2d;
 use crate::ops::pool::global_max_pool::GlobalMaxPool2d;
 use crate::ops::pool::indices::IndexConvention;
+use crate::ops::pool::lp_pool::LpPool2d;
 use crate::ops::pool::max_pool::MaxPool2d;
 use crate::ops::resample::mode::UpsampleMode;
 use crate::ops::resample::upsample::Upsample2d;
@@ -194,6 +195,9 @@ fn pools(every: &mut Every) {
     for direction in [ShuffleDirection::ToSpace, ShuffleDirection::ToDepth] {
         every.add(&PixelShuffle2d { direction, ..Default::default() });
     }
+    let norms = LpPool2d { input_size: [4, 4], kernel_size: [2, 2], ..Default::default() };
+    every.add(&norms);
+    every.add(&norms.grad_input());
     let conventions = [IndexConvention::Plane, IndexConvention::OnnxColumnMajor, IndexConvention::TensorFlow];
     let indices = conventions.map(Some).into_iter().chain([None]);
     for pool in indices.map(|indices| MaxPool2d { input_size: [4, 4], indices, ..Default::default() }) {

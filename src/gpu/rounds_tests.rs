@@ -19,6 +19,7 @@ use crate::ops::pool::avg_pool::AvgPool;
 use crate::ops::pool::global_average_pool::GlobalAveragePool;
 use crate::ops::pool::global_lp_pool::GlobalLpPool;
 use crate::ops::pool::global_max_pool::GlobalMaxPool;
+use crate::ops::pool::lp_pool::LpPool;
 use crate::ops::pool::max_pool::MaxPool;
 use crate::ops::resample::coordinates::Coordinates;
 use crate::ops::resample::filters::Filter;
@@ -198,6 +199,15 @@ proptest! {
             check(&pool)?;
             check(&MaxPool { indices: Some(Default::default()), ..pool }.grad_input())?;
         }
+        let norms = LpPool::<2> {
+            input_size: pick(3),
+            kernel_size: pick(0),
+            stride: pick(1),
+            dilation: pick(2),
+            ..Default::default()
+        };
+        check(&norms)?;
+        check(&norms.grad_input())?;
         // Without a dilation the input would have very many windows.
         let average = AvgPool::<2> {
             input_size: axes.map(|axis| axis[0] + axis[3] % 40),

@@ -9,7 +9,7 @@ use super::{conv, pixel_shuffle, pool, resample};
 use crate::error::{Error, Result};
 
 /// Every shader of the crate.
-pub(crate) static SHADERS: [&Shader; 38] = [
+pub(crate) static SHADERS: [&Shader; 40] = [
     &conv::conv::DIRECT,
     &conv::bias_grad::DIRECT,
     &conv::conv_integer::DIRECT,
@@ -35,6 +35,8 @@ pub(crate) static SHADERS: [&Shader; 38] = [
     &pool::global_pool::SUM,
     &pool::global_pool::MAX,
     &pool::global_lp_grad::GRAD,
+    &pool::lp_pool::DIRECT,
+    &pool::lp_pool::GRAD,
     &pool::zero_fill::ZERO,
     &pool::unpool_mark::MARK,
     &pool::unpool_gather::GATHER,

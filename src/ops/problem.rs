@@ -130,6 +130,7 @@ mod tests {
     use crate::ops::pool::global_average_pool::GlobalAveragePool2d;
     use crate::ops::pool::global_lp_pool::GlobalLpPool2d;
     use crate::ops::pool::global_max_pool::GlobalMaxPool2d;
+    use crate::ops::pool::lp_pool::LpPool2d;
     use crate::ops::pool::max_pool::MaxPool2d;
     use crate::ops::resample::coordinates::Coordinates;
     use crate::ops::resample::filters::Filter;
@@ -200,6 +201,9 @@ mod tests {
         assert_eq!(norm.problem(), "global_lp_pool:i4x5_p3");
         assert_eq!(GlobalLpPool2d { p: 2, ..norm }.grad_input().problem(), "global_lp_pool_grad:i4x5");
         let padding = [[0, 1], [2, 2]].into();
+        let norms = LpPool2d { input_size: [4, 5], kernel_size: [2, 2], padding, p: 3, ..Default::default() };
+        assert_eq!(norms.problem(), "lp_pool:i4x5_k2x2_p0:1x2_power3");
+        assert_eq!(norms.grad_input().problem(), "lp_pool_grad:i4x5_k2x2_p0:1x2_power3");
         let unfold = Unfold2d { channels: 3, input_size: [4, 5], kernel_size: [2, 3], padding, ..Default::default() };
         assert_eq!(unfold.problem(), "unfold:c3_i4x5_k2x3_p0:1x2");
         let fold = Unfold2d { padding: Padding::SameUpper, stride: [2, 1], ..unfold }.grad_input();

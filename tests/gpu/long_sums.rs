@@ -4,8 +4,8 @@
 use ndarray::{ArrayD, IxDyn};
 use upconv::gpu::GpuOp;
 use upconv::{
-    AvgPool2d, Border, Conv2d, Coordinates, Filter, FloatType, Gpu, MaxPool, MaxPool1d, MaxPool2d, Op, Padding,
-    ResizeConv, Rounding, Tensor, Upsample, Upsample1d, Upsample2d, UpsampleMode,
+    AvgPool2d, Border, Conv2d, Coordinates, Filter, FloatType, Gpu, LpPool1d, LpPool2d, MaxPool, MaxPool1d, MaxPool2d,
+    Op, Padding, ResizeConv, Rounding, Tensor, Upsample, Upsample1d, Upsample2d, UpsampleMode,
 };
 
 use crate::Row;
@@ -110,6 +110,14 @@ fn resampling() -> Vec<Row> {
 
 fn pooling() -> Vec<Row> {
     let average = AvgPool2d { input_size: [271, 272], kernel_size: [270, 270], ..Default::default() };
+    let norm = LpPool2d { input_size: [271, 272], kernel_size: [270, 270], p: 3, ..Default::default() };
+    let short = LpPool2d { kernel_size: [160, 200], stride: [100, 60], ..norm.clone() };
+    let overlaps = LpPool1d {
+        input_size: [5],
+        kernel_size: [70_000],
+        padding: Padding::Explicit([[69_997, 69_998]]),
+        ..Default::default()
+    };
     let windows = |kernel_size| MaxPool2d { input_size: [271, 272], kernel_size, ..Default::default() };
     let maximum = |name: &str, pool: MaxPool2d| {
         Row::new(format!("2d maximum, {name} {:?}", pool.kernel_size), async move |gpu| maxima(gpu, &pool).await)
@@ -123,6 +131,11 @@ fn pooling() -> Vec<Row> {
     };
     vec![
         Row::new("2d average of 270x270", async move |gpu| both(gpu, &average, &average.grad_input()).await),
+        Row::new("2d norm of 160x200, one part", async move |gpu| both(gpu, &short, &short.grad_input()).await),
+        Row::new("2d norm of 270x270, several parts", async move |gpu| both(gpu, &norm, &norm.grad_input()).await),
+        Row::new("1d norm, 70,000 windows for each sample", async move |gpu| {
+            both(gpu, &overlaps, &overlaps.grad_input()).await
+        }),
         maximum("one part", windows([160, 200])),
         maximum("several parts", windows([270, 270])),
         Row::new("1d gradient of a maximum, 70,000 windows for each sample", async move |gpu| maxima(gpu, &most).await),

@@ -2,8 +2,8 @@
 
 use upconv::{
     AspectRatio, AvgPool, ByteType, ChannelOrder, Conv, ConvInteger, ConvTranspose, Coordinates, Filter,
-    GlobalAveragePool, GlobalLpPool, GlobalMaxPool, IndexConvention, MaxPool, MaxUnpool, Padding, Pads, PixelShuffle2d,
-    Rounding, Scale, ShuffleDirection, Tensor, Upsample, UpsampleMode, ZeroPoint,
+    GlobalAveragePool, GlobalLpPool, GlobalMaxPool, IndexConvention, LpPool, MaxPool, MaxUnpool, Padding, Pads,
+    PixelShuffle2d, Rounding, Scale, ShuffleDirection, Tensor, Upsample, UpsampleMode, ZeroPoint,
 };
 
 use super::case::{Case, Failure, Outcome, numbers, reshaped, shape, spatial, unsupported};
@@ -23,6 +23,7 @@ pub async fn compute(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
         "Resize" | "Upsample" => by_rank!(axes("X")?, resize, case, engine),
         "GlobalAveragePool" => by_rank!(axes("X")?, global_average, case, engine),
         "GlobalMaxPool" => by_rank!(axes("X")?, global_maximum, case, engine),
+        "LpPool" => by_rank!(axes("X")?, norms, case, engine),
         "GlobalLpPool" => by_rank!(axes("X")?, global_norm, case, engine),
         "Col2Im" => {
             let axes = shape(&case.required("image_shape")?).iter().product();
@@ -166,6 +167,19 @@ async fn global_maximum<const R: usize>(case: &Case, engine: &Engine<'_>) -> Out
 /// ONNX's `p` is 2 where it is not given.
 fn power(case: &Case) -> u32 {
     case.number("p").unwrap_or(2.0) as u32
+}
+
+async fn norms<const R: usize>(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {
+    let input = case.required("X")?;
+    let pool = LpPool {
+        stride: case.steps("strides")?,
+        dilation: case.steps("dilations")?,
+        padding: auto_pad(case)?,
+        ceil_mode: case.flag("ceil_mode"),
+        p: power(case),
+        ..LpPool::<R>::from_shape(&shape(&input), case.steps("kernel_shape")?)?
+    };
+    Ok(vec![("Y", engine.first(&pool, &[&input]).await?)])
 }
 
 async fn global_norm<const R: usize>(case: &Case, engine: &Engine<'_>) -> Outcome<Results> {

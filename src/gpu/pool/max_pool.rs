@@ -85,7 +85,7 @@ pub(crate) static DIRECT: Shader = Shader {
 /// One thread per sample of the pooling's input adds the gradients of the windows that chose it.
 pub(crate) static GRAD: Shader = Shader {
     name: "pool_max_grad_gather",
-    texts: Texts::Tensors(files!("pool/max_grad_gather.wgsl")),
+    texts: Texts::Tensors(files!("pool/max_grad_gather.wgsl", "pool/shared/windows_of.wgsl")),
     reads: 2,
     writes: 1,
     overrides: &["workgroup_size"],

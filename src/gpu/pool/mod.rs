@@ -4,6 +4,7 @@ pub(crate) mod avg_pool;
 pub(crate) mod global;
 pub(crate) mod global_lp_grad;
 pub(crate) mod global_pool;
+pub(crate) mod lp_pool;
 pub(crate) mod max_pool;
 pub(crate) mod max_unpool;
 pub(crate) mod unpool;

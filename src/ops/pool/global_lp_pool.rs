@@ -2,12 +2,14 @@
 
 use ndarray::ArrayD;
 
-use super::lp::{check_power, norm, norm_magnitude, norm_roundings};
+use super::lp::{
+    check_power, flushed, grad_magnitude, grad_roundings, gradient_of, norm, norm_magnitude, norm_roundings,
+};
 use super::planes::{Planes, text_of_planes};
 use crate::error::Result;
 use crate::ops::op::Op;
 use crate::ops::problem::of_gradient;
-use crate::ops::reference::{Reference, UNIT, smallest_normal};
+use crate::ops::reference::{Reference, smallest_normal};
 use crate::tensor::element::TensorView;
 use crate::tensor::operand::{Operand, Role, split_shape};
 
@@ -103,11 +105,6 @@ impl<const R: usize> Op for GlobalLpPool<R> {
     }
 }
 
-/// The samples that a device may flush to 0, and 0 in place of the others.
-fn flushed(samples: &[f64], smallest_normal: f64) -> Vec<f64> {
-    samples.iter().map(|&sample| if sample.abs() < smallest_normal { sample } else { 0.0 }).collect()
-}
-
 /// The gradient of a [`GlobalLpPool`] with respect to its input, made by [`GlobalLpPool::grad_input`].
 ///
 /// Tensors: `input`, the forward input (N, C, spatial...); `grad_output`, the gradient of the forward output
@@ -121,16 +118,6 @@ pub struct GlobalLpPoolGrad<const R: usize> {
 impl<const R: usize> GlobalLpPoolGrad<R> {
     pub(crate) fn forward(&self) -> &GlobalLpPool<R> {
         &self.forward
-    }
-}
-
-/// The derivative of a norm with respect to one of its samples.
-pub(crate) fn slope(sample: f64, norm: f64, p: u32) -> f64 {
-    let sign = if sample == 0.0 { sample.abs() } else { sample.signum() };
-    match p {
-        1 => sign,
-        _ if norm == 0.0 => 0.0,
-        _ => sign * (sample.abs() / norm).powi(p as i32 - 1),
     }
 }
 
@@ -166,34 +153,14 @@ impl<const R: usize> Op for GlobalLpPoolGrad<R> {
         for ((plane, small), &g) in input.chunks(samples).zip(small.chunks(samples)).zip(&gradient) {
             let norms = [norm(plane, p), norm(small, p)];
             for &sample in plane {
-                values.push(if norms[0] == 0.0 && p > 1 { 0.0 } else { g * slope(sample, norms[0], p) });
+                values.push(gradient_of(sample, norms[0], g, p));
                 magnitudes.push(grad_magnitude(sample, norms, g, p, smallest));
             }
         }
         let array =
             |values| ArrayD::from_shape_vec(planes.input_shape(), values).expect("as many as there are samples");
-        // The norm and the division of each of p - 1 factors, and their products with each other and with g.
-        let factors = p as usize - 1;
-        let roundings = factors * (norm_roundings(samples, p) + 5) + p as usize;
-        Ok(Reference::new(array(values), array(magnitudes), roundings))
+        Ok(Reference::new(array(values), array(magnitudes), grad_roundings(samples, p)))
     }
-}
-
-/// The magnitude of an element of the gradient, from which its bound is computed: larger than the element if samples
-/// may be flushed to 0, or a power of the ratio may be. `norms` are the norms of the plane and of its samples that may
-/// be flushed.
-pub(crate) fn grad_magnitude(sample: f64, norms: [f64; 2], g: f64, p: u32, smallest_normal: f64) -> f64 {
-    let value = (g * slope(sample, norms[0], p)).abs();
-    if norms[0] == 0.0 {
-        return 0.0; // all samples are 0
-    }
-    let change = norms[1] / norms[0] * f64::from(2 * (p - 1));
-    // A flushed sample, or one of a plane that has few others, changes by as much as the largest slope, 1.
-    let is_small = g.abs() < smallest_normal || (sample != 0.0 && sample.abs() < smallest_normal);
-    if is_small || (p > 1 && change > 0.5) {
-        return g.abs() / UNIT;
-    }
-    value * (1.0 + change / UNIT) + g.abs() * f64::from(f32::MIN_POSITIVE) / UNIT
 }
 
 #[cfg(test)]

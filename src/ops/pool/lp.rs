@@ -56,6 +56,44 @@ pub(crate) fn norm_magnitude(norm: f64, flushed: &[f64], p: u32) -> f64 {
     norm + self::norm(flushed, p) / UNIT
 }
 
+/// The samples that a device may flush to 0, and 0 in place of the others.
+pub(crate) fn flushed(samples: &[f64], smallest_normal: f64) -> Vec<f64> {
+    samples.iter().map(|&sample| if sample.abs() < smallest_normal { sample } else { 0.0 }).collect()
+}
+
+/// The gradient of a norm with respect to one of its samples, where that of the norm is `g`; 0 for a norm of 0.
+pub(crate) fn gradient_of(sample: f64, norm: f64, g: f64, p: u32) -> f64 {
+    let sign = if sample == 0.0 { 0.0 } else { sample.signum() };
+    match p {
+        1 => g * sign,
+        _ if norm == 0.0 => 0.0,
+        _ => g * sign * (sample.abs() / norm).powi(p as i32 - 1),
+    }
+}
+
+/// How many times 2⁻²⁴ of its value an element of the gradient of a norm of so many samples may be off: the norm and
+/// the division of each of p - 1 factors, and their products with each other and with the norm's gradient.
+pub(crate) fn grad_roundings(terms: usize, p: u32) -> usize {
+    (p as usize - 1) * (norm_roundings(terms, p) + 5) + p as usize
+}
+
+/// The magnitude of an element of the gradient, from which its bound is computed: larger than the element if samples
+/// may be flushed to 0, or a power of the ratio may be. `norms` are the norms of the plane and of its samples that may
+/// be flushed.
+pub(crate) fn grad_magnitude(sample: f64, norms: [f64; 2], g: f64, p: u32, smallest_normal: f64) -> f64 {
+    let value = gradient_of(sample, norms[0], g, p).abs();
+    if norms[0] == 0.0 {
+        return 0.0; // all samples are 0
+    }
+    let change = norms[1] / norms[0] * f64::from(2 * (p - 1));
+    // A flushed sample, or one of a plane that has few others, changes by as much as the largest slope, 1.
+    let is_small = g.abs() < smallest_normal || (sample != 0.0 && sample.abs() < smallest_normal);
+    if is_small || (p > 1 && change > 0.5) {
+        return g.abs() / UNIT;
+    }
+    value * (1.0 + change / UNIT) + g.abs() * f64::from(f32::MIN_POSITIVE) / UNIT
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@ use crate::ops::problem::{ProblemText, of_gradient};
 use ndarray::ArrayD;
 
 use super::indices::{IndexConvention, Numbering};
-use super::windows::{Sizes, Windows, taps};
+use super::windows::{Place, Sizes, Windows, for_each_sample};
 use crate::error::{Error, Result};
 use crate::geometry::Padding;
 use crate::ops::op::Op;
@@ -175,35 +175,6 @@ impl<const R: usize> Op for MaxPool<R> {
             indices[output] = numbering.index(place.plane, place.at) as i32;
         });
         Ok(vec![ArrayD::from_shape_vec(windows.output_shape(), indices).expect("as many as the shape has")])
-    }
-}
-
-/// A sample of the input: image and channel, coordinates, and its place in a row-major tensor.
-struct Place {
-    plane: [usize; 2],
-    at: [usize; 3],
-    flat: usize,
-}
-
-/// Visits the samples of every window, in row-major order, with the output's place in a row-major tensor.
-fn for_each_sample<const R: usize>(windows: &Windows<R>, mut visit: impl FnMut(usize, Place)) {
-    let axes = windows.axes3();
-    let sizes = axes.map(|axis| axis.wide);
-    let outputs = axes.map(|axis| axis.narrow);
-    for (output, at) in
-        ndarray::indices([windows.batch, windows.channels, outputs[0], outputs[1], outputs[2]]).into_iter().enumerate()
-    {
-        let [n, c, window @ ..]: [usize; 5] = [at.0, at.1, at.2, at.3, at.4];
-        let [d, h, w]: [Vec<usize>; 3] =
-            std::array::from_fn(|i| taps(&axes[i], window[i]).map(|tap| axes[i].wide_index(window[i], tap)).collect());
-        for &d in &d {
-            for &h in &h {
-                for &w in &w {
-                    let flat = (((n * windows.channels + c) * sizes[0] + d) * sizes[1] + h) * sizes[2] + w;
-                    visit(output, Place { plane: [n, c], at: [d, h, w], flat });
-                }
-            }
-        }
     }
 }
 

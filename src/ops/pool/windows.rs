@@ -111,6 +111,35 @@ pub(crate) fn taps(axis: &Axis, output: usize) -> Range<usize> {
     start..end.max(start)
 }
 
+/// A sample of the input: image and channel, coordinates, and its place in a row-major tensor.
+pub(crate) struct Place {
+    pub(crate) plane: [usize; 2],
+    pub(crate) at: [usize; 3],
+    pub(crate) flat: usize,
+}
+
+/// Visits the samples of every window, in row-major order, with the output's place in a row-major tensor.
+pub(crate) fn for_each_sample<const R: usize>(windows: &Windows<R>, mut visit: impl FnMut(usize, Place)) {
+    let axes = windows.axes3();
+    let sizes = axes.map(|axis| axis.wide);
+    let outputs = axes.map(|axis| axis.narrow);
+    for (output, at) in
+        ndarray::indices([windows.batch, windows.channels, outputs[0], outputs[1], outputs[2]]).into_iter().enumerate()
+    {
+        let [n, c, window @ ..]: [usize; 5] = [at.0, at.1, at.2, at.3, at.4];
+        let [d, h, w]: [Vec<usize>; 3] =
+            std::array::from_fn(|i| taps(&axes[i], window[i]).map(|tap| axes[i].wide_index(window[i], tap)).collect());
+        for &d in &d {
+            for &h in &h {
+                for &w in &w {
+                    let flat = (((n * windows.channels + c) * sizes[0] + d) * sizes[1] + h) * sizes[2] + w;
+                    visit(output, Place { plane: [n, c], at: [d, h, w], flat });
+                }
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,13 +3,15 @@
 use ndarray::{ArrayD, IxDyn};
 use upconv::gpu::GpuOp;
 use upconv::{
-    AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, BedOfNails, Error, FloatType, Gpu, IndexConvention, MaxPool, MaxPool1d,
-    MaxPool2d, MaxPool3d, MaxUnpool, MaxUnpool2d, Op, Padding, PlanOptions, Tensor, wgpu,
+    AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, BedOfNails, Error, FloatType, Gpu, IndexConvention, LpPool, LpPool1d,
+    LpPool2d, LpPool3d, MaxPool, MaxPool1d, MaxPool2d, MaxPool3d, MaxUnpool, MaxUnpool2d, Op, Padding, PlanOptions,
+    Tensor, wgpu,
 };
 
 use crate::Row;
 use crate::harness::{
-    Data, Order, Outcome, Random, check, check_made, check_reals, compare_all, operands, options, run_all, stored_as,
+    Data, Order, Outcome, Random, check, check_made, check_reals, check_recipes, compare_all, operands, options,
+    run_all, stored_as,
 };
 
 const CONVENTIONS: [IndexConvention; 5] = [
@@ -196,6 +198,58 @@ async fn whole_axis(gpu: &Gpu) -> Outcome {
     check_made(gpu, &maximum.grad_input(), &|_, storage| gradient_and_indices(&maximum, storage)).await
 }
 
+async fn norms<const R: usize>(gpu: &Gpu, pool: &LpPool<R>) -> Outcome {
+    for p in [1, 2, 3, 64] {
+        let pool = LpPool { p, ..pool.clone() };
+        check_reals(gpu, &pool, "norms").await.map_err(|error| format!("p = {p}: {error}"))?;
+        let outcome = check_reals(gpu, &pool.grad_input(), "norms").await;
+        outcome.map_err(|error| format!("p = {p}, gradient: {error}"))?;
+    }
+    Ok(())
+}
+
+/// Windows with a NaN, with infinities, of zeros, and of numbers at the ends of the range.
+async fn special_norms(gpu: &Gpu) -> Outcome {
+    let samples = |storage| {
+        let (most, least) = if storage == FloatType::F16 { (65_504.0, 6.2e-5) } else { (3e38, 1.2e-38) };
+        let inf = f32::INFINITY;
+        vec![
+            1.0,
+            f32::NAN,
+            2.0,
+            -3.0,
+            inf,
+            -inf,
+            inf,
+            f32::NAN,
+            0.0,
+            -0.0,
+            most,
+            -most / 8.0,
+            least,
+            -least,
+            most,
+            least,
+        ]
+    };
+    for p in [1, 2, 3, 64] {
+        let pool = LpPool1d { p, ..LpPool1d::from_shape(&[1, 1, 16], [2]).map_err(text)? };
+        let input = |storage| {
+            let input =
+                ArrayD::from_shape_vec(IxDyn(&[1, 1, 16]), samples(storage)).map_err(|error| error.to_string())?;
+            Ok::<_, String>(stored_as(input, storage))
+        };
+        check_recipes(gpu, &pool, Data::Reals, |storage| Ok(vec![input(storage)?]))
+            .await
+            .map_err(|error| format!("p = {p}: {error}"))?;
+        let gradient = ArrayD::from_shape_fn(IxDyn(&[1, 1, 8]), |at| at[2] as f32 / 4.0 - 0.875);
+        let make = |storage| Ok(vec![input(storage)?, stored_as(gradient.clone(), storage)]);
+        let outcome = check_recipes(gpu, &pool.grad_input(), Data::Reals, make).await;
+        outcome.map_err(|error| format!("p = {p}, gradient: {error}"))?;
+    }
+    Ok(())
+}
+
 async fn nails<const R: usize>(gpu: &Gpu, nails: &BedOfNails<R>) -> Outcome {
     check(gpu, nails, "nails").await?;
     check(gpu, &nails.grad_input(), "nails").await.map_err(|error| format!("gradient: {error}"))
@@ -206,6 +260,7 @@ const PADDING: Padding<2> = Padding::Explicit([[1, 0], [1, 2]]);
 pub fn rows() -> Vec<Row> {
     let average = AvgPool2d { batch: 2, channels: 3, input_size: [7, 9], kernel_size: [3, 2], ..Default::default() };
     let maximum = MaxPool2d { batch: 2, channels: 3, input_size: [7, 9], kernel_size: [3, 2], ..Default::default() };
+    let norm = LpPool2d { batch: 2, channels: 3, input_size: [7, 9], kernel_size: [3, 2], ..Default::default() };
     let mut rows = Vec::new();
     for (name, stride, dilation, padding, ceil_mode) in [
         ("overlapping", [1, 1], [1, 1], Padding::Valid, false),
@@ -216,6 +271,8 @@ pub fn rows() -> Vec<Row> {
     ] {
         let pool = AvgPool2d { stride, dilation, padding, ceil_mode, ..average.clone() };
         rows.push(Row::new(format!("2d average {name}"), async move |gpu| averages(gpu, &pool).await));
+        let pool = LpPool2d { stride, dilation, padding, ceil_mode, ..norm.clone() };
+        rows.push(Row::new(format!("2d norm {name}"), async move |gpu| norms(gpu, &pool).await));
         let pool = MaxPool2d { stride, dilation, padding, ceil_mode, ..maximum.clone() };
         rows.push(Row::new(format!("2d maximum {name}"), async move |gpu| maxima(gpu, &pool).await));
     }
@@ -223,6 +280,8 @@ pub fn rows() -> Vec<Row> {
     rows.push(Row::new("1d average", async move |gpu| {
         averages(gpu, &AvgPool1d { ceil_mode: true, ..line.clone() }).await
     }));
+    let line = LpPool1d { channels: 2, input_size: [11], kernel_size: [4], stride: [3], ..Default::default() };
+    rows.push(Row::new("1d norm", async move |gpu| norms(gpu, &LpPool1d { ceil_mode: true, ..line.clone() }).await));
     let line = MaxPool1d { channels: 2, input_size: [11], kernel_size: [4], stride: [3], ..Default::default() };
     rows.push(Row::new("1d maximum", async move |gpu| {
         maxima(gpu, &MaxPool1d { ceil_mode: true, ..line.clone() }).await
@@ -232,6 +291,9 @@ pub fn rows() -> Vec<Row> {
         AvgPool3d { input_size: [4, 5, 6], kernel_size: [2, 3, 2], stride: [2, 1, 2], padding, ..Default::default() };
     rows.push(Row::new("3d average", async move |gpu| averages(gpu, &block).await));
     let block =
+        LpPool3d { input_size: [4, 5, 6], kernel_size: [2, 3, 2], stride: [2, 1, 2], padding, ..Default::default() };
+    rows.push(Row::new("3d norm", async move |gpu| norms(gpu, &block).await));
+    let block =
         MaxPool3d { input_size: [4, 5, 6], kernel_size: [2, 3, 2], stride: [2, 1, 2], padding, ..Default::default() };
     rows.push(Row::new("3d maximum", async move |gpu| {
         maxima(gpu, &MaxPool3d { batch: 2, channels: 2, ..block.clone() }).await
@@ -240,6 +302,11 @@ pub fn rows() -> Vec<Row> {
     rows.push(Row::new("2d an empty batch", async move |gpu| {
         maxima(gpu, &MaxPool2d { batch: 0, ..none.clone() }).await
     }));
+    for (name, batch, channels) in [("an empty batch", 0, 3), ("zero channels", 2, 0)] {
+        let pool = LpPool2d { batch, channels, ..norm.clone() };
+        rows.push(Row::new(format!("2d norm, {name}"), async move |gpu| norms(gpu, &pool).await));
+    }
+    rows.push(Row::new("norms of special values", special_norms));
     rows.push(Row::new("2d zero channels", async move |gpu| {
         averages(gpu, &AvgPool2d { channels: 0, ..average.clone() }).await?;
         nails(gpu, &BedOfNails { batch: 2, channels: 0, input_size: [5, 4], stride: [2, 3], position: [0, 2] }).await?;
