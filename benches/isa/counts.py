@@ -202,9 +202,10 @@ def read(output: str, device: str) -> list[tuple[str, list[Pipeline]]]:
         mark, _, rest = line.partition(" ")
         if mark in ("#@", "#executable", "#stat", "#text", "#end"):
             in_text = mark == "#text"
-        if mark == "#@" and rest != "end":
+        if mark == "#@":
+            # What is compiled after a section is in none.
             pipelines = []
-            sections.append((rest, pipelines))
+            sections += [(rest, pipelines)] if rest != "end" else []
         elif mark == "#executable":
             pipelines.append(Pipeline(device, int(rest.rsplit(" ", 1)[1])))
         elif mark == "#stat":

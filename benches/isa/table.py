@@ -18,7 +18,7 @@ def row(recipe: str, problem: str, pipeline: Pipeline) -> list[str]:
     cells += [pipeline.stat("Instructions", "Instruction count", "Instruction Count")]
     hot = pipeline.hot()
     if not hot:
-        return cells + [""] * (len(HEAD) - len(cells))
+        return [str(cell) for cell in cells] + [""] * (len(HEAD) - len(cells))
     matrices = hot.count("matrix")
     cells += [f"{hot.fmas}" + (f" and {matrices} matrices" if matrices else "")]
     cells += [hot.count("vector"), hot.count("lane"), hot.count("scalar"), hot.sizes("shared"), hot.sizes("load")]

@@ -15,8 +15,8 @@ use std::collections::HashSet;
 
 use problems::Visit;
 use upconv::cpu::CpuOp;
-use upconv::gpu::{GpuOp, Planner, Shape};
-use upconv::{FloatType, Gpu, PlanOptions};
+use upconv::gpu::{GpuOp, Planner};
+use upconv::{FloatType, Gpu, PlanOptions, Recipe};
 
 struct Recipes<'a> {
     planner: &'a Planner,
@@ -24,45 +24,45 @@ struct Recipes<'a> {
     name: &'a str,
     storage: FloatType,
     storage_name: &'static str,
-    /// What was compiled before, in whatever size of workgroup.
-    seen: &'a mut HashSet<(&'static str, Shape, FloatType)>,
 }
 
 impl Visit for Recipes<'_> {
     type Output = ();
 
     fn visit<O: GpuOp + CpuOp>(&mut self, op: &O) {
-        let Self { planner, name, storage, storage_name, .. } = *self;
+        let Self { planner, name, storage, storage_name } = *self;
         let options = PlanOptions { storage, ..Default::default() };
-        for (rank, recipe) in planner.recipes(op, &options).into_iter().enumerate() {
-            // f16 storage changes loads and stores alone, but for cooperative matrices.
-            let wanted = storage == FloatType::F32 || recipe.shader.contains("cooperative");
-            let new = self.seen.insert((recipe.shader, recipe.shape, storage));
-            if !wanted || !new && rank > 0 {
-                continue;
-            }
-            eprintln!("#@ {name} | {storage_name} | {recipe}");
-            match planner.plan_with(op, &PlanOptions { recipe: Some(recipe.clone()), ..options.clone() }) {
-                Ok(plan) if rank == 0 => {
-                    let sizes = plan.dispatches().into_iter().map(|dispatch| dispatch.workgroups.map(u64::from));
-                    let workgroups: u64 = sizes.map(|[x, y]| x * y).sum();
-                    println!("{name} | {storage_name} | {recipe} | {workgroups} workgroups");
+        let plan =
+            |recipe: &Recipe| planner.plan_with(op, &PlanOptions { recipe: Some(recipe.clone()), ..options.clone() });
+        // f16 storage changes loads and stores alone, but for cooperative matrices.
+        let is_counted = |recipe: &Recipe| storage == FloatType::F32 || recipe.shader.contains("cooperative");
+        let recipes = planner.recipes(op, &options);
+        // A plain recipe comes in several sizes of workgroup. Split-K has the same code, and another pass.
+        let mut seen = HashSet::new();
+        for recipe in recipes.iter().filter(|recipe| is_counted(recipe) && !recipe.shape.split_k()) {
+            if seen.insert((recipe.shader, recipe.shape)) {
+                eprintln!("#@ {name} | {storage_name} | {recipe}");
+                if let Err(error) = plan(recipe) {
+                    eprintln!("#! {error}");
                 }
-                Ok(_) => {}
-                Err(error) => eprintln!("#! {error}"),
+                eprintln!("#@ end");
             }
-            eprintln!("#@ end");
+        }
+        let Some(chosen) = recipes.first().filter(|recipe| is_counted(recipe)) else { return };
+        let workgroups = plan(chosen).map(|plan| {
+            plan.dispatches().iter().map(|dispatch| dispatch.workgroups.map(u64::from)).map(|[x, y]| x * y).sum::<u64>()
+        });
+        match workgroups {
+            Ok(workgroups) => println!("{name} | {storage_name} | {chosen} | {workgroups} workgroups"),
+            Err(error) => println!("{name} | {storage_name} | {chosen} | {error}"),
         }
     }
 }
 
 fn recipes(gpu: &Gpu, part: &str) {
-    let mut seen = HashSet::new();
-    for (name, problem) in problems::named() {
+    for (name, problem) in problems::named().iter().filter(|(name, _)| problems::selects(part, name)) {
         for (storage, storage_name) in [(FloatType::F32, "f32"), (FloatType::F16, "f16")] {
-            if problems::selects(part, name) {
-                problem.visit(&mut Recipes { planner: gpu.planner(), name, storage, storage_name, seen: &mut seen });
-            }
+            problem.visit(&mut Recipes { planner: gpu.planner(), name, storage, storage_name });
         }
     }
 }
