@@ -17,9 +17,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let h = vec4(tables[at.x].x, tables[at.y].x, tables[at.z].x, tables[at.w].x);
     let inside = vec4(d != OUTSIDE && w != OUTSIDE) & (h != vec4(OUTSIDE));
     let outside = vec4(Out(params.extrapolation));
-    let line = select(vec4(0u), d * params.d.x_stride + w * params.w.x_stride + h * params.h.x_stride, inside);
+    let line = d * params.d.x_stride + w * params.w.x_stride + h * params.h.x_stride;
     for (var c = block.channel; c < min(block.channel + channels, params.channel_count); c++) {
-        let source = params.x_base + block.n * params.x_batch + c * params.x_channel + line;
+        // Outside of the input, the first element that is bound is read, and not used.
+        let all = params.x_base + block.n * params.x_batch + c * params.x_channel + line;
+        let source = select(vec4(0u), all, inside);
         let values = vec4(Out(x[source.x]), Out(x[source.y]), Out(x[source.z]), Out(x[source.w]));
         store(block, c, select(outside, values, inside));
     }

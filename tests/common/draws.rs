@@ -6,8 +6,9 @@ use upconv::ndarray::{ArrayD, IxDyn};
 use upconv::wgpu::Limits;
 use upconv::{
     Activation, AvgPool, BedOfNails, Border, ChannelOrder, Conv, ConvTranspose, Coordinates, DataType, Filter,
-    IndexConvention, MaxPool, Operand, Padding, PixelShuffle, PlanOptions, ResizeConv, Role, Rounding, Scale,
-    ShuffleDirection, Tensor, TensorLayout, Upsample, UpsampleMode,
+    GlobalAveragePool, GlobalLpPool, GlobalMaxPool, IndexConvention, LpPool, MaxPool, Operand, Padding, PixelShuffle,
+    PlanOptions, ResizeConv, Role, Rounding, Scale, ShuffleDirection, Tensor, TensorLayout, Unfold, Upsample,
+    UpsampleMode,
 };
 
 use super::tensors::{Data, Random};
@@ -42,7 +43,7 @@ impl Draw for Random {
 }
 
 /// The ops, by the names that their problems begin with.
-pub const OPS: [&str; 17] = [
+pub const OPS: [&str; 25] = [
     "conv",
     "conv_transpose",
     "conv_weight",
@@ -60,6 +61,14 @@ pub const OPS: [&str; 17] = [
     "pixel_shuffle",
     "bed_of_nails",
     "bed_of_nails_grad",
+    "unfold",
+    "fold",
+    "lp_pool",
+    "lp_pool_grad",
+    "global_average_pool",
+    "global_max_pool",
+    "global_lp_pool",
+    "global_lp_pool_grad",
 ];
 
 /// What is done with a drawn op.
@@ -119,6 +128,14 @@ pub fn problem<V: Visit>(name: &str, draw: &mut impl Draw, visit: V) -> Option<V
         "pixel_shuffle" => of_any_rank!(draw, pixel_shuffle, op => show(visit, op, true)),
         "bed_of_nails" => of_any_rank!(draw, bed_of_nails, op => show(visit, op, true)),
         "bed_of_nails_grad" => of_any_rank!(draw, bed_of_nails, op => show(visit, op.grad_input(), true)),
+        "unfold" => of_any_rank!(draw, unfold, op => show(visit, op, true)),
+        "fold" => of_any_rank!(draw, unfold, op => show(visit, op.grad_input(), true)),
+        "lp_pool" => of_any_rank!(draw, lp_pool, op => show(visit, op, false)),
+        "lp_pool_grad" => of_any_rank!(draw, lp_pool, op => show(visit, op.grad_input(), false)),
+        "global_average_pool" => of_any_rank!(draw, global_average, op => show(visit, op, false)),
+        "global_max_pool" => of_any_rank!(draw, global_max, op => show(visit, op, true)),
+        "global_lp_pool" => of_any_rank!(draw, global_lp, op => show(visit, op, false)),
+        "global_lp_pool_grad" => of_any_rank!(draw, global_lp, op => show(visit, op.grad_input(), false)),
         _ => None,
     }
 }
@@ -359,6 +376,48 @@ fn avg_pool<const R: usize>(draw: &mut impl Draw) -> AvgPool<R> {
         count_include_pad: draw.once_in(2),
         divisor_override: draw.once_in(3).then_some(7),
     }
+}
+
+fn unfold<const R: usize>(draw: &mut impl Draw) -> Unfold<R> {
+    let pool = max_pool::<R>(draw);
+    Unfold {
+        batch: pool.batch,
+        channels: pool.channels,
+        input_size: pool.input_size,
+        kernel_size: pool.kernel_size,
+        stride: pool.stride,
+        padding: pool.padding,
+        dilation: pool.dilation,
+    }
+}
+
+fn lp_pool<const R: usize>(draw: &mut impl Draw) -> LpPool<R> {
+    let pool = max_pool::<R>(draw);
+    LpPool {
+        batch: pool.batch,
+        channels: pool.channels,
+        input_size: pool.input_size,
+        kernel_size: pool.kernel_size,
+        stride: pool.stride,
+        padding: pool.padding,
+        dilation: pool.dilation,
+        ceil_mode: pool.ceil_mode,
+        p: draw.between(1, 5) as u32,
+    }
+}
+
+fn global_average<const R: usize>(draw: &mut impl Draw) -> GlobalAveragePool<R> {
+    GlobalAveragePool { batch: batch(draw), channels: channels(draw), input_size: sizes(draw) }
+}
+
+fn global_max<const R: usize>(draw: &mut impl Draw) -> GlobalMaxPool<R> {
+    let indices = draw.once_in(2).then(Default::default);
+    GlobalMaxPool { batch: batch(draw), channels: channels(draw), input_size: sizes(draw), indices }
+}
+
+fn global_lp<const R: usize>(draw: &mut impl Draw) -> GlobalLpPool<R> {
+    let p = draw.between(1, 5) as u32;
+    GlobalLpPool { batch: batch(draw), channels: channels(draw), input_size: sizes(draw), p }
 }
 
 fn unpool<const R: usize>(draw: &mut impl Draw) -> Option<upconv::MaxUnpool<R>> {
